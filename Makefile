@@ -1,0 +1,46 @@
+# Everything a user or CI calls. `make` alone shows this list.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SHM := lkas/integration/shared_memory
+
+.PHONY: help setup run test check bench format defaults screenshot clean
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.ready  ## make .venv with the commands lkas, simulation and viewer, and all that tests need
+
+$(VENV)/.ready: pyproject.toml scripts/setup.sh $(wildcard lkas/include/*.h $(SHM)/*.[ch] $(SHM)/*/*.[ch])
+	@PYTHON=$(PYTHON) VENV=$(VENV) bash scripts/setup.sh
+	@touch $@
+
+run: setup  ## drive: simulation, lkas and the page at http://localhost:8080
+	@$(BIN)/lkas demo
+
+test: setup  ## all tests
+	@$(BIN)/python -m pytest
+
+check: setup  ## lint, format and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/pyright
+
+bench: setup  ## measure the channels against pyzmq, multiprocessing and, where installed, iceoryx2
+	@$(BIN)/lkas bench ipc
+
+format: setup  ## put the code into its format
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+defaults: setup  ## write what is derived from the declarations: configs/default.yaml, lkas_messages.h, the built-in map
+	@PYTHONPATH=. $(BIN)/python scripts/write_defaults.py
+
+screenshot: setup  ## take the picture of the page that the README shows
+	@PYTHONPATH=. $(BIN)/python scripts/screenshot.py
+
+clean:  ## remove .venv and everything built
+	rm -rf $(VENV) build dist *.egg-info .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	find lkas -name '*.so' -delete

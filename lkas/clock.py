@@ -1,0 +1,86 @@
+"""Time. Monotonic time serves ages and rates; world time is kept by the world and followed here."""
+
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """A monotonic clock that can sleep; tests pass a `FakeClock`."""
+
+    def now_ns(self) -> int: ...
+    def sleep(self, seconds: float) -> None: ...
+
+
+class MonotonicClock:
+    """This machine's monotonic clock, the same in all its processes."""
+
+    def now_ns(self) -> int:
+        return time.monotonic_ns()
+
+    def sleep(self, seconds: float) -> None:
+        if seconds > 0:
+            time.sleep(seconds)
+
+
+class FakeClock:
+    """A clock that moves only when told to, or when somebody sleeps on it."""
+
+    def __init__(self, now_ns: int = 0) -> None:
+        self._now_ns = now_ns
+
+    def now_ns(self) -> int:
+        return self._now_ns
+
+    def sleep(self, seconds: float) -> None:
+        self.advance(seconds)
+
+    def advance(self, seconds: float) -> None:
+        self._now_ns += round(max(0.0, seconds) * 1e9)
+
+
+class RateKeeper:
+    """Keeps a loop at `rate_hz`; when it fell behind by more than `max_lag_s`, the lost cycles are given up."""
+
+    def __init__(self, rate_hz: float, clock: Clock, max_lag_s: float = 0.25) -> None:
+        self._period_ns = round(1e9 / rate_hz)
+        self._max_lag_ns = round(max_lag_s * 1e9)
+        self._clock = clock
+        self._due_ns = clock.now_ns()
+        self.lost_cycles = 0  # given up since the start
+
+    def wait(self) -> None:
+        """Sleep until the next cycle is due."""
+        self._due_ns += self._period_ns
+        now_ns = self._clock.now_ns()
+        if now_ns - self._due_ns > self._max_lag_ns:
+            self.lost_cycles += (now_ns - self._due_ns) // self._period_ns
+            self._due_ns = now_ns
+        self._clock.sleep((self._due_ns - now_ns) / 1e9)
+
+    def restart(self) -> None:
+        """Forget the past, after a pause say."""
+        self._due_ns = self._clock.now_ns()
+
+
+class WorldClock:
+    """World time as a process that only reads messages knows it.
+
+    Now = the newest vehicle state's time + min(elapsed monotonic time x rate, one tick).
+    """
+
+    def __init__(self) -> None:
+        self._timestamp_s: float | None = None
+        self._published_ns = 0
+        self._rate = 0.0
+        self._tick_s = 0.0
+
+    def update(self, timestamp_s: float, publish_ns: int, rate: float, tick_s: float) -> None:
+        """Take the stamps of a vehicle state. An older world time is taken too: a restarted world begins anew."""
+        self._timestamp_s, self._published_ns, self._rate, self._tick_s = timestamp_s, publish_ns, rate, tick_s
+
+    def now_s(self, monotonic_ns: int) -> float | None:
+        """World time now, or None before the first vehicle state."""
+        if self._timestamp_s is None:
+            return None
+        elapsed_s = max(0, monotonic_ns - self._published_ns) / 1e9
+        return self._timestamp_s + min(elapsed_s * self._rate, self._tick_s)

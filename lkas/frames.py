@@ -1,0 +1,133 @@
+"""Axes and signs: image px <-> ground m, and the only left/right and radian/degree conversions.
+
+Ego frame: x forward, y left, z up, origin on the ground below the centre of gravity; angles counter-clockwise.
+Image: u right, v down. Message fields for people (steering, lateral_offset, heading_angle) are positive right.
+"""
+
+import math
+
+import numpy as np
+
+from lkas.integration.shared_memory.messages import CameraGeometry, LaneLine, LaneMessage
+
+
+def steering_from_left_rad(steer_rad: float, max_steer_rad: float) -> float:
+    """Road-wheel angle, left positive -> steering command in [-1, 1], right positive."""
+    return min(1.0, max(-1.0, -steer_rad / max_steer_rad))
+
+
+def left_rad_from_steering(steering: float, max_steer_rad: float) -> float:
+    """Steering command in [-1, 1], right positive -> road-wheel angle, left positive."""
+    return -min(1.0, max(-1.0, steering)) * max_steer_rad
+
+
+def rightward(left: float) -> float:
+    """A left-positive figure as the right-positive one that message fields for people carry."""
+    return -left
+
+
+def rightward_deg(left_rad: float) -> float:
+    """A left-positive angle in radians as a right-positive one in degrees."""
+    return -math.degrees(left_rad)
+
+
+def wrap_rad(angle_rad: float) -> float:
+    """The same angle in (-pi, pi]."""
+    return math.pi - (math.pi - angle_rad) % (2 * math.pi)
+
+
+class PinholeCamera:
+    """The projection of one CameraGeometry over a flat ground, both ways."""
+
+    def __init__(self, geometry: CameraGeometry) -> None:
+        self.geometry = geometry
+        self._camera_from_ego = _camera_from_ego(geometry)
+        self._position_m = np.array([geometry.x_m, geometry.y_m, geometry.height_m])
+
+    @property
+    def horizon_row_px(self) -> float:
+        """Row of the horizon in the middle column."""
+        yaw_rad = self.geometry.yaw_rad
+        forward = self._camera_from_ego @ np.array([math.cos(yaw_rad), math.sin(yaw_rad), 0.0])
+        return self.geometry.cy_px + self.geometry.focal_px * forward[1] / forward[2]
+
+    @property
+    def vanishing_point_px(self) -> tuple[float, float]:
+        """(u, v) where lines parallel to the car's x axis meet."""
+        x, y, z = self._camera_from_ego @ np.array([1.0, 0.0, 0.0])
+        g = self.geometry
+        return g.cx_px + g.focal_px * x / z, g.cy_px + g.focal_px * y / z
+
+    @property
+    def image_from_ground_matrix(self) -> np.ndarray:
+        """(3, 3) homography: (x, y, 1) on the ground, ego frame -> (u w, v w, w), w the depth in m."""
+        g = self.geometry
+        intrinsics = np.array([[g.focal_px, 0.0, g.cx_px], [0.0, g.focal_px, g.cy_px], [0.0, 0.0, 1.0]])
+        rotation = self._camera_from_ego
+        return intrinsics @ np.column_stack([rotation[:, 0], rotation[:, 1], -rotation @ self._position_m])
+
+    def image_from_ego(self, points_m: np.ndarray) -> np.ndarray:
+        """(N, 3) ego points -> (N, 2) pixels; NaN for points that are not at least 0.1 m before the camera."""
+        in_camera = (np.asarray(points_m, float) - self._position_m) @ self._camera_from_ego.T
+        depth = in_camera[:, 2]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            pixels = self.geometry.focal_px * in_camera[:, :2] / depth[:, None]
+        pixels += (self.geometry.cx_px, self.geometry.cy_px)
+        pixels[depth < 0.1] = np.nan
+        return pixels
+
+    def image_from_ground(self, x_m: np.ndarray, y_m: np.ndarray) -> np.ndarray:
+        """Ground points of the ego frame -> (N, 2) pixels."""
+        return self.image_from_ego(np.column_stack([x_m, y_m, np.zeros_like(x_m)]))
+
+    def ground_from_image(self, pixels: np.ndarray) -> np.ndarray:
+        """(N, 2) pixels -> (N, 2) ground points of the ego frame; NaN at and above the horizon."""
+        pixels = np.asarray(pixels, float)
+        g = self.geometry
+        rays = np.column_stack(
+            [(pixels[:, 0] - g.cx_px) / g.focal_px, (pixels[:, 1] - g.cy_px) / g.focal_px, np.ones(len(pixels))]
+        )
+        in_ego = rays @ self._camera_from_ego
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ground = self._position_m[:2] - in_ego[:, :2] * (g.height_m / in_ego[:, 2])[:, None]
+        ground[in_ego[:, 2] >= -1e-6] = np.nan
+        return ground
+
+
+def line_lateral_m(line: LaneLine, x_m: np.ndarray | float) -> np.ndarray | float:
+    """y of a lane line at x, metres, left positive."""
+    return line.c0 + x_m * (line.c1 + x_m * (line.c2 / 2 + x_m * line.c3 / 6))
+
+
+def line_pixels(line: LaneLine, geometry: CameraGeometry, height_px: int, points: int = 40) -> np.ndarray:
+    """(N, 2) pixels of a lane line from where it enters the image to the end of its seen stretch."""
+    camera = PinholeCamera(geometry)
+    below_image = camera.ground_from_image(np.array([[geometry.cx_px, height_px - 1.0]]))[0, 0]
+    x_min_m = below_image if math.isfinite(below_image) else line.x_min_m
+    # Even steps in 1/x are even steps in image rows.
+    nearness = np.linspace(1 / max(0.3, x_min_m - geometry.x_m), 1 / max(1.0, line.x_max_m - geometry.x_m), points)
+    x_m = geometry.x_m + 1 / nearness
+    pixels = camera.image_from_ground(x_m, np.asarray(line_lateral_m(line, x_m)))
+    return pixels[np.isfinite(pixels).all(axis=1)]
+
+
+def lane_message(line: LaneLine, geometry: CameraGeometry, height_px: int) -> LaneMessage | None:
+    """The two-point form of a lane line: its lowest and its highest pixel, or None when nothing is in view."""
+    pixels = line_pixels(line, geometry, height_px)
+    if len(pixels) < 2:
+        return None
+    (x1, y1), (x2, y2) = pixels[0], pixels[-1]
+    return LaneMessage(float(x1), float(y1), float(x2), float(y2), line.confidence)
+
+
+def _camera_from_ego(g: CameraGeometry) -> np.ndarray:
+    """Rotation from ego axes (forward, left, up) to camera axes (right, down, forward)."""
+    cy, sy = math.cos(g.yaw_rad), math.sin(g.yaw_rad)
+    cp, sp = math.cos(g.pitch_rad), math.sin(g.pitch_rad)
+    cr, sr = math.cos(g.roll_rad), math.sin(g.roll_rad)
+    # The mount's axes in the ego frame, yaw @ pitch @ roll multiplied out: ISO 8855, positive pitch lowers the nose,
+    # positive roll the right side.
+    forward = cy * cp, sy * cp, -sp
+    left = cy * sp * sr - sy * cr, sy * sp * sr + cy * cr, cp * sr
+    up = cy * sp * cr + sy * sr, sy * sp * cr - cy * sr, cp * cr
+    return np.array([[-a for a in left], [-a for a in up], forward])

@@ -1,0 +1,56 @@
+"""How an input or a stage is doing: alive, at its rate, valid; and latency percentiles."""
+
+from collections import deque
+
+from msgspec import Struct
+
+WINDOW_S = 2.0
+
+
+class RateMeter:
+    """Messages per second over the last `WINDOW_S`, and the age of the newest."""
+
+    def __init__(self) -> None:
+        self._arrivals_ns: deque[int] = deque(maxlen=512)
+
+    def tick(self, now_ns: int) -> None:
+        self._arrivals_ns.append(now_ns)
+
+    def rate_hz(self, now_ns: int) -> float:
+        while len(self._arrivals_ns) > 1 and now_ns - self._arrivals_ns[0] > WINDOW_S * 1e9:
+            self._arrivals_ns.popleft()
+        if len(self._arrivals_ns) < 2:
+            return 0.0
+        span_ns = max(now_ns - self._arrivals_ns[0], 1)
+        return (len(self._arrivals_ns) - 1) * 1e9 / span_ns
+
+    def age_ms(self, now_ns: int) -> float | None:
+        """Milliseconds since the newest, or None before the first."""
+        return (now_ns - self._arrivals_ns[-1]) / 1e6 if self._arrivals_ns else None
+
+
+class Percentiles(Struct, frozen=True):
+    p50: float
+    p99: float
+
+
+class LatencyTable:
+    """Per-stage latencies in milliseconds, over the newest `capacity` samples of each stage."""
+
+    def __init__(self, capacity: int = 4096) -> None:
+        self._capacity = capacity
+        self._samples: dict[str, deque[float]] = {}
+
+    def add(self, stage: str, latency_ms: float) -> None:
+        self._samples.setdefault(stage, deque(maxlen=self._capacity)).append(latency_ms)
+
+    def percentiles(self) -> dict[str, Percentiles]:
+        """Stage -> p50 and p99 (nearest rank)."""
+        return {stage: _percentiles(sorted(samples)) for stage, samples in self._samples.items()}
+
+
+def _percentiles(ordered: list[float]) -> Percentiles:
+    def rank(share: float) -> float:
+        return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+    return Percentiles(p50=round(rank(0.50), 3), p99=round(rank(0.99), 3))

@@ -1,0 +1,152 @@
+"""What a declared parameter is.
+
+A parameter is declared once, as an annotated field of a frozen msgspec struct, in the package that uses it:
+
+    class DetectionParameters(Section, frozen=True, kw_only=True):
+        canny_low: Annotated[float, declare("Canny's lower threshold", minimum=1, maximum=150, live=True)] = 50.0
+
+The configuration file, the environment, `--set`, the broker's table, the viewer's sliders and `lkas param` all
+read this one declaration.
+"""
+
+import math
+import types
+import typing
+from typing import Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+
+class ParameterError(ValueError):
+    """A value that its declaration does not allow; the text names it and the allowed range."""
+
+
+class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A section of the configuration; every field is declared with `declare`."""
+
+
+def declare(
+    description: str,
+    *,
+    unit: str = "",
+    minimum: float | None = None,
+    maximum: float | None = None,
+    live: bool = False,
+    used_by: tuple[str, ...] = (),
+) -> Meta:
+    """Annotation of a configuration field. `live` ones can change while the program runs.
+
+    `used_by` names the methods or controllers that read it; empty means all.
+    """
+    return Meta(
+        ge=minimum,
+        le=maximum,
+        description=description,
+        extra={"unit": unit, "live": live, "used_by": used_by},
+    )
+
+
+class Parameter(Struct, frozen=True, kw_only=True):
+    """One declared parameter, as it travels in the broker's parameter table."""
+
+    category: str
+    name: str
+    type: str  # float, int, bool, str or choice
+    default: Any
+    unit: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+    optional: bool = False
+    description: str = ""
+    live: bool = False
+    used_by: tuple[str, ...] = ()
+
+    def allowed(self) -> str:
+        """The allowed values in words, for error texts and help."""
+        if self.type == "choice":
+            words = "one of " + ", ".join(self.choices)
+        elif self.type in ("bool", "str"):
+            words = {"bool": "true or false", "str": "text"}[self.type]
+        else:
+            words = "a whole number" if self.type == "int" else "a number"
+            if self.minimum is not None and self.maximum is not None:
+                words += f" from {self.minimum:g} to {self.maximum:g}"
+            elif self.minimum is not None:
+                words += f" of at least {self.minimum:g}"
+            elif self.maximum is not None:
+                words += f" of at most {self.maximum:g}"
+            if self.unit:
+                words += f" ({self.unit})"
+        return words + (" or null" if self.optional else "")
+
+    def check(self, value: Any) -> Any:
+        """The value in its declared type, or ParameterError with what is allowed."""
+        if value is None and self.optional:
+            return None
+        accepted = self._converted(value)
+        if accepted is None:
+            raise ParameterError(f"{self.category}.{self.name} = {value!r}: expected {self.allowed()}")
+        return accepted
+
+    def _converted(self, value: Any) -> Any:
+        match self.type:
+            case "bool":
+                return value if isinstance(value, bool) else None
+            case "str":
+                return value if isinstance(value, str) else None
+            case "choice":
+                return value if value in self.choices else None
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            return None
+        if self.type == "int" and value != int(value):
+            return None
+        if (self.minimum is not None and value < self.minimum) or (self.maximum is not None and value > self.maximum):
+            return None
+        return int(value) if self.type == "int" else float(value)
+
+
+def declared(category: str, section: type[Section]) -> dict[str, Parameter]:
+    """Every parameter of a section, in the order of its declaration."""
+    hints = typing.get_type_hints(section, include_extras=True)
+    defaults = dict(zip(section.__struct_fields__, section.__struct_defaults__, strict=True))
+    return {name: _parameter(category, name, hints[name], defaults[name]) for name in section.__struct_fields__}
+
+
+def changed(category: str, section: Section, name: str, value: Any) -> Any:
+    """A copy of the section with one value replaced, checked against its declaration."""
+    table = declared(category, type(section))
+    if name not in table:
+        raise ParameterError(f"{category}.{name}: no such parameter; known are {', '.join(table)}")
+    return msgspec.structs.replace(section, **{name: table[name].check(value)})
+
+
+def _parameter(category: str, name: str, hint: Any, default: Any) -> Parameter:
+    meta = Meta()
+    if typing.get_origin(hint) is typing.Annotated:
+        hint, meta = typing.get_args(hint)[:2]
+    optional = False
+    if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
+        optional = True
+        (hint,) = (arg for arg in typing.get_args(hint) if arg is not type(None))
+    choices: tuple[str, ...] = ()
+    if typing.get_origin(hint) is typing.Literal:
+        choices, kind = typing.get_args(hint), "choice"
+    else:
+        kind = {bool: "bool", int: "int", float: "float", str: "str"}[hint]
+    extra = meta.extra or {}
+    return Parameter(
+        category=category,
+        name=name,
+        type=kind,
+        default=default,
+        unit=extra.get("unit", ""),
+        minimum=meta.ge,
+        maximum=meta.le,
+        choices=choices,
+        optional=optional,
+        description=meta.description or "",
+        live=extra.get("live", False),
+        used_by=tuple(extra.get("used_by", ())),
+    )

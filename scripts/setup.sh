@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# Makes the virtual environment with the three commands, the compiled core and all that tests need.
+# What the system lacks is installed by apt where that is permitted; else one sentence names it.
+set -euo pipefail
+PYTHON=${PYTHON:-python3}
+VENV=${VENV:-.venv}
+
+say() { printf '%s\n' "$*" >&2; }
+
+apt_install() {  # apt_install PACKAGE... : installs, or fails quietly
+    command -v apt-get >/dev/null || return 1
+    local sudo=()
+    if [ "$(id -u)" != 0 ]; then
+        command -v sudo >/dev/null && sudo -n true 2>/dev/null || return 1
+        sudo=(sudo -n)
+    fi
+    say "Installing $* with apt ..."
+    { "${sudo[@]}" apt-get update -qq && DEBIAN_FRONTEND=noninteractive "${sudo[@]}" apt-get install -y -qq "$@"; } \
+        >/dev/null 2>&1
+}
+
+need=()
+if ! command -v "$PYTHON" >/dev/null; then
+    need+=(python3 python3-venv python3-dev)
+else
+    "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+        { say "lkas needs Python 3.11 or newer; $PYTHON is $("$PYTHON" -V 2>&1). Try: make setup PYTHON=python3.12"; exit 1; }
+    "$PYTHON" -c 'import venv, ensurepip' 2>/dev/null || need+=(python3-venv)
+    "$PYTHON" -c 'import os, sysconfig, sys; sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' ||
+        need+=(python3-dev)
+fi
+command -v gcc >/dev/null || need+=(gcc libc6-dev)
+if [ ${#need[@]} -gt 0 ] && ! apt_install "${need[@]}"; then
+    say "lkas needs the system packages ${need[*]}; install them (sudo apt install ${need[*]}) and run make again."
+    exit 1
+fi
+
+if ! command -v chromium >/dev/null && ! command -v chromium-browser >/dev/null && ! command -v google-chrome >/dev/null; then
+    apt_install chromium || say "No Chromium here (sudo apt install chromium): the browser tests will be skipped."
+fi
+
+quietly() {  # quietly COMMAND... : its output is shown only when it fails
+    local log
+    log=$(mktemp)
+    "$@" >"$log" 2>&1 || { cat "$log" >&2; say "This failed: $*"; rm -f "$log"; exit 1; }
+    rm -f "$log"
+}
+
+say "Setting up $VENV (a minute or two) ..."
+[ -x "$VENV/bin/python" ] || quietly "$PYTHON" -m venv "$VENV"
+quietly "$VENV/bin/python" -m pip install --upgrade pip setuptools wheel
+quietly "$VENV/bin/python" -m pip install --no-build-isolation -e '.[test,check]'
+quietly "$VENV/bin/python" -c 'import lkas.integration.shared_memory._core'
+say "Ready: $VENV/bin has lkas, simulation and viewer."

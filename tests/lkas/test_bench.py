@@ -1,0 +1,36 @@
+"""`lkas bench ipc` measures every row it can; the figures themselves are nobody's to assert."""
+
+import msgspec
+from typer.testing import CliRunner
+
+from lkas.cli.app import app
+from lkas.cli.bench import TARGETS, TITLES
+from lkas.cli.ipc_duel import ROWS
+
+
+def test_a_tiny_run_has_every_row_and_metric():
+    done = CliRunner().invoke(app, ["bench", "ipc", "--json", "--rounds", "1", "--readers", "2", "--scale", "0.01"])
+    assert done.exit_code == 0, done.output
+    report = msgspec.json.decode(done.stdout)
+    assert set(report) == {"machine", "rounds", "scale", "readers", "took_s", "skipped", "rows", "targets"}
+    assert set(report["machine"]) == {"system", "processor", "cpus", "load", "python"}
+    assert {*report["rows"], *report["skipped"]} == {row.name for row in ROWS} | {"numpy copyto"}
+    assert {metric for metric in report["rows"]["lkas"] if not metric.endswith("_call")} == set(TITLES)
+    for metrics in report["rows"].values():
+        for figures in metrics.values():
+            assert set(figures) == {"p50_us", "p99_us"}
+            assert 0 < figures["p50_us"] <= figures["p99_us"]
+    assert [(target["metric"], target["against"]) for target in report["targets"]] == [
+        (target.metric, target.against) for target in TARGETS
+    ]
+
+
+def test_what_is_printed_names_the_machine(monkeypatch):
+    figures = [("lkas", "small", 1.0, 2.0), ("lkas", "small_call", 0.5, 0.6), ("iceoryx2", "small", 5.0, 6.0)]
+    monkeypatch.setattr("lkas.cli.ipc_duel.run", lambda *_: iter(figures))
+    done = CliRunner().invoke(app, ["bench", "ipc", "--quick"])
+    assert done.exit_code == 0, done.output
+    assert "64 bytes, polled" in done.stdout
+    assert "0.20 met" in done.stdout
+    assert "not measured" in done.stdout
+    assert "Python 3." in " ".join(done.stdout.split())

@@ -1,0 +1,115 @@
+"""The supervisor with real processes: restart, back-off, hang, final exit codes, no orphans."""
+
+import os
+import signal
+import sys
+import time
+
+import pytest
+
+from lkas.processes import Process, Restart
+from lkas.supervisor import Supervisor
+
+FOREVER = "import time\nwhile True: time.sleep(0.05)"
+BEATS = "import os, json, time\nfd = json.loads(os.environ['LKAS_CHILD'])['heartbeat_fd']\nos.write(fd, b'.')\n"
+IGNORES_TERM = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('ready', flush=True)\n"
+
+
+def python(name: str, code: str, **row) -> Process:
+    return Process(name=name, command=(sys.executable, "-c", code), **row)
+
+
+@pytest.fixture
+def supervise():
+    running = []
+
+    def start(*manifest: Process, **options) -> Supervisor:
+        supervisor = Supervisor(manifest, **options)
+        running.append(supervisor)
+        return supervisor
+
+    yield start
+    for supervisor in running:
+        pids = [state.pid for state in supervisor.states if state.pid is not None]
+        supervisor.stop()
+        for pid in pids:
+            with pytest.raises(ProcessLookupError):
+                os.kill(pid, 0)
+
+
+def step_until(supervisor: Supervisor, condition, limit_s: float = 20.0) -> None:
+    deadline = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < deadline, supervisor.states
+        supervisor.step(0.02)
+
+
+def pid_of(supervisor: Supervisor, name: str) -> int | None:
+    return next(state.pid for state in supervisor.states if state.name == name)
+
+
+def test_a_killed_process_is_started_again(supervise):
+    supervisor = supervise(python("a", FOREVER), python("b", FOREVER))
+    supervisor.step(0)
+    first, other = pid_of(supervisor, "a"), pid_of(supervisor, "b")
+    assert first is not None
+    os.kill(first, signal.SIGKILL)
+    step_until(supervisor, lambda: pid_of(supervisor, "a") not in (first, None))
+    assert supervisor.restarts == 1
+    assert pid_of(supervisor, "b") == other
+
+
+def test_a_process_that_keeps_failing_is_started_ever_more_slowly(supervise, caplog):
+    supervisor = supervise(python("a", "raise SystemExit(1)"))
+    step_until(supervisor, lambda: supervisor.restarts == 3)
+    pauses = [record.getMessage().rpartition("in ")[2] for record in caplog.records]
+    assert pauses == ["0.25 s", "0.5 s", "1 s"]
+    assert supervisor.exit_code is None
+
+
+def test_a_hung_process_is_killed_and_started_again(supervise):
+    supervisor = supervise(python("a", BEATS + FOREVER, heartbeat_limit_s=0.3, settings={}))
+    step_until(supervisor, lambda: supervisor.restarts == 1)
+
+
+def test_a_process_that_never_beat_is_not_called_hung(supervise):
+    supervisor = supervise(python("a", FOREVER, heartbeat_limit_s=0.05, settings={}))
+    deadline = time.monotonic() + 0.5
+    while time.monotonic() < deadline:
+        supervisor.step(0.02)
+    assert supervisor.restarts == 0
+    assert supervisor.states[0].state == "starting"
+
+
+@pytest.mark.parametrize(
+    ("code", "restart", "ends_with"), [(0, Restart.ON_FAILURE, 0), (2, Restart.ALWAYS, 2), (2, Restart.ON_FAILURE, 2)]
+)
+def test_a_final_exit_code_ends_the_run(supervise, code, restart, ends_with):
+    supervisor = supervise(python("a", f"raise SystemExit({code})", restart=restart), python("b", FOREVER))
+    step_until(supervisor, lambda: supervisor.exit_code is not None)
+    assert supervisor.exit_code == ends_with
+
+
+def test_a_refusal_after_a_good_start_is_tried_again(supervise, tmp_path):
+    code = f"import pathlib, time\np = pathlib.Path({str(tmp_path / 'ran')!r})\n"
+    code += "if p.exists(): raise SystemExit(2)\np.touch()\nraise SystemExit(1)"
+    supervisor = supervise(python("a", code))
+    step_until(supervisor, lambda: supervisor.restarts == 2)
+    assert supervisor.exit_code is None
+
+
+def test_changes_are_reported_once(supervise):
+    reports = []
+    supervisor = supervise(python("a", FOREVER), on_change=reports.append)
+    for _ in range(5):
+        supervisor.step(0)
+    assert [[state.state for state in report] for report in reports] == [["running"]]
+
+
+def test_a_process_that_ignores_sigterm_is_killed(supervise, capfd, caplog):
+    supervisor = supervise(python("stubborn", IGNORES_TERM + FOREVER, stop_limit_s=0.2))
+    step_until(supervisor, lambda: "ready" in capfd.readouterr().out)
+    supervisor.stop()
+    assert "stubborn" in caplog.text
+    assert "killed" in caplog.text
+    assert supervisor.states[0].state == "finished"
