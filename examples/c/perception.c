@@ -1,0 +1,141 @@
+/* A perception core in C: publishes what it sees, the lines it follows and what it expects, ten times a second.
+ *
+ *   perception [INSTANCE [COUNT]]     until COUNT rounds are done, or Ctrl-C
+ *
+ * The road is made up: a straight lane 3.5 m wide in which the car weaves by 0.3 m. A real core puts its own figures
+ * into the same three structs. Signs: x forward, y left, angles counter-clockwise, so left is positive.
+ */
+#include <lkas_channel.h>
+#include <lkas_messages.h>
+
+#include <math.h>
+#include <signal.h>
+
+#define PERIOD_NS INT64_C(100000000)
+#define HALF_LANE_M 1.75
+#define HALF_CAR_M 0.9
+#define SETTLING_S 1.5      /* in which the car is expected to come back to the centre */
+#define FOCAL_PX 800.0      /* of an image of 800 x 600 px, level, 1.5 m above the ground */
+#define CAMERA_HEIGHT_M 1.5
+#define NEAR_M 4.0
+#define FAR_M 20.0
+
+typedef struct stamps {
+    int64_t session, frame_id, capture_ns;
+} stamps;
+
+static volatile sig_atomic_t is_stopping;
+static lkas_error error;
+
+static void stop(int unused) {
+    (void)unused;
+    is_stopping = 1;
+}
+
+static int fail(void) {
+    fprintf(stderr, "%s\n", error.text);
+    return 1;
+}
+
+/* Every message has the same first fields; publish_ns and sequence are the channel's. */
+#define STAMP(message, when)                                 \
+    do {                                                     \
+        (message)->session = (when)->session;                \
+        (message)->frame_id = (when)->frame_id;              \
+        (message)->capture_ns = (when)->capture_ns;          \
+        (message)->timestamp = 1e-9 * (double)(when)->capture_ns; \
+    } while (0)
+
+static struct lkas_lane_message lane_in_image(double y_m) {
+    struct lkas_lane_message lane;
+    lane.x1 = 400.0 - FOCAL_PX * y_m / NEAR_M;
+    lane.y1 = 300.0 + FOCAL_PX * CAMERA_HEIGHT_M / NEAR_M;
+    lane.x2 = 400.0 - FOCAL_PX * y_m / FAR_M;
+    lane.y2 = 300.0 + FOCAL_PX * CAMERA_HEIGHT_M / FAR_M;
+    lane.confidence = 0.95;
+    return lane;
+}
+
+static void see(struct lkas_detection_message *message, const stamps *when, double offset_m) {
+    memset(message, 0, sizeof *message); /* whatever has_... is 0 is unknown */
+    STAMP(message, when);
+    message->has_left_lane = message->has_right_lane = 1;
+    message->left_lane = lane_in_image(HALF_LANE_M - offset_m);
+    message->right_lane = lane_in_image(-HALF_LANE_M - offset_m);
+    message->processing_time_ms = 1e-6 * (double)(lkas_now_ns() - when->capture_ns);
+}
+
+static void follow(struct lkas_tracks_message *message, const stamps *when, double offset_m) {
+    memset(message, 0, sizeof *message);
+    STAMP(message, when);
+    message->tracks_count = 2;
+    for (int i = 0; i < 2; ++i) {
+        struct lkas_track *track = &message->tracks[i];
+        track->id = i + 1;
+        track->type = i == 0 ? LKAS_LINE_TYPE_SOLID : LKAS_LINE_TYPE_DASHED;
+        track->age = when->frame_id;
+        track->state = when->frame_id < 3 ? LKAS_TRACK_STATE_TENTATIVE : LKAS_TRACK_STATE_CONFIRMED;
+        track->c0 = (i == 0 ? HALF_LANE_M : -HALF_LANE_M) - offset_m;
+        track->covariance_count = 16;
+        for (int k = 0; k < 4; ++k) track->covariance[5 * k] = 1e-3 / (1 + 10 * k);
+        track->confidence = 0.9;
+    }
+}
+
+static void expect(struct lkas_timeline_message *message, const stamps *when, double offset_m) {
+    memset(message, 0, sizeof *message);
+    STAMP(message, when);
+    message->points_count = 31;
+    for (int i = 0; i < 31; ++i) {
+        struct lkas_timeline_point *point = &message->points[i];
+        point->t_s = 0.1 * i;
+        point->offset_m = offset_m * exp(-point->t_s / SETTLING_S);
+        point->margin_left_m = HALF_LANE_M - HALF_CAR_M - point->offset_m;
+        point->margin_right_m = HALF_LANE_M - HALF_CAR_M + point->offset_m;
+    }
+}
+
+int main(int count, char **words) {
+    const char *instance = count > 1 ? words[1] : getenv("LKAS_INSTANCE");
+    const long rounds = count > 2 ? atol(words[2]) : 0; /* 0: until Ctrl-C */
+    const char *const names[] = {"lane_detection", "lane_tracks", "lane_timeline"};
+    const lkas_spec specs[] = {LKAS_DETECTION_MESSAGE_SPEC(8), LKAS_TRACKS_MESSAGE_SPEC(8),
+                               LKAS_TIMELINE_MESSAGE_SPEC(8)};
+    lkas_writer writers[3];
+    char path[LKAS_PATH_BYTES];
+    for (int i = 0; i < 3; ++i) {
+        if (!lkas_path(path, NULL, instance, names[i])) return 2;
+        if (lkas_open(&writers[i], path, &specs[i], &error)) return fail();
+    }
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = stop;
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+
+    stamps when = {lkas_now_ns() & ((INT64_C(1) << 53) - 1), 0, 0};
+    int64_t due_ns = lkas_now_ns();
+    while (!is_stopping && (rounds == 0 || when.frame_id < rounds)) {
+        struct lkas_detection_message detection;
+        struct lkas_tracks_message tracks;
+        struct lkas_timeline_message timeline;
+        ++when.frame_id;
+        when.capture_ns = lkas_now_ns();
+        const double offset_m = 0.3 * sin(0.05 * (double)when.frame_id);
+        see(&detection, &when, offset_m);
+        follow(&tracks, &when, offset_m);
+        expect(&timeline, &when, offset_m);
+        const void *const messages[] = {&detection, &tracks, &timeline};
+        for (int i = 0; i < 3; ++i) /* without a free slot a message is dropped and counted, and the next one tries */
+            if (lkas_write(&writers[i], messages[i], NULL, &error) < 0 && error.code != LKAS_E_FULL) return fail();
+        due_ns += PERIOD_NS;
+        const int64_t left_ns = due_ns - lkas_now_ns();
+        if (left_ns > 0) lkas__sleep_ns(left_ns);
+        else due_ns -= left_ns; /* late: no catching up */
+    }
+    for (int i = 0; i < 3; ++i) {
+        lkas_unlink(&writers[i], &error);
+        lkas_close_writer(&writers[i]);
+    }
+    return 0;
+}

@@ -1,0 +1,61 @@
+"""Typed channels over shared memory: one writer, any number of readers, the latest value wins. See README.md.
+
+Names are looked up when they are first used, so that importing `.messages` alone loads neither numpy nor the core.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lkas.integration.shared_memory.channels import (
+        ControlChannel,
+        DetectionChannel,
+        ImageChannel,
+        TimelineChannel,
+        TracksChannel,
+        VehicleChannel,
+        wait_any,
+    )
+    from lkas.integration.shared_memory.errors import (
+        SHMBufferFullError,
+        SHMConnectionError,
+        SHMError,
+        SHMSchemaError,
+        SHMSerializationError,
+        SHMTimeoutError,
+        SHMWriterExistsError,
+    )
+    from lkas.integration.shared_memory.segment import SegmentInfo, list_segments, remove_stale
+
+__all__ = [
+    "ControlChannel",
+    "DetectionChannel",
+    "ImageChannel",
+    "SHMBufferFullError",
+    "SHMConnectionError",
+    "SHMError",
+    "SHMSchemaError",
+    "SHMSerializationError",
+    "SHMTimeoutError",
+    "SHMWriterExistsError",
+    "SegmentInfo",
+    "TimelineChannel",
+    "TracksChannel",
+    "VehicleChannel",
+    "list_segments",
+    "remove_stale",
+    "wait_any",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    if name.startswith("SHM"):
+        module = "errors"
+    elif name in ("SegmentInfo", "list_segments", "remove_stale"):
+        module = "segment"
+    else:
+        module = "channels"
+    return getattr(import_module(f"{__name__}.{module}"), name)

@@ -1,0 +1,102 @@
+import os
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
+
+import numpy as np
+from msgspec import Struct
+
+from lkas.integration.shared_memory.messages import ImageMessage
+
+MAX_READERS: int
+MAX_VIEWS: int
+
+MessageT = TypeVar("MessageT", bound=Struct)
+ChannelT = TypeVar("ChannelT", bound="Channel[Any]")
+
+class Record:
+    def __init__(
+        self, message_type: type[Struct], size: int, schema_hash: int, stamp_offset: int, fields: tuple[tuple, ...]
+    ) -> None: ...
+
+class Call:
+    """A method that takes the parameters of `declaration` and hands their values to `via`, in `order`."""
+
+    def __init__(
+        self,
+        declaration: Callable[..., Any],
+        via: Callable[..., Any],
+        names: tuple[str, ...],
+        positional_count: int,
+        defaults: dict[str, Any],
+        order: tuple[int, ...],
+        valid_s: float,
+    ) -> None: ...
+
+class Loan:
+    """A slot lent to be drawn into."""
+
+    def __enter__(self) -> np.ndarray: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
+
+class View:
+    """A pinned slot, read in place."""
+
+    def __enter__(self) -> ImageMessage | None: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
+
+class Channel(Generic[MessageT]):
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        record: Record,
+        create: bool,
+        slots: int = ...,
+        height: int = ...,
+        width: int = ...,
+        channels: int = ...,
+        spin_ns: int = ...,
+    ) -> None: ...
+    @property
+    def closed(self) -> bool:
+        """Whether close() was called."""
+    @property
+    def path(self) -> str:
+        """The segment's file."""
+    def read(self, timeout: float = 0.0) -> MessageT | None:
+        """The newest message this reader has not read yet, or None.
+
+        With a timeout (s) it sleeps until there is one. An image is the reader's own copy.
+        """
+    def latest(self) -> MessageT | None:
+        """The newest message, read before or not, or None. Does not count as reading it."""
+    def close(self) -> None:
+        """Let go of the segment and end waits of other threads; arrays over it stay readable."""
+    def unlink(self) -> None:
+        """Remove the writer's segment, before or after close(). Does nothing for a reader."""
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
+    def _view(self, timeout: float = 0.0) -> View: ...
+    def _write_values(self, *values: Any) -> bool: ...
+    def _write_message(self, message: MessageT, /) -> bool: ...
+    def _write_image(self, image: Any, *values: Any) -> bool: ...
+    def _loan(self, *values: Any) -> Loan: ...
+    def _attach(self) -> bool: ...
+    def _state(self) -> tuple[int, int, int, int, int, int | None] | None: ...
+    @property
+    def _shape(self) -> tuple[int, int, int] | None: ...
+
+def wait_any(channels: Sequence[ChannelT], timeout: float, /) -> list[ChannelT]:
+    """Sleep until one of the channels has something new, at most `timeout` seconds: those that have."""
+
+def inspect(path: str, /) -> dict[str, Any] | None:
+    """What stands in a segment, or None; disturbs nobody."""
+
+def remove_idle(path: str, /) -> bool:
+    """Remove a segment without writer and readers: whether it was."""

@@ -1,0 +1,304 @@
+"""The binary record of a message, derived from its struct in messages.py, and the C header written from it.
+
+    python -m lkas.integration.shared_memory.layout --write      # writes lkas/include/lkas_messages.h
+
+A record is laid out as a C compiler would lay out the generated struct, so that C programs and Python read the same
+bytes: `int` int64_t, `float` double, `bool` uint8_t, an Enum its member's index as int32_t, a nested struct in place,
+`X | None` a uint8_t presence flag before X, `Text` its length as uint32_t before its bytes, a tuple its count as
+uint32_t before its elements. The schema hash covers all of that, nested records and enum members included.
+"""
+
+import argparse
+import enum
+import functools
+import hashlib
+import re
+import sys
+import types
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from msgspec import Meta, Struct
+
+from lkas import get_include
+from lkas.integration.shared_memory import messages
+
+RECORD_TYPES: tuple[type[Struct], ...] = (
+    messages.ImageMessage,
+    messages.DetectionMessage,
+    messages.TracksMessage,
+    messages.ControlMessage,
+    messages.TimelineMessage,
+    messages.VehicleState,
+)
+HEADER = Path(get_include()) / "lkas_messages.h"
+
+# Fields of Message that the core sets on publishing: two words side by side.
+CHANNEL_STAMPS = ("publish_ns", "sequence")
+
+_SCALARS = {bool: ("bool", 1), int: ("int", 8), float: ("float", 8)}  # kind, bytes = alignment
+_ENUM_BYTES = 4
+_COUNT_BYTES = 4
+
+
+class Field(Struct, frozen=True, kw_only=True):
+    """One value in a record."""
+
+    name: str
+    kind: (
+        str  # bool, int, float, enum, text, struct, tuple; stamp: an int set by the channel; object: not in the record
+    )
+    offset: int = 0
+    size: int = 0
+    alignment: int = 1
+    presence_offset: int | None = None  # of the flag, for `X | None`
+    count_offset: int | None = None  # of the length, for text and tuples
+    capacity: int = 0  # bytes of a text, elements of a tuple
+    detail: Any = None  # Enum class, nested Record, or Field of a tuple's element
+
+
+class Record(Struct, frozen=True, kw_only=True):
+    """Where every field of a message stands in memory."""
+
+    type: type[Struct]
+    fields: tuple[Field, ...]
+    size: int
+    alignment: int
+
+    @property
+    def name(self) -> str:
+        return self.type.__name__
+
+    @property
+    def stamp_offset(self) -> int | None:
+        """Of publish_ns, which sequence follows; None for a struct that is only ever nested."""
+        return next((field.offset for field in self.fields if field.kind == "stamp"), None)
+
+    @property
+    def schema(self) -> str:
+        """The record in words, nested records included: what the schema hash covers."""
+        return f"{self.name}[{self.size}]{{{', '.join(_described(field) for field in self.fields)}}}"
+
+    @property
+    def schema_hash(self) -> int:
+        """64 bits of SHA-256 over `schema`."""
+        return int.from_bytes(hashlib.sha256(self.schema.encode()).digest()[:8], "big")
+
+
+@functools.cache
+def record_of(message_type: type[Struct]) -> Record:
+    """The record of a message. Raises TypeError for a field that has no place in one."""
+    hints = typing.get_type_hints(message_type, include_extras=True)
+    end, alignment, fields = 0, 1, []
+    for name in message_type.__struct_fields__:
+        field, end = _placed(f"{message_type.__name__}.{name}", hints[name], end)
+        alignment = max(alignment, field.alignment)
+        kind = "stamp" if name in CHANNEL_STAMPS else field.kind
+        fields.append(_replaced(field, name=name, kind=kind))
+    return Record(type=message_type, fields=tuple(fields), size=_aligned(end, alignment), alignment=alignment)
+
+
+def _placed(path: str, hint: Any, end: int) -> tuple[Field, int]:
+    """A field put at the first fitting place from `end` on, and the new end."""
+    meta = Meta()
+    if typing.get_origin(hint) is typing.Annotated:
+        hint, meta = typing.get_args(hint)[:2]
+    presence_offset = None
+    if typing.get_origin(hint) in (types.UnionType, typing.Union):
+        present = [arg for arg in typing.get_args(hint) if arg is not types.NoneType]
+        if len(present) != 1:
+            raise TypeError(f"{path}: {hint} can not be in a record; only `X | None` can")
+        hint, presence_offset, end = present[0], end, end + 1
+    value = _value(path, hint, meta)
+    count_offset = None
+    if value.kind in ("text", "tuple"):
+        count_offset = _aligned(end, _COUNT_BYTES)
+        end = count_offset + _COUNT_BYTES
+    offset = _aligned(end, value.alignment)
+    alignment = max(value.alignment, _COUNT_BYTES if count_offset is not None else 1)
+    placed = _replaced(
+        value, offset=offset, alignment=alignment, presence_offset=presence_offset, count_offset=count_offset
+    )
+    return placed, offset + value.size
+
+
+def _value(path: str, hint: Any, meta: Meta) -> Field:
+    """What a value of this type needs, at offset 0."""
+    if hint in _SCALARS:
+        kind, size = _SCALARS[hint]
+        return Field(name="", kind=kind, size=size, alignment=size)
+    if hint is str:
+        capacity = (meta.extra or {}).get("bytes")
+        if not capacity:
+            raise TypeError(f"{path}: a text needs a capacity in bytes")
+        return Field(name="", kind="text", size=capacity, capacity=capacity)
+    if hint is Any:
+        return Field(name="", kind="object")
+    if isinstance(hint, type) and issubclass(hint, enum.Enum):
+        return Field(name="", kind="enum", size=_ENUM_BYTES, alignment=_ENUM_BYTES, detail=hint)
+    if isinstance(hint, type) and issubclass(hint, Struct):
+        record = record_of(hint)
+        return Field(name="", kind="struct", size=record.size, alignment=record.alignment, detail=record)
+    if typing.get_origin(hint) is tuple and typing.get_args(hint)[1:] == (...,):
+        if meta.max_length is None:
+            raise TypeError(f"{path}: a tuple needs a capacity, as in Meta(max_length=8)")
+        element, stride = _placed(path, typing.get_args(hint)[0], 0)
+        if element.count_offset is not None or element.presence_offset is not None:
+            raise TypeError(f"{path}: the elements of a tuple must be plain records or numbers")
+        size = stride * meta.max_length
+        return Field(
+            name="", kind="tuple", size=size, alignment=element.alignment, capacity=meta.max_length, detail=element
+        )
+    raise TypeError(f"{path}: {hint} can not be in a record")
+
+
+def _replaced(field: Field, **changes: Any) -> Field:
+    return Field(**{name: getattr(field, name) for name in field.__struct_fields__} | changes)
+
+
+def _aligned(offset: int, alignment: int) -> int:
+    return -(-offset // alignment) * alignment
+
+
+def _described(field: Field) -> str:
+    if field.kind == "struct":
+        kind = field.detail.schema
+    elif field.kind == "enum":
+        kind = f"{field.detail.__name__}({' '.join(str(member.value) for member in field.detail)})"
+    elif field.kind == "tuple":
+        kind = f"{field.capacity} x {_described(field.detail)}"
+    else:
+        kind = f"{field.kind}{field.capacity or ''}"
+    optional = "?" if field.presence_offset is not None else ""
+    return f"{field.name}: {kind}{optional} @{field.offset}"
+
+
+# ---------------------------------------------------------------- the C header
+
+
+def c_header() -> str:
+    """The text of lkas_messages.h."""
+    parts = [_C_PREAMBLE]
+    parts += [_c_enum(kind) for kind in _enums()]
+    parts += [_c_struct(record) for record in _records_inside_out()]
+    parts.append("#endif /* LKAS_MESSAGES_H */\n")
+    return "\n".join(parts)
+
+
+_C_PREAMBLE = """\
+/* lkas_messages.h: the messages of the pipeline as C structs.
+ *
+ * Written from lkas/integration/shared_memory/messages.py by `make defaults`; do not edit. Meaning, units and signs of
+ * the fields stand there. `has_x` tells whether `x` is known; a text has `x_bytes` bytes and no closing zero; of an
+ * array the first `x_count` elements count. Each LKAS_..._SPEC initialises a `struct lkas_spec` of lkas_channel.h.
+ */
+#ifndef LKAS_MESSAGES_H
+#define LKAS_MESSAGES_H
+
+#include <stddef.h>
+#include <stdint.h>
+#ifndef __cplusplus
+#include <assert.h>
+#endif
+"""
+
+_C_TYPES = {"bool": "uint8_t", "int": "int64_t", "stamp": "int64_t", "float": "double", "enum": "int32_t"}
+
+
+def _records_inside_out() -> Iterator[Record]:
+    """Every record once, each after those it contains."""
+    seen: set[type] = set()
+
+    def visit(record: Record) -> Iterator[Record]:
+        if record.type in seen:
+            return
+        seen.add(record.type)
+        for field in record.fields:
+            inner = field.detail.detail if field.kind == "tuple" else field.detail
+            if isinstance(inner, Record):
+                yield from visit(inner)
+        yield record
+
+    for message_type in RECORD_TYPES:
+        yield from visit(record_of(message_type))
+
+
+def _enums() -> list[type[enum.Enum]]:
+    return [value for value in vars(messages).values() if _is_own_enum(value)]
+
+
+def _is_own_enum(value: Any) -> bool:
+    return isinstance(value, type) and issubclass(value, enum.Enum) and value.__module__ == messages.__name__
+
+
+def _c_enum(kind: type[enum.Enum]) -> str:
+    prefix = f"LKAS_{_snake(kind.__name__).upper()}"
+    is_flag = issubclass(kind, enum.Flag)
+    members = [
+        f"    {prefix}_{member.name} = {member.value if is_flag else index}," for index, member in enumerate(kind)
+    ]
+    return "\n".join(["enum {", *members, "};", ""])
+
+
+def _c_struct(record: Record) -> str:
+    tag = f"lkas_{_snake(record.name)}"
+    fields = [field for field in record.fields if field.kind != "object"]
+    lines = [f"struct {tag} {{"]
+    for field in fields:
+        if field.presence_offset is not None:
+            lines.append(f"    uint8_t has_{field.name};")
+        if field.kind == "text":
+            lines += [f"    uint32_t {field.name}_bytes;", f"    char {field.name}[{field.capacity}];"]
+        elif field.kind == "tuple":
+            lines += [
+                f"    uint32_t {field.name}_count;",
+                f"    {_c_type(field.detail)} {field.name}[{field.capacity}];",
+            ]
+        else:
+            comment = f" /* LKAS_{_snake(field.detail.__name__).upper()}_... */" if field.kind == "enum" else ""
+            lines.append(f"    {_c_type(field)} {field.name};{comment}")
+    lines.append("};")
+    lines.append(f'static_assert(sizeof(struct {tag}) == {record.size}, "{record.name}");')
+    lines += [
+        f'static_assert(offsetof(struct {tag}, {f.name}) == {f.offset}, "{record.name}.{f.name}");' for f in fields
+    ]
+    if record.stamp_offset is not None:
+        lines += _c_spec(record)
+    return "\n".join([*lines, ""])
+
+
+def _c_spec(record: Record) -> list[str]:
+    macro = f"LKAS_{_snake(record.name).upper()}"
+    spec = f'"{record.name}", {macro}_SCHEMA, {record.size}, {record.stamp_offset}'
+    if any(field.kind == "object" for field in record.fields):
+        parameters, bulk = "(slots, height, width, channels)", "1, (height), (width), (channels)"
+    else:
+        parameters, bulk = "(slots)", "0, 0, 0, 0"
+    return [
+        f"#define {macro}_SCHEMA UINT64_C(0x{record.schema_hash:016x})",
+        f"#define {macro}_SPEC{parameters} {{{spec}, (slots), {bulk}}}",
+    ]
+
+
+def _c_type(field: Field) -> str:
+    return f"struct lkas_{_snake(field.detail.name)}" if field.kind == "struct" else _C_TYPES[field.kind]
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Derive lkas_messages.h from messages.py.")
+    parser.add_argument("--write", action="store_true", help=f"write {HEADER.name}; without it, print the text")
+    if parser.parse_args(arguments).write:
+        HEADER.write_text(c_header(), encoding="utf-8")
+    else:
+        sys.stdout.write(c_header())
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

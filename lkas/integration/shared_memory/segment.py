@@ -1,0 +1,97 @@
+"""Where segments live, what they are called, and which of them nobody needs any more.
+
+A segment is the file `lkas.<uid>.<instance>.<name>` in /dev/shm or any directory given, readable by its user only.
+"""
+
+import os
+import re
+import time
+from pathlib import Path
+
+from msgspec import Struct
+
+from lkas.integration.shared_memory import _core
+
+DEFAULT_DIRECTORY = "/dev/shm"
+INSTANCE_VARIABLE = "LKAS_INSTANCE"
+DEFAULT_INSTANCE = "default"
+
+_WORD = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_FILE_NAME = re.compile(r"lkas\.(\d+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)(\.new-\d+-\d+)?")
+
+
+class SegmentInfo(Struct, frozen=True, kw_only=True):
+    """One segment as found on this machine."""
+
+    name: str
+    instance: str
+    path: str
+    record_type: str  # name of the message, "" where it can not be read
+    size_bytes: int
+    writer_pid: int | None  # None: nobody writes it
+    readers: int  # living ones
+    age_s: float | None  # of the newest message; None: there is none
+    sequence: int  # of the newest message, counted since the channel was first created
+    drops: int  # messages that found no free slot
+    generation: int  # counts writers
+    stale: str | None  # why nobody needs it any more; None: it is in use, or waits for its writer with readers attached
+
+
+def segment_path(name: str, instance: str | None = None, directory: str | os.PathLike[str] | None = None) -> str:
+    """The file of a channel. Raises ValueError for a name or an instance that makes no file name."""
+    instance = instance or os.environ.get(INSTANCE_VARIABLE) or DEFAULT_INSTANCE
+    for what, word in (("channel name", name), ("instance", instance)):
+        if not _WORD.fullmatch(word):
+            raise ValueError(f"{what} {word!r}: expected 1 to 64 letters, digits, - or _")
+    return os.path.join(os.fspath(directory or DEFAULT_DIRECTORY), f"lkas.{os.getuid()}.{instance}.{name}")
+
+
+def list_segments(directory: str | os.PathLike[str] | None = None, instance: str | None = None) -> list[SegmentInfo]:
+    """This user's segments, of one instance or of all, without disturbing anybody; by instance and name."""
+    found = []
+    for path in sorted(Path(directory or DEFAULT_DIRECTORY).glob(f"lkas.{os.getuid()}.*")):
+        match = _FILE_NAME.fullmatch(path.name)
+        if not match or (instance is not None and match[2] != instance):
+            continue
+        state = _core.inspect(str(path))
+        if state is not None:  # else it went away meanwhile
+            found.append(_info(match[3], match[2], state, is_unfinished=bool(match[4])))
+    return found
+
+
+def remove_stale(directory: str | os.PathLike[str] | None = None, instance: str | None = None) -> list[SegmentInfo]:
+    """Remove the stale segments, never one with a living writer or reader: those that were removed."""
+    return [
+        info for info in list_segments(directory, instance) if info.stale is not None and _core.remove_idle(info.path)
+    ]
+
+
+def _info(name: str, instance: str, state: dict, *, is_unfinished: bool) -> SegmentInfo:
+    has_writer, newest_ns = state["has_writer"], state["newest_ns"]
+    is_known = state["problem"] is None and state["is_this_boot"]
+    return SegmentInfo(
+        name=name,
+        instance=instance,
+        path=state["path"],
+        record_type=state["record_type"],
+        size_bytes=state["size_bytes"] or os.stat(state["path"]).st_size,
+        writer_pid=state["writer_pid"] if has_writer else None,
+        readers=state["readers"],
+        age_s=(time.monotonic_ns() - newest_ns) / 1e9 if newest_ns and is_known else None,
+        sequence=state["sequence"],
+        drops=state["drops"],
+        generation=state["generation"],
+        stale=_stale_reason(state, is_unfinished=is_unfinished),
+    )
+
+
+def _stale_reason(state: dict, *, is_unfinished: bool) -> str | None:
+    if state["has_writer"] or state["readers"]:
+        return None
+    if is_unfinished:
+        return "its creator died before it was finished"
+    if state["problem"] is not None:
+        return state["problem"]
+    if not state["is_this_boot"]:
+        return "left from before the last boot"
+    return f"its writer (process {state['writer_pid']}) is gone and nobody reads it"

@@ -1,0 +1,102 @@
+"""What the other process does in the tests of the channels."""
+
+import itertools
+import os
+import time
+
+from lkas.integration.shared_memory import ControlChannel, DetectionChannel, ImageChannel, SHMWriterExistsError
+from lkas.integration.shared_memory.messages import LaneMessage
+from tests.support.peer import say, wait_for_release
+
+WIDTH, HEIGHT = 320, 200
+
+
+def write_one_control(frame_id: int, *, unlink: bool = False) -> None:
+    channel = ControlChannel(create=True)
+    channel.write(steering=0.5, throttle=0.0, brake=0.0, frame_id=frame_id)
+    say("written")
+    wait_for_release()
+    channel.close()
+    if unlink:
+        channel.unlink()
+
+
+def write_and_fork() -> None:
+    """Says the pid of a child that lives on."""
+    channel = ControlChannel(create=True)
+    if os.fork() == 0:
+        say(os.getpid())
+    wait_for_release()
+    channel.close()
+
+
+def open_second_writer() -> None:
+    try:
+        ControlChannel(create=True)
+    except SHMWriterExistsError as error:
+        say(error.pid)
+
+
+def die_mid_write(width: int = WIDTH, height: int = HEIGHT) -> None:
+    """Publishes one whole frame, then stays half-way through the second."""
+    channel = ImageChannel(create=True, width=width, height=height)
+    with channel.loan(frame_id=1) as image:
+        image[:] = 1
+    with channel.loan(frame_id=2) as image:
+        image[: height // 2] = 2
+        say("half-way")
+        wait_for_release()
+
+
+def hold_views(count: int = 1) -> None:
+    channel = ImageChannel(attach_timeout=20.0)
+    views = [channel.view(timeout=20.0) for _ in range(count)]
+    for view in views:
+        view.__enter__()
+        say("holding")
+    wait_for_release()
+
+
+def read_controls() -> None:
+    """Says the frame_id of whatever comes, from before its writer is there on."""
+    channel = ControlChannel()
+    say("ready")
+    while True:
+        message = channel.read(timeout=20.0)
+        say(None if message is None else message.frame_id)
+
+
+def wait_for_control() -> None:
+    try:
+        say("waiting")
+        ControlChannel().read(timeout=3600.0)
+    except KeyboardInterrupt:
+        say("interrupted")
+
+
+def flood_images(width: int = WIDTH, height: int = HEIGHT) -> None:
+    """Frames whose every byte is the frame_id's lowest, as fast as they can be drawn."""
+    channel = ImageChannel(create=True, width=width, height=height, slots=4)
+    say("writing")
+    for frame_id in itertools.count(1):
+        with channel.loan(frame_id=frame_id, timestamp=float(frame_id)) as image:
+            image[:] = frame_id & 0xFF
+
+
+def flood_detections() -> None:
+    """Detections whose every figure is the frame_id."""
+    channel = DetectionChannel(create=True, slots=2)
+    say("writing")
+    for frame_id in itertools.count(1):
+        figure = float(frame_id)
+        lane = LaneMessage(figure, figure, figure, figure, figure)
+        channel.write(lane, lane, frame_id=frame_id, timestamp=figure, capture_ns=frame_id, processing_time_ms=figure)
+
+
+def write_controls_slowly(count: int) -> None:
+    channel = ControlChannel(create=True)
+    say("writing")
+    for frame_id in range(1, count + 1):
+        time.sleep(0.02)
+        channel.write(steering=0.0, throttle=0.0, brake=0.0, frame_id=frame_id)
+    wait_for_release()

@@ -1,0 +1,92 @@
+"""`write` and `loan` are parsed in C: they take and refuse what a Python function of that signature would."""
+
+import inspect
+
+import numpy as np
+import pytest
+
+from lkas.integration.shared_memory import ControlChannel, DetectionChannel, ImageChannel, SHMSerializationError
+from lkas.integration.shared_memory.messages import ControlMode, LaneMessage
+
+NEUTRAL = {"steering": 0.0, "throttle": 0.0, "brake": 0.0}
+LANE = LaneMessage(1.0, 2.0, 3.0, 4.0)
+
+
+@pytest.mark.parametrize(
+    ("positional", "keywords", "words"),
+    [
+        ((), {"steering": 0.0, "throttle": 0.0}, "missing 1 required keyword-only argument: 'brake'"),
+        ((), NEUTRAL | {"gas": 1.0}, "unexpected keyword argument 'gas'"),
+        ((0.0,), NEUTRAL, "takes 1 positional argument but 2"),
+    ],
+)
+def test_what_does_not_fit_is_refused_as_in_python(opened, positional, keywords, words):
+    writer = opened(ControlChannel, create=True)
+    with pytest.raises(TypeError, match=words):
+        writer.write(*positional, **keywords)
+    assert writer.stats.sequence == 0
+
+
+def test_lanes_by_position_and_by_name(opened):
+    writer, reader = opened(DetectionChannel, create=True), opened(DetectionChannel)
+    for arguments, keywords in (((LANE, None), {}), ((LANE,), {"right_lane": None}), ((), {"left_lane": LANE})):
+        assert writer.write(*arguments, frame_id=3, **keywords)
+        message = reader.read()
+        assert (message.left_lane, message.right_lane, message.frame_id) == (LANE, None, 3)
+    with pytest.raises(TypeError, match="multiple values for argument 'left_lane'"):
+        writer.write(LANE, left_lane=LANE)
+    with pytest.raises(TypeError, match="takes from 1 to 3 positional arguments but 4"):
+        writer.write(LANE, LANE, 1)
+
+
+def test_keywords_in_any_order_and_from_any_string(opened):
+    writer, reader = opened(ControlChannel, create=True), opened(ControlChannel)
+    names = ["valid_until", "frame_id", "brake", "mode", "steering", "throttle"]
+    values = [9.0, 5, 0.25, ControlMode.HOLD, -0.5, 0.75]
+    for order in (range(6), reversed(range(6))):
+        assert writer.write(**{"".join(names[i]): values[i] for i in order})
+        message = reader.read()
+        assert [getattr(message, name) for name in names] == values
+    made = {bytes(name, "ascii").decode(): value for name, value in zip(names, values, strict=True)}  # not interned
+    assert writer.write(**made)
+    assert reader.read().valid_until == 9.0
+
+
+def test_stamps_left_out_are_taken_now(opened):
+    writer, reader = opened(ControlChannel, create=True), opened(ControlChannel)
+    writer.write(**NEUTRAL)
+    message = reader.read()
+    assert message.timestamp == pytest.approx(message.capture_ns * 1e-9)
+    assert message.valid_until == pytest.approx(message.timestamp + 0.2)
+    assert message.capture_ns <= message.publish_ns
+    writer.write(**NEUTRAL, timestamp=4)
+    assert reader.read().valid_until == pytest.approx(4.2)
+    with pytest.raises(SHMSerializationError, match="timestamp: expected a number, found 'soon'"):
+        writer.write(**NEUTRAL, timestamp="soon")
+
+
+def test_a_call_needs_its_channel(opened):
+    channel = opened(ControlChannel, create=True)
+    assert ControlChannel.write(channel, **NEUTRAL)
+    with pytest.raises(TypeError, match="needs a channel first"):
+        ControlChannel.write(3, **NEUTRAL)
+    bound = channel.write
+    assert bound(**NEUTRAL)
+
+
+@pytest.mark.parametrize("method", [ControlChannel.write, ImageChannel.write, ImageChannel.loan])
+def test_signature_and_documentation_are_the_declarations(method):
+    assert "frame_id" in inspect.signature(method).parameters
+    assert method.__doc__
+    assert method.__name__ in ("write", "loan")
+
+
+def test_images_and_loans_by_name(opened):
+    writer, reader = opened(ImageChannel, create=True, width=4, height=2), opened(ImageChannel)
+    assert writer.write(frame_id=1, image=np.full((2, 4, 3), 7, np.uint8), session=2)
+    message = reader.read()
+    assert (message.frame_id, message.session, int(message.image[0, 0, 0])) == (1, 2, 7)
+    with writer.loan(8, timestamp=2.5) as image:
+        image[:] = 1
+    message = reader.read()
+    assert (message.frame_id, message.timestamp, message.capture_ns > 0) == (8, 2.5, True)

@@ -1,0 +1,150 @@
+"""The core under sanitizers, and under the orders of events that matter. And each protection, taken out, is missed.
+
+The C programs are built with a copy of the header into which `RACE_GAP` calls are written where another thread can
+come between; a mutation then breaks one line of that copy. A line that is no longer there fails the test.
+"""
+
+import functools
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from lkas import get_include
+
+FOLDER = Path(__file__).with_name("races")
+COUNT = 1500  # messages per reader; the mutants are found within the first few hundred
+TORN = 3
+RACE = 66
+
+SANITIZERS = {
+    "thread": (["-fsanitize=thread"], {"TSAN_OPTIONS": f"halt_on_error=1 exitcode={RACE}"}),
+    "address": (
+        ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"],
+        {"ASAN_OPTIONS": f"detect_leaks=1:exitcode={RACE}", "UBSAN_OPTIONS": "print_stacktrace=1"},
+    ),
+}
+
+GAPS = {  # after this line: this point
+    "            uint64_t before = lkas__load(&slot->mark, relaxed);\n": "CLAIM_CHOSEN",
+    "            lkas__store(&slot->mark, 2 * writer->sequence - 1, seq_cst);\n": "CLAIM_MARKED",
+    "        if (index >= segment->header->slots) break;\n": "VIEW_FOUND",
+    "        lkas__store(word, index + 1, seq_cst);\n": "VIEW_PINNED",
+    "    if (lkas__load(&slot->mark, acquire) != mark) return 0;\n": "COPY_STARTED",
+    "        memcpy((char *)record + 8 * i, &word, 8);\n": "COPYING",
+    "    /* Announced and looked: a message from here on has to end the sleep. */\n": "WAIT_LOOKED",
+}
+
+SECOND_PIN_CHECK = ("if (!(lkas__pinned_slots(header) >> index & 1)) {", "if (1) {")
+FIRST_PIN_CHECK = ("uint64_t taken = lkas__pinned_slots(header) |", "uint64_t taken =")
+MARK_AFTER_PINNING = ("if (lkas__load(&slot->mark, seq_cst) != 2 * (latest >> 8)) continue;", "(void)slot;")
+RESTORED_MARK = ("lkas__store(&slot->mark, before, seq_cst);", "(void)before;")
+MARK_AFTER_COPYING = ("return lkas__load(&slot->mark, relaxed) == mark;", "return 1;")
+SAMPLED_WAKE = (
+    "(uint32_t)waiters[0].value, slice_ns);",
+    "lkas__load((LKAS_ATOMIC(uint32_t) *)(uintptr_t)waiters[0].address, seq_cst), slice_ns);",
+)
+RELEASING_UNPIN = ("pins[view->pin], 0u, release);", "pins[view->pin], 0u, relaxed);")
+
+
+def compiler_has(flags: tuple[str, ...], folder: Path) -> bool:
+    source = folder / "empty.c"
+    source.write_text("int main(void) { return 0; }\n")
+    program = folder / "empty"
+    try:
+        subprocess.run(["gcc", *flags, "-o", program, source], check=True, capture_output=True, timeout=60)
+        return subprocess.run([program], capture_output=True, timeout=20).returncode == 0
+    except (OSError, subprocess.CalledProcessError):
+        return False
+
+
+def prepared_header(mutations: tuple[tuple[str, str], ...]) -> str:
+    text = (Path(get_include()) / "lkas_channel.h").read_text()
+    for old, new in mutations:
+        assert text.count(old) == 1, f"expected this line once in lkas_channel.h: {old}"
+        text = text.replace(old, new)
+    for line, point in GAPS.items():
+        assert text.count(line) == 1 or any(old in line for old, _ in mutations), f"expected this line once: {line}"
+        text = text.replace(line, f"{line}RACE_GAP({point});\n")
+    return text
+
+
+@pytest.fixture(scope="module")
+def build(tmp_path_factory):
+    """`build("threads", flags, mutations)`: the program, built once per combination."""
+
+    @functools.cache
+    def built(name: str, flags: tuple[str, ...], mutations: tuple[tuple[str, str], ...] = ()) -> Path:
+        folder = tmp_path_factory.mktemp(name)
+        if not compiler_has(flags, folder):
+            pytest.skip(f"gcc {' '.join(flags)} is missing or does not run here")
+        (folder / "lkas_channel.h").write_text(prepared_header(mutations))
+        # -fno-builtin: the sanitizers see each memcpy and memset.
+        warnings = ["-Wall", "-Wextra", "-Werror", "-Wno-unused-variable"]  # -Wtsan too: refuses stand-alone fences
+        options = ["-std=c11", "-O1", "-g", "-fno-builtin", "-pthread", *warnings, *flags]
+        program = folder / name
+        subprocess.run(["gcc", *options, "-I", folder, "-o", program, FOLDER / f"{name}.c"], check=True, timeout=100)
+        return program
+
+    return built
+
+
+def play(program: Path, path: Path, argument: str, **environment: str) -> tuple[int, str]:
+    done = subprocess.run(
+        [program, path, argument], capture_output=True, text=True, timeout=100, env={**os.environ, **environment}
+    )
+    return done.returncode, done.stderr
+
+
+# ---------------------------------------------------------------- sanitizers
+
+
+@pytest.mark.parametrize("sanitizer", SANITIZERS)
+def test_threads_over_one_mapping_are_clean(build, tmp_path, sanitizer):
+    flags, environment = SANITIZERS[sanitizer]
+    assert play(build("threads", tuple(flags)), tmp_path / "segment", str(COUNT), **environment) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "mutations",
+    [(FIRST_PIN_CHECK, SECOND_PIN_CHECK), (MARK_AFTER_PINNING,), (RELEASING_UNPIN,)],
+    ids=["no pin check", "no look at the mark after pinning", "unpinning without release"],
+)
+def test_thread_sanitizer_misses_the_protection(build, tmp_path, mutations):
+    flags, environment = SANITIZERS["thread"]
+    program = build("threads", tuple(flags), mutations)
+    code, report = play(program, tmp_path / "segment", str(100 * COUNT), **environment)
+    assert code in (RACE, TORN), report
+    assert ("data race" in report) == (code == RACE)
+
+
+# ---------------------------------------------------------------- orders of events
+
+SCENARIOS = {
+    "overwritten_before_pin": (MARK_AFTER_PINNING, TORN),
+    "replaced_before_pin": (MARK_AFTER_PINNING, TORN),
+    "written_while_copying_record": (MARK_AFTER_COPYING, TORN),
+    "written_before_copying_record": (MARK_AFTER_COPYING, 1),
+    "published_before_sleep": (SAMPLED_WAKE, -signal.SIGALRM),
+    "closed_before_sleep": (SAMPLED_WAKE, -signal.SIGALRM),
+    "pinned_while_claiming": (SECOND_PIN_CHECK, TORN),
+}
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_each_order_of_events_ends_well(build, tmp_path, scenario):
+    assert play(build("interleavings", ()), tmp_path / "segment", scenario) == (0, "")
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_each_order_of_events_needs_its_protection(build, tmp_path, scenario):
+    mutation, expected = SCENARIOS[scenario]
+    code, report = play(build("interleavings", (), (mutation,)), tmp_path / "segment", scenario)
+    assert code == expected, report
+
+
+def test_a_pinned_slot_gets_its_mark_back(build, tmp_path):
+    program = build("interleavings", (), (RESTORED_MARK,))
+    assert play(program, tmp_path / "segment", "pinned_while_claiming") == (1, "the pinned slot lost its mark\n")
