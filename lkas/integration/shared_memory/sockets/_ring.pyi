@@ -1,0 +1,84 @@
+import os
+
+from typing_extensions import Buffer
+
+HANDED: int  # the receiver has it
+FULL: int  # no room: the receiver is behind
+GONE: int  # the receiver is closed or dead
+TOO_LARGE: int  # larger than the whole inbox
+NO_SPACE: int  # the directory has no room for more of the inbox
+
+class Bell:
+    """Tells the senders of one name of new receivers and of room."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None: ...
+    @property
+    def members(self) -> int:
+        """Counts the changes of membership."""
+    def announce(self) -> None:
+        """Say that the receivers of this name have changed."""
+    def watch(self) -> int:
+        """Before looking for room or receivers: the word for wait()."""
+    def wait(self, word: int, timeout_s: float, /) -> None:
+        """Sleep until news, at most 0.1 s."""
+    def leave(self) -> bool:
+        """Stop using the name: whether this was its last user. Then nobody can use it until close()."""
+    def end_waits(self) -> None:
+        """From any thread: end waits, now and later."""
+    def close(self) -> None:
+        """Stop using the name; the last user takes the file away."""
+
+class Inbox:
+    """Messages for one receiver. FileExistsError: the name is taken, or, adopting, the owner lives."""
+
+    def __init__(
+        self, path: str | os.PathLike[str], bell: Bell, slots: int = ..., capacity: int = ..., *, adopt: bool = False
+    ) -> None: ...
+    @property
+    def dropped(self) -> int:
+        """Messages that senders gave up, because they found no room here."""
+    def take(self, copy: bool, /) -> tuple[int, int, int, tuple[Buffer, ...]] | None:
+        """The next message as (kind, sender, request, parts), or None.
+
+        The parts are copies (bytes, then bytearrays) or read-only views of the place where they arrived.
+        """
+    def wait(self, timeout_s: float, /) -> bool:
+        """Sleep until there is a message: whether there is."""
+    def end_waits(self) -> None:
+        """From any thread: end waits, now and later."""
+    def close(self, keep_messages: bool, /) -> None:
+        """Take the file away and tell the senders. One that has messages to keep stays, for another to adopt."""
+
+class Outlet:
+    """A sender's way into somebody's inbox. FileNotFoundError when it is not there."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None: ...
+    @property
+    def pid(self) -> int:
+        """The owner's process."""
+    @property
+    def capacity(self) -> int:
+        """Bytes of messages that the inbox can hold."""
+    @property
+    def has_messages(self) -> bool:
+        """Whether its owner has not taken everything yet."""
+    def push(self, kind: int, parts: tuple[Buffer, ...], sender: int, request: int, /) -> int:
+        """Copy a message in: HANDED, FULL, GONE, TOO_LARGE or NO_SPACE."""
+    def count_drop(self) -> None:
+        """Count a message that found no room, for its owner."""
+    def is_alive(self) -> bool:
+        """Whether the owner lives and takes messages."""
+    def close(self) -> None:
+        """Let go of the inbox."""
+
+class Outlets:
+    """The receivers of a sender, for sending to them in one call while all is well."""
+
+    turn: int  # whose turn it is, modulo their number
+    def __init__(self, bell: Bell) -> None: ...
+    def fill(self, outlets: list[Outlet], members: int, /) -> None:
+        """Who is there, at which count of the bell."""
+    def push_next(self, kind: int, parts: tuple[Buffer, ...], sender: int, request: int, /) -> Outlet | None:
+        """The outlet whose turn it is, when it took the message; None when it did not, or after a change."""
+    def push_all(self, kind: int, parts: tuple[Buffer, ...], /) -> int:
+        """How many took the message before the first one that did not, or before a change."""

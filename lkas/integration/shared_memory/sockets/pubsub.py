@@ -1,0 +1,72 @@
+"""One to many: every subscriber gets every message; one that falls behind misses some, counted.
+
+    publisher = Publisher("robot_commands")
+    publisher.send({"cmd": "move", "pos": [1.0, 2.0, 3.0]})
+
+    subscriber = Subscriber("robot_commands")
+    message = subscriber.recv(timeout=100)      # milliseconds
+
+Several publishers may share a name. A subscriber gets what is sent after it was made.
+"""
+
+import os
+from typing import Any
+
+from lkas.integration.shared_memory.sockets.endpoint import CAPACITY_BYTES, SLOTS, Endpoint
+from lkas.integration.shared_memory.sockets.serialize import Serializer
+
+
+class Publisher(Endpoint):
+    """Sends to all subscribers of a name."""
+
+    pattern = "pubsub"
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        serializer: Serializer = "pickle",
+        instance: str | None = None,
+        directory: str | os.PathLike[str] | None = None,
+    ) -> None:
+        super().__init__(name, serializer=serializer, instance=instance, directory=directory)
+        self._receivers = self._open_way("sub")
+
+    def send(self, item: Any, timeout: float | None = 0) -> bool:
+        """Hand an object to every subscriber: whether anybody has it.
+
+        With a timeout (ms; None: for ever) it waits for a first subscriber, and for room where one is behind.
+        """
+        kind, parts = self._encode(item)
+        handed, dropped = self._receivers.send_to_all(kind, parts, timeout)
+        self._dropped += dropped or not handed
+        self._count_sent(parts, handed)
+        return handed > 0
+
+
+class Subscriber(Endpoint):
+    """Receives what all publishers of a name send.
+
+    `slots` messages and `capacity` bytes wait for it; what finds no room is dropped and counted. With `copy=False`
+    arrays and raw bytes are read-only views of the inbox, which hold their room until they are gone.
+    """
+
+    pattern = "pubsub"
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        serializer: Serializer = "pickle",
+        copy: bool = True,
+        slots: int = SLOTS,
+        capacity: int = CAPACITY_BYTES,
+        instance: str | None = None,
+        directory: str | os.PathLike[str] | None = None,
+    ) -> None:
+        super().__init__(name, serializer=serializer, instance=instance, directory=directory)
+        self._open_inbox("sub", slots, capacity, copy)
+
+    def recv(self, timeout: float | None = None) -> Any:
+        """The next object; SHMTimeoutError when none came within the timeout (ms; None: wait for ever)."""
+        return self._decode(self._take(timeout))

@@ -1,0 +1,85 @@
+"""Work for many: each item goes to one worker, each worker in its turn.
+
+    pusher = Pusher("frames_to_annotate")
+    pusher.send(item, timeout=1000)             # milliseconds; False when every worker is full
+
+    puller = Puller("frames_to_annotate")
+    item = puller.recv()
+
+Several pushers may share a name. A worker that has no room is passed over. What a worker that died or closed had not
+received yet, the others take over; the item it was working on is lost.
+"""
+
+import os
+import time
+from typing import Any
+
+from lkas.integration.shared_memory.sockets.endpoint import CAPACITY_BYTES, LOOK_AROUND_S, SLOTS, Endpoint, Taken
+from lkas.integration.shared_memory.sockets.serialize import Serializer
+
+
+class Pusher(Endpoint):
+    """Hands work to the pullers of a name."""
+
+    pattern = "pushpull"
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        serializer: Serializer = "pickle",
+        instance: str | None = None,
+        directory: str | os.PathLike[str] | None = None,
+    ) -> None:
+        super().__init__(name, serializer=serializer, instance=instance, directory=directory)
+        self._receivers = self._open_way("pull")
+
+    def send(self, item: Any, timeout: float | None = 0) -> bool:
+        """Hand an object to the next worker that has room: whether there is one within the timeout (ms; None: ever)."""
+        kind, parts = self._encode(item)
+        worker = self._receivers.send_to_next(kind, parts, timeout)
+        self._dropped += worker is None
+        self._count_sent(parts, worker is not None)
+        return worker is not None
+
+
+class Puller(Endpoint):
+    """Receives its share of the work, and in idle moments that of workers which died.
+
+    `slots` messages and `capacity` bytes wait for it. With `copy=False` arrays and raw bytes are read-only views of
+    the inbox, which hold their room until they are gone.
+    """
+
+    pattern = "pushpull"
+    bequeaths = True
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        serializer: Serializer = "pickle",
+        copy: bool = True,
+        slots: int = SLOTS,
+        capacity: int = CAPACITY_BYTES,
+        instance: str | None = None,
+        directory: str | os.PathLike[str] | None = None,
+    ) -> None:
+        super().__init__(name, serializer=serializer, instance=instance, directory=directory)
+        self._open_inbox("pull", slots, capacity, copy)
+        self._look_due = 0.0
+
+    def recv(self, timeout: float | None = None) -> Any:
+        """The next object; SHMTimeoutError when none came within the timeout (ms; None: wait for ever)."""
+        return self._decode(self._take(timeout, self._take_inherited))
+
+    def _take_inherited(self) -> Taken | None:
+        """A message of a worker that is gone."""
+        if time.monotonic() >= self._look_due:
+            self._look_due = time.monotonic() + LOOK_AROUND_S
+            self._inboxes += self._registry.adopt_inboxes("pull")
+        while len(self._inboxes) > 1:
+            taken = self._inboxes[-1].take(self._copy)
+            if taken:
+                return taken
+            self._inboxes.pop().close(True)
+        return None

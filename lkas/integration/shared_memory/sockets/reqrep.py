@@ -1,0 +1,144 @@
+"""Questions and answers.
+
+    server = Replier("control_service")
+    request = server.recv()
+    server.send({"status": "ok"})
+
+    client = Requester("control_service")
+    client.send({"query": "status"})
+    response = client.recv(timeout=1000)        # milliseconds
+
+Any number of requesters; with several repliers each request goes to the next one. A replier that dies, closes or takes
+another request before it has answered is an error at the requester that waits for it, never a hang.
+"""
+
+import os
+from typing import Any
+
+from lkas.integration.shared_memory.errors import SHMConnectionError, SHMError, SHMSerializationError
+from lkas.integration.shared_memory.sockets._ring import FULL, HANDED, Outlet
+from lkas.integration.shared_memory.sockets.endpoint import CAPACITY_BYTES, SLOTS, Endpoint, Taken
+from lkas.integration.shared_memory.sockets.serialize import Kind, Serializer
+from lkas.integration.shared_memory.sockets.waiting import deadline_of, left_s
+
+_NOTHING = (b"",)
+
+
+class Requester(Endpoint):
+    """Asks the repliers of a name, one question at a time."""
+
+    pattern = "reqrep"
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        serializer: Serializer = "pickle",
+        copy: bool = True,
+        capacity: int = CAPACITY_BYTES,
+        instance: str | None = None,
+        directory: str | os.PathLike[str] | None = None,
+    ) -> None:
+        super().__init__(name, serializer=serializer, instance=instance, directory=directory)
+        self._number = self._open_inbox("req", SLOTS, capacity, copy)
+        self._receivers = self._open_way("rep")
+        self._request = 0
+        self._asked: Outlet | None = None
+
+    def send(self, item: Any, timeout: float | None = 0) -> bool:
+        """Ask: whether a replier has the question within the timeout (ms; None: for ever).
+
+        A question asked before and not answered yet is given up; its answer will be dropped.
+        """
+        kind, parts = self._encode(item)
+        self._request += 1
+        self._asked = None
+        self._asked = self._receivers.send_to_next(kind, parts, timeout, self._number, self._request)
+        self._dropped += self._asked is None
+        self._count_sent(parts, self._asked is not None)
+        return self._asked is not None
+
+    def recv(self, timeout: float | None = None) -> Any:
+        """The answer.
+
+        SHMTimeoutError when it did not come within the timeout (ms; None: wait for ever), then it may still be waited
+        for; SHMConnectionError when it will not come.
+        """
+        if self.closed or self._asked is None:
+            why = "it is closed" if self.closed else "no question is open: send() one, and look whether it returns True"
+            raise SHMConnectionError(f"{self!r}: {why}")
+        deadline = deadline_of(timeout)
+        while True:
+            taken = self._take(timeout, self._check_asked)
+            if taken[2] == self._request:
+                break
+            self._dropped += 1  # the answer to a question given up
+            timeout = None if timeout is None else max(0.0, left_s(deadline) * 1000)
+        pid, self._asked = self._asked.pid, None
+        if taken[0] == Kind.NO_ANSWER:
+            raise SHMConnectionError(f"{self!r}: process {pid} took the question and did not answer it")
+        return self._decode(taken)
+
+    def _check_asked(self) -> Taken | None:
+        asked = self._asked
+        if asked is None or asked.is_alive():
+            return None
+        taken = self._inboxes[0].take(self._copy)  # it may have answered and gone
+        if taken is None:
+            self._asked = None
+            raise SHMConnectionError(f"{self!r}: process {asked.pid}, which was asked, is gone: ask again")
+        return taken
+
+
+class Replier(Endpoint):
+    """Answers the requesters of a name, one question at a time."""
+
+    pattern = "reqrep"
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        serializer: Serializer = "pickle",
+        copy: bool = True,
+        slots: int = SLOTS,
+        capacity: int = CAPACITY_BYTES,
+        instance: str | None = None,
+        directory: str | os.PathLike[str] | None = None,
+    ) -> None:
+        super().__init__(name, serializer=serializer, instance=instance, directory=directory)
+        self._open_inbox("rep", slots, capacity, copy)
+        self._receivers = self._open_way("req")
+        self._open: tuple[int, int] | None = None  # requester and number of the question to answer
+
+    def recv(self, timeout: float | None = None) -> Any:
+        """The next question; SHMTimeoutError when none came within the timeout (ms; None: wait for ever).
+
+        One that was not answered is given up: its requester gets an error.
+        """
+        self._give_up()
+        taken = self._take(timeout)
+        self._open = taken[1], taken[2]
+        try:
+            return self._decode(taken)
+        except SHMSerializationError:
+            self._give_up()
+            raise
+
+    def send(self, item: Any, timeout: float | None = 0) -> bool:
+        """Answer: whether the requester has it within the timeout (ms; None: for ever). SHMError: nobody asked."""
+        if self._open is None:
+            raise SHMError(f"{self!r}: there is no question to answer: recv() one first")
+        kind, parts = self._encode(item)
+        result = self._receivers.send_to(self._open[0], kind, parts, timeout, self._open[1])
+        if result != FULL:
+            self._open = None
+        self._dropped += result != HANDED
+        self._count_sent(parts, result == HANDED)
+        return result == HANDED
+
+    def _give_up(self) -> None:
+        if self._open is not None:
+            (number, request), self._open = self._open, None
+            self._errors += 1
+            self._receivers.send_to(number, Kind.NO_ANSWER, _NOTHING, 0, request)

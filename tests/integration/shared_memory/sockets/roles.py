@@ -1,0 +1,137 @@
+"""What the other process does in the tests of the sockets."""
+
+import mmap
+import os
+import tempfile
+import time
+from typing import Any
+
+from lkas.integration.shared_memory.sockets import Publisher, Puller, Pusher, Replier, Requester, Subscriber
+from tests.support.peer import say, wait_for_release
+
+WAIT_MS = 20_000
+
+
+def publish(items: list[Any]) -> None:
+    with Publisher("topic") as publisher:
+        for item in items:
+            say(publisher.send(item, timeout=WAIT_MS))
+        wait_for_release()
+
+
+def subscribe(count: int) -> None:
+    with Subscriber("topic") as subscriber:
+        say("ready")
+        for _ in range(count):
+            say(subscriber.recv(timeout=WAIT_MS))
+
+
+def sum_up(count: int) -> None:
+    """Subscribes, then says how much came and what it adds up to."""
+    with Subscriber("topic") as subscriber:
+        say("ready")
+        say(sum(subscriber.recv(timeout=WAIT_MS) for _ in range(count)))
+
+
+def idle(kind: str, name: str) -> None:
+    socket = {"Subscriber": Subscriber, "Puller": Puller, "Replier": Replier}[kind](name)
+    say("ready")
+    wait_for_release()
+    socket.close()
+
+
+def publish_bytes(size: int) -> None:
+    with Publisher("topic", serializer="raw") as publisher:
+        say(publisher.send(os.urandom(1) * size, timeout=WAIT_MS))
+        wait_for_release()
+
+
+def publish_array() -> None:
+    import numpy as np  # the other roles start sooner without
+
+    with Publisher("topic", serializer="raw") as publisher:
+        say(publisher.send(np.arange(360_000, dtype=np.float32).reshape(600, 600), timeout=WAIT_MS))
+        wait_for_release()
+
+
+def die_mid_write() -> None:
+    """Sends one message, then dies of the missing second half of another while that is copied into the inbox."""
+    publisher = Publisher("topic", serializer="raw")
+    publisher.send(b"whole", timeout=WAIT_MS)
+    size = 1 << 20
+    with tempfile.TemporaryFile() as file:
+        file.truncate(size)
+        source = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ)
+        file.truncate(size // 2)
+        say("dying")
+        publisher.send(memoryview(source))
+
+
+def push(first: int, count: int) -> None:
+    with Pusher("work") as pusher:
+        for item in range(first, first + count):
+            assert pusher.send(item, timeout=WAIT_MS)
+        say("pushed")
+
+
+def pull(count: int) -> None:
+    with Puller("work") as puller:
+        say("ready")
+        for _ in range(count):
+            say(puller.recv(timeout=WAIT_MS))
+        wait_for_release()
+
+
+def pull_until_told() -> None:
+    with Puller("work") as puller:
+        say("ready")
+        item = puller.recv(timeout=WAIT_MS)
+        while item is not None:
+            say(item)
+            item = puller.recv(timeout=WAIT_MS)
+        say("end")
+
+
+def answer(count: int) -> None:
+    with Replier("service") as replier:
+        say("ready")
+        for _ in range(count):
+            request = replier.recv(timeout=WAIT_MS)
+            replier.send({"pid": os.getpid(), "echo": request}, timeout=WAIT_MS)
+        wait_for_release()
+
+
+def take_question() -> None:
+    """Receives a question and never answers."""
+    replier = Replier("service")
+    say("ready")
+    say(replier.recv(timeout=WAIT_MS))
+    wait_for_release()
+
+
+def ask(first: int, count: int) -> None:
+    with Requester("service") as requester:
+        for number in range(first, first + count):
+            assert requester.send(number, timeout=WAIT_MS)
+            assert requester.recv(timeout=WAIT_MS)["echo"] == number
+        say("answered")
+
+
+def wait_for_message() -> None:
+    with Subscriber("topic") as subscriber:
+        try:
+            say("waiting")
+            subscriber.recv()
+        except KeyboardInterrupt:
+            say("interrupted")
+
+
+def flood(size: int) -> None:
+    """Sends messages of equal bytes for ever, with no regard for room."""
+    with Publisher("topic", serializer="raw") as publisher:
+        messages = [bytes([value]) * size for value in range(256)]
+        say("sending")
+        while True:
+            for message in messages:
+                publisher.send(message)
+            time.sleep(0)
