@@ -1,0 +1,43 @@
+"""The network side: the broker's six ZMQ ports, its clients and its wire messages. Names are loaded when used."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lkas.integration.zmq.broker import LKASBroker
+    from lkas.integration.zmq.client import BrokerClient, ParameterClient, SimulationClient, SupervisorClient
+    from lkas.integration.zmq.ports import Ports, ZmqConfig
+    from lkas.integration.zmq.sockets import BrokerError, HostError, PortInUseError
+
+__all__ = [
+    "BrokerClient",
+    "BrokerError",
+    "HostError",
+    "LKASBroker",
+    "ParameterClient",
+    "PortInUseError",
+    "Ports",
+    "SimulationClient",
+    "SupervisorClient",
+    "ZmqConfig",
+]
+
+# Clients run in processes that need neither OpenCV nor NumPy.
+_HOMES = {
+    "LKASBroker": "broker",
+    "BrokerClient": "client",
+    "ParameterClient": "client",
+    "SimulationClient": "client",
+    "SupervisorClient": "client",
+    "Ports": "ports",
+    "ZmqConfig": "ports",
+    "BrokerError": "sockets",
+    "HostError": "sockets",
+    "PortInUseError": "sockets",
+}
+
+
+def __getattr__(name: str):
+    if name in _HOMES:
+        return getattr(import_module(f"lkas.integration.zmq.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,121 @@
+"""The port to viewers: who subscribes to what, JPEG only for those who look, no more than 50 states a second."""
+
+import time
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import zmq
+from msgspec import Struct
+
+from lkas.clock import Clock
+from lkas.health import LatencyTable
+from lkas.integration.zmq.messages import TOPICS, Frame, encode, epoch_s
+
+REPEATED_TOPICS = ("parameters", "state", "health")  # a new subscriber gets the newest again
+MIN_PERIOD_NS = {"control": 20_000_000, "state": 20_000_000}
+READ_LIMIT = 512
+
+
+class Broadcaster:
+    """The XPUB socket of port 5557. It never waits: what a slow viewer does not take is dropped for that viewer."""
+
+    def __init__(
+        self, socket: zmq.Socket, clock: Clock, jpeg_quality: int, on_malformed: Callable[[str], None]
+    ) -> None:
+        self._socket = socket
+        self._clock = clock
+        self._jpeg_quality = jpeg_quality
+        self._on_malformed = on_malformed
+        self._subscriptions: set[bytes] = set()
+        self._newest: dict[str, bytes] = {}
+        self._held_back: dict[str, Struct] = {}
+        self._sent_ns: dict[str, int] = {}
+        self._bgr: np.ndarray | None = None
+        self.latencies = LatencyTable()
+
+    def read_subscriptions(self) -> None:
+        """Learn who wants what; repeat the newest values for new subscribers."""
+        for topic in self._new_subscriptions():
+            if topic in self._newest:
+                self._send(topic, self._newest[topic])
+
+    def send_held_back(self) -> None:
+        """Send what came too soon after its predecessor and may go now."""
+        now_ns = self._clock.now_ns()
+        for topic in [topic for topic in self._held_back if self._is_due(topic, now_ns)]:
+            self.send(topic, self._held_back.pop(topic))
+
+    def wants(self, topic: str) -> bool:
+        """Whether anybody subscribes to a prefix of this topic."""
+        return any(topic.encode().startswith(prefix) for prefix in self._subscriptions)
+
+    def send(self, topic: str, message: Struct) -> None:
+        """Broadcast one message, or hold it back until its topic may be sent again: then the newest goes out."""
+        now_ns = self._clock.now_ns()
+        if not self._is_due(topic, now_ns):
+            self._held_back[topic] = message
+            return
+        self._held_back.pop(topic, None)
+        self._sent_ns[topic] = now_ns
+        if topic not in REPEATED_TOPICS and not self.wants(topic):
+            return
+        data = encode(message)
+        if topic in REPEATED_TOPICS:
+            self._newest[topic] = data
+        self._send(topic, data)
+
+    def send_frame(self, image_rgb: np.ndarray, frame_id: int, session: int, capture_ns: int) -> bool:
+        """Encode and broadcast one (H, W, 3) uint8 RGB image; False, and no work, when nobody looks."""
+        if not self.wants("frame"):
+            return False
+        if image_rgb.dtype != np.uint8 or image_rgb.ndim != 3 or image_rgb.shape[2] != 3:
+            raise ValueError(f"expected an (H, W, 3) uint8 RGB image, found {image_rgb.shape} {image_rgb.dtype}")
+        height, width = image_rgb.shape[:2]
+        head = Frame(session=session, frame_id=frame_id, timestamp=epoch_s(capture_ns), width=width, height=height)
+        self._send("frame", encode(head), self._jpeg(image_rgb))
+        return True
+
+    def _jpeg(self, image_rgb: np.ndarray) -> bytes:
+        started_ns = time.perf_counter_ns()
+        if self._bgr is None or self._bgr.shape != image_rgb.shape:
+            self._bgr = np.empty(image_rgb.shape, np.uint8)
+        cv2.cvtColor(image_rgb, cv2.COLOR_RGB2BGR, dst=self._bgr)
+        _, jpeg = cv2.imencode(".jpg", self._bgr, [cv2.IMWRITE_JPEG_QUALITY, self._jpeg_quality])
+        data = jpeg.tobytes()
+        self.latencies.add("encode", (time.perf_counter_ns() - started_ns) / 1e6)
+        return data
+
+    def _is_due(self, topic: str, now_ns: int) -> bool:
+        sent_ns = self._sent_ns.get(topic)
+        return sent_ns is None or now_ns - sent_ns >= MIN_PERIOD_NS.get(topic, 0)
+
+    def _new_subscriptions(self) -> set[str]:
+        """Repeated topics that somebody has subscribed to since the last call."""
+        fresh: set[str] = set()
+        for kind, prefix in read_subscriptions(self._socket, self._on_malformed):
+            topics = [topic for topic in TOPICS if topic.encode().startswith(prefix)]
+            if kind == "unsubscribe":
+                self._subscriptions.discard(prefix)
+            elif topics:  # others match nothing of ours and would only fill memory
+                self._subscriptions.add(prefix)
+                fresh.update(topics)
+        return fresh
+
+    def _send(self, topic: str, *parts: bytes) -> None:
+        self._socket.send_multipart([topic.encode(), *parts], zmq.NOBLOCK)
+
+
+def read_subscriptions(socket: zmq.Socket, on_malformed: Callable[[str], None]) -> list[tuple[str, bytes]]:
+    """What subscribers of an XPUB socket have said: ("subscribe" or "unsubscribe", prefix)."""
+    heard: list[tuple[str, bytes]] = []
+    for _ in range(READ_LIMIT):
+        try:
+            (first, *more) = socket.recv_multipart(zmq.NOBLOCK)
+        except zmq.Again:
+            break
+        if more or first[:1] not in (b"\0", b"\1"):
+            on_malformed(f"{len(first)} bytes from a subscriber that are no subscription")
+        else:
+            heard.append(("subscribe" if first[:1] == b"\1" else "unsubscribe", first[1:]))
+    return heard

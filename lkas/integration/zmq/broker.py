@@ -1,0 +1,271 @@
+"""The broker: the six ports in one object without a loop of its own.
+
+    broker = LKASBroker()
+    while running:
+        broker.poll()                                   # never blocks
+        broker.broadcast_frame(image_rgb, frame_id)
+
+It routes actions and parameters to the processes that carry them out, answers their senders, and broadcasts what the
+caller gives it. It belongs to the thread that made it.
+"""
+
+import logging
+import secrets
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import zmq
+
+from lkas.clock import Clock, MonotonicClock
+from lkas.integration.shared_memory.messages import ControlMessage, DetectionMessage, VehicleState
+from lkas.integration.zmq import telemetry
+from lkas.integration.zmq.actions import ActionFunction, ActionRouter
+from lkas.integration.zmq.broadcaster import Broadcaster
+from lkas.integration.zmq.messages import (
+    ActionResult,
+    Event,
+    EventReport,
+    Hello,
+    Level,
+    MalformedMessageError,
+    ParameterRequest,
+    ParameterResult,
+    Parameters,
+    ProcessesReport,
+    Report,
+    SetParameter,
+    StatusReport,
+    TableReport,
+    VehicleReport,
+    decode_action,
+    decode_parameter,
+    decode_report,
+    epoch_s,
+)
+from lkas.integration.zmq.orders import OrderPort
+from lkas.integration.zmq.parameter_store import ParameterStore
+from lkas.integration.zmq.ports import Ports
+from lkas.integration.zmq.process_table import ProcessTable
+from lkas.integration.zmq.request_port import RequestPort
+from lkas.integration.zmq.sockets import BoundSockets
+from lkas.parameters import ParameterError
+
+logger = logging.getLogger(__name__)
+
+PARAMETER_LIMIT_S = 2.0
+HEALTH_PERIOD_NS = 500_000_000
+STATE_CALLER_S = 2.0  # a state given by the caller outranks the simulation's own report for so long
+REPORTS_PER_POLL = 512
+LINGER_MS = 100  # for the last answers
+
+
+class LKASBroker:
+    """Binds the six ports. Raises PortInUseError or HostError when it can not."""
+
+    def __init__(self, ports: Ports | None = None, *, jpeg_quality: int = 80, clock: Clock | None = None) -> None:
+        self._clock = clock or MonotonicClock()
+        self._sockets = BoundSockets(ports or Ports(), LINGER_MS)
+        self.ports = self._sockets.ports
+        self.malformed: Counter[str] = Counter()  # messages that changed nothing, by port
+        self._id = secrets.token_hex(8)
+        self._broadcaster = Broadcaster(self._sockets.broadcast, self._clock, jpeg_quality, self._counter("broadcast"))
+        self._parameters = RequestPort(
+            self._sockets.parameters, decode_parameter, self._clock, self._counter("parameters")
+        )
+        self._to_servers = OrderPort(self._sockets.to_servers, self._counter("to servers"))
+        self._to_simulation = OrderPort(self._sockets.to_simulation, self._counter("to simulation"))
+        self._store = ParameterStore()
+        self._processes = ProcessTable(self._clock)
+        self._actions = ActionRouter(
+            RequestPort(self._sockets.actions, decode_action, self._clock, self._counter("actions")),
+            self._to_simulation,
+            self._to_servers,
+            self._processes,
+        )
+        self._has_new_parameters = True
+        self._health_due_ns = 0
+        self._state_from_caller_ns: int | None = None
+
+    # ------------------------------------------------------------ what the caller does
+
+    def register_action(self, name: str, function: ActionFunction) -> None:
+        """Have `function()` or `function(params)` called for this action; the simulation gets it as well."""
+        self._actions.register(name, function)
+
+    def poll(self) -> None:
+        """Read everything that waits, route it, answer it. Never blocks."""
+        waiting = self._sockets.waiting()
+        if self._sockets.to_servers in waiting:
+            for category in self._to_servers.poll():
+                self._greet(category)
+        if self._sockets.to_simulation in waiting:
+            self._to_simulation.poll()
+        if self._sockets.from_processes in waiting:
+            self._read_reports()
+        if self._sockets.actions in waiting:
+            self._actions.poll()
+        if self._sockets.parameters in waiting:
+            for request in self._parameters.poll():
+                self._set_parameter(request)
+        if self._sockets.broadcast in waiting:
+            self._broadcaster.read_subscriptions()
+        self._actions.expire()
+        self._parameters.expire()
+        if self._has_new_parameters:
+            self._broadcast_parameters()
+        self._broadcaster.send_held_back()
+        if self._clock.now_ns() >= self._health_due_ns:
+            self.broadcast_health()
+
+    def wants(self, topic: str) -> bool:
+        """Whether anybody subscribes to this topic; a caller can save itself the work."""
+        return self._broadcaster.wants(topic)
+
+    def broadcast_frame(self, image_rgb: np.ndarray, frame_id: int, *, session: int = 0, capture_ns: int = 0) -> bool:
+        """Encode one (H, W, 3) uint8 RGB image as JPEG and send it. False, and no work, when nobody subscribes.
+
+        `capture_ns` is the monotonic stamp of the exposure; 0 means now.
+        """
+        return self._broadcaster.send_frame(image_rgb, frame_id, session, capture_ns)
+
+    def broadcast_detection(
+        self, data: DetectionMessage | Mapping[str, Any], frame_id: int, *, height_px: int | None = None
+    ) -> None:
+        """Send a detection: the message itself, or a dict with fields of DetectionMessage.
+
+        `height_px` of the image tells where a line enters it. Raises MalformedMessageError for a wrong field.
+        """
+        if self.wants("detection"):
+            self._broadcaster.send("detection", telemetry.detection(data, frame_id, height_px))
+
+    def broadcast_control(self, message: ControlMessage) -> None:
+        """Send a command, at most 50 a second: of those in between the newest follows later."""
+        if self.wants("control"):
+            self._broadcaster.send("control", telemetry.control(message))
+
+    def broadcast_state(self, vehicle: VehicleState, control: ControlMessage | None = None) -> None:
+        """Send the car's state joined with the newest command, at most 50 a second."""
+        self._state_from_caller_ns = self._clock.now_ns()
+        self._broadcaster.send("state", telemetry.state(vehicle, control, self._state_from_caller_ns))
+
+    def broadcast_health(self) -> None:
+        """Send how all processes do; `poll` does it twice a second."""
+        self._health_due_ns = self._clock.now_ns() + HEALTH_PERIOD_NS
+        self._broadcaster.send("health", self._processes.health(self._broadcaster.latencies.percentiles()))
+
+    def broadcast_event(self, name: str, level: Level, text: str, process: str = "broker") -> None:
+        """Send that something has happened."""
+        self._broadcaster.send("event", Event(timestamp=epoch_s(0), name=name, level=level, process=process, text=text))
+
+    def report_status(self, status: StatusReport) -> None:
+        """Take the status of the process this broker lives in."""
+        self._processes.take_status(status)
+
+    def close(self) -> None:
+        """Close all ports; they are free when this returns."""
+        self._sockets.close()
+
+    # ------------------------------------------------------------ parameters
+
+    def _set_parameter(self, request: ParameterRequest) -> None:
+        category = request.category
+        try:
+            value = self._store.check(request)
+        except ParameterError as error:
+            self._parameters.refuse(request.request_id, str(error))
+            return
+        if not self._to_servers.has_receiver(category):
+            self._parameters.refuse(request.request_id, f"{category} not connected")
+            return
+        self._to_servers.send(
+            category,
+            SetParameter(
+                category=category,
+                name=request.name,
+                value=value,
+                revision=self._store.issue(category),
+                request_id=request.request_id,
+            ),
+        )
+        self._parameters.accept(
+            request.request_id,
+            PARAMETER_LIMIT_S,
+            f"{category} did not answer within {PARAMETER_LIMIT_S:g} s",
+            active=self._store.is_active(category, request.name),
+        )
+
+    def _greet(self, topic: str) -> None:
+        """Ask whoever listens to this topic for its parameter table."""
+        self._to_servers.send(topic, Hello(broker=self._id))
+
+    def _broadcast_parameters(self) -> None:
+        self._has_new_parameters = False
+        self._broadcaster.send(
+            "parameters",
+            Parameters(timestamp=epoch_s(0), parameters=self._store.states(), revisions=self._store.revisions()),
+        )
+
+    # ------------------------------------------------------------ reports of processes
+
+    def _read_reports(self) -> None:
+        count = self._counter("from processes")
+        for _ in range(REPORTS_PER_POLL):
+            try:
+                parts = self._sockets.from_processes.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            if len(parts) != 1:
+                count(f"a report of {len(parts)} parts, expected one")
+                continue
+            try:
+                self._take_report(decode_report(parts[0]))
+            except (MalformedMessageError, ParameterError) as error:
+                count(str(error))
+
+    def _take_report(self, report: Report) -> None:
+        match report:
+            case StatusReport():
+                self._processes.take_status(report)
+                if report.category is not None and not self._store.is_in_step(report):
+                    self._greet(report.category)
+            case TableReport():
+                missed = self._store.take_table(report)
+                if missed is not None:
+                    self._to_servers.send(report.category, missed)
+                self._has_new_parameters = True
+            case ParameterResult():
+                self._take_parameter_result(report)
+            case ActionResult():
+                self._actions.take_result(report)
+            case EventReport():
+                self.broadcast_event(report.name, report.level, report.text, report.process)
+            case ProcessesReport():
+                self._processes.take_list(report)
+            case VehicleReport():
+                given_ns = self._state_from_caller_ns
+                if given_ns is None or self._clock.now_ns() - given_ns > STATE_CALLER_S * 1e9:
+                    self._broadcaster.send("state", telemetry.reported_state(report))
+
+    def _take_parameter_result(self, result: ParameterResult) -> None:
+        if self._store.take_result(result):
+            self._has_new_parameters = True
+            self.broadcast_event(
+                "parameter", "info", f"{result.category}.{result.name} = {result.value}", result.category
+            )
+        if result.ok:
+            active = self._store.is_active(result.category, result.name)
+            self._parameters.finish(result.request_id, applied=result.value, active=active)
+        else:
+            self._parameters.refuse(result.request_id, result.error or f"{result.category} refused it")
+
+    def _counter(self, port: str) -> Callable[[str], None]:
+        """Counts malformed messages of one port; the first is logged."""
+
+        def count(text: str) -> None:
+            self.malformed[port] += 1
+            if self.malformed[port] == 1:
+                logger.warning("malformed message on port %s: %s (further ones are only counted)", port, text)
+
+        return count

@@ -1,0 +1,94 @@
+"""A process's two sockets to the broker: reports out, orders in. Neither ever waits."""
+
+import logging
+import os
+from collections.abc import Iterator, Mapping
+
+import zmq
+
+from lkas.health import Percentiles
+from lkas.integration.zmq.messages import (
+    MAX_INBOUND_BYTES,
+    EventReport,
+    Level,
+    MalformedMessageError,
+    Order,
+    Report,
+    StatusReport,
+    decode_order,
+    encode,
+)
+from lkas.integration.zmq.ports import Ports
+from lkas.integration.zmq.sockets import connect
+
+logger = logging.getLogger(__name__)
+
+ORDERS_PER_POLL = 256
+LINGER_MS = 100  # for the last event of a process that ends
+
+
+class Connection:
+    """Reports to the broker on one socket, orders from it on the other."""
+
+    def __init__(self, process: str, topic: str, ports: Ports, orders_endpoint: str) -> None:
+        self.process = process
+        context = zmq.Context.instance()
+        self._reports = connect(context, zmq.PUSH, ports.from_processes, LINGER_MS)
+        self._orders = connect(context, zmq.SUB, orders_endpoint, 0)
+        self._orders.setsockopt(zmq.MAXMSGSIZE, MAX_INBOUND_BYTES)
+        self._orders.setsockopt(zmq.SUBSCRIBE, topic.encode())
+        self._topic = topic.encode()
+        self._has_warned = False
+
+    def orders(self) -> Iterator[Order]:
+        """Orders that wait, for this topic alone (a subscription also matches longer ones)."""
+        for _ in range(ORDERS_PER_POLL):
+            try:
+                parts = self._orders.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            if len(parts) != 2 or parts[0] != self._topic:
+                continue
+            try:
+                yield decode_order(parts[1])
+            except MalformedMessageError as error:
+                if not self._has_warned:
+                    self._has_warned = True
+                    logger.warning("order of the broker dropped: %s (further ones silently)", error)
+
+    def report(self, report: Report) -> bool:
+        """Hand a report over; False when there is no broker to take it."""
+        try:
+            self._reports.send(encode(report), zmq.NOBLOCK)
+        except zmq.Again:
+            return False
+        return True
+
+    def status(
+        self,
+        state: str,
+        rate_hz: float | None,
+        age_ms: float | None,
+        latency_ms: Mapping[str, Percentiles] | None,
+        category: str | None = None,
+        revision: int = 0,
+    ) -> None:
+        self.report(
+            StatusReport(
+                process=self.process,
+                pid=os.getpid(),
+                state=state,
+                rate_hz=rate_hz,
+                age_ms=age_ms,
+                latency_ms=dict(latency_ms or {}),
+                category=category,
+                revision=revision,
+            )
+        )
+
+    def event(self, name: str, level: Level, text: str) -> None:
+        self.report(EventReport(process=self.process, name=name, level=level, text=text[:1000]))
+
+    def close(self) -> None:
+        self._reports.close()
+        self._orders.close()

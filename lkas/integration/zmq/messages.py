@@ -1,0 +1,279 @@
+"""Every JSON on the six ports, as msgspec structs; decoding is strict.
+
+Unknown fields are ignored, so that the JSON can grow; a wrong type, a number that is not finite or a text that is too
+long is refused with `MalformedMessageError`. `timestamp` on the wire is epoch seconds, made by `epoch_s` alone.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from lkas.health import Percentiles
+from lkas.integration.shared_memory.messages import ControlMessage, DepartureStatus, DetectionMessage
+from lkas.parameters import Parameter
+
+TOPICS = ("frame", "detection", "control", "state", "health", "parameters", "event")
+MAX_INBOUND_BYTES = 64 * 1024  # of one message to the broker
+
+Name = Annotated[str, Meta(min_length=1, max_length=64)]
+Text = Annotated[str, Meta(max_length=1000)]
+RequestId = Annotated[str, Meta(max_length=128)]
+Level = Literal["info", "warning", "error"]
+# JSON and JavaScript agree on whole numbers up to 2**53.
+Value = bool | Annotated[int, Meta(ge=-(2**53), le=2**53)] | float | Annotated[str, Meta(max_length=1000)] | None
+Pixels = list[tuple[float, float]]
+
+
+class MalformedMessageError(ValueError):
+    """Bytes that are not the message expected here; the text says where."""
+
+
+def epoch_s(monotonic_ns: int) -> float:
+    """A monotonic stamp as epoch seconds: the one place where the two meet. 0, no stamp, becomes now."""
+    now_ns = time.time_ns()
+    return (now_ns - (time.monotonic_ns() - monotonic_ns) if monotonic_ns else now_ns) / 1e9
+
+
+# ---------------------------------------------------------------- 5557: topics for viewers
+
+
+class Frame(Struct, tag="frame", tag_field="type", frozen=True, kw_only=True):
+    """Head of a camera frame; the JPEG is the next part of the same message."""
+
+    session: int
+    frame_id: int
+    timestamp: float
+    width: int
+    height: int
+
+
+class Detection(DetectionMessage, tag="detection", tag_field="type", frozen=True, kw_only=True):
+    """A DetectionMessage with the lines as pixels, from the bottom of the image upwards."""
+
+    left_line_px: Pixels | None = None
+    right_line_px: Pixels | None = None
+
+
+class Control(ControlMessage, tag="control", tag_field="type", frozen=True, kw_only=True):
+    """A ControlMessage; `timestamp` and `valid_until` in epoch seconds."""
+
+
+class State(Struct, tag="state", tag_field="type", frozen=True, kw_only=True):
+    """The car, with what decision thinks of it. Signs as in ControlMessage: right is positive."""
+
+    session: int = 0
+    frame_id: int = 0
+    timestamp: float
+    speed: float | None = None  # m/s
+    steering: float | None = None
+    throttle: float | None = None
+    brake: float | None = None
+    lateral_offset: float | None = None
+    heading_angle: float | None = None
+    departure_status: DepartureStatus | None = None
+    paused: bool = False
+
+
+class ProcessHealth(Struct, frozen=True, kw_only=True):
+    name: Name
+    pid: int | None
+    state: Text
+    rate_hz: float | None
+    age_ms: float | None  # of its newest input
+    restarts: int | None
+
+
+class Health(Struct, tag="health", tag_field="type", frozen=True, kw_only=True):
+    timestamp: float
+    processes: list[ProcessHealth]
+    latency_ms: dict[str, Percentiles]
+
+
+class ParameterState(Parameter, frozen=True, kw_only=True):
+    """A declared parameter with the value in force. Not active: the running method does not read it."""
+
+    value: Value = None
+    active: bool = True
+
+
+class Parameters(Struct, tag="parameters", tag_field="type", frozen=True, kw_only=True):
+    """Every declared parameter of every connected process."""
+
+    timestamp: float
+    parameters: list[ParameterState]
+    revisions: dict[str, int]  # by category; grows with each change
+
+
+class Event(Struct, tag="event", tag_field="type", frozen=True, kw_only=True):
+    timestamp: float
+    name: Name
+    level: Level
+    process: Name
+    text: Text
+
+
+# ---------------------------------------------------------------- 5558, 5559: requests and their answers
+
+
+class ActionRequest(Struct, frozen=True, kw_only=True):
+    action: Name
+    params: dict[Name, Value] = {}
+    request_id: RequestId = ""
+
+
+class ParameterRequest(Struct, frozen=True, kw_only=True):
+    category: Name
+    name: Name
+    value: Value
+    request_id: RequestId = ""
+
+
+class Ack(Struct, frozen=True, kw_only=True):
+    """Answer to a request. `ok` with `applied` null: accepted, a second answer follows."""
+
+    request_id: str
+    ok: bool
+    applied: Value = None  # the value now in force; true for an action
+    active: bool | None = None  # of a parameter: whether the running method reads it
+    error: str | None = None
+
+
+# ---------------------------------------------------------------- 5560, 5561: orders to processes
+
+
+class Hello(Struct, tag="hello", tag_field="type", frozen=True, kw_only=True):
+    """A broker introduces itself; a process answers with its parameter table."""
+
+    broker: str  # random, new with every broker
+
+
+class SetParameter(Struct, tag="parameter", tag_field="type", frozen=True, kw_only=True):
+    category: Name
+    name: Name
+    value: Value
+    revision: int
+    request_id: RequestId
+
+
+class SetValues(Struct, tag="values", tag_field="type", frozen=True, kw_only=True):
+    """The broker's values for a process that started after they were changed."""
+
+    category: Name
+    values: dict[Name, Value]
+    revision: int
+
+
+class DoAction(Struct, tag="action", tag_field="type", frozen=True, kw_only=True):
+    action: Name
+    params: dict[Name, Value] = {}
+    request_id: RequestId = ""
+
+
+Order = Hello | SetParameter | SetValues | DoAction
+
+
+# ---------------------------------------------------------------- 5562: reports of processes
+
+
+class StatusReport(Struct, tag="status", tag_field="type", frozen=True, kw_only=True):
+    process: Name
+    pid: int
+    state: Text
+    rate_hz: float | None = None
+    age_ms: float | None = None
+    latency_ms: dict[Name, Percentiles] = {}
+    category: Name | None = None  # of its parameters
+    revision: int = 0
+
+
+class TableReport(Struct, tag="table", tag_field="type", frozen=True, kw_only=True):
+    """What a process lets others set. `parameters` null: it declares nothing and judges each value itself."""
+
+    process: Name
+    category: Name
+    parameters: tuple[Parameter, ...] | None
+    values: dict[Name, Value]
+    active: tuple[Name, ...] | None = None  # names in force for the running method; null: all
+    revision: int = 0
+
+
+class ParameterResult(Struct, tag="parameter_result", tag_field="type", frozen=True, kw_only=True):
+    request_id: RequestId
+    category: Name
+    name: Name
+    ok: bool
+    value: Value = None  # now in force
+    revision: int = 0
+    error: Text | None = None
+
+
+class ActionResult(Struct, tag="action_result", tag_field="type", frozen=True, kw_only=True):
+    request_id: RequestId
+    process: Name
+    ok: bool
+    error: Text | None = None
+
+
+class EventReport(Struct, tag="event", tag_field="type", frozen=True, kw_only=True):
+    process: Name
+    name: Name
+    level: Level
+    text: Text
+
+
+class ProcessEntry(Struct, frozen=True, kw_only=True):
+    name: Name
+    pid: int | None = None
+    state: Text
+    restarts: int = 0
+
+
+class ProcessesReport(Struct, tag="processes", tag_field="type", frozen=True, kw_only=True):
+    """The supervisor's list of its children."""
+
+    processes: Annotated[tuple[ProcessEntry, ...], Meta(max_length=32)]
+
+
+class VehicleReport(Struct, tag="vehicle", tag_field="type", frozen=True, kw_only=True):
+    """The car as a simulation without a vehicle channel reports it."""
+
+    session: int = 0
+    frame_id: int = 0
+    capture_ns: int = 0
+    speed: float | None = None
+    steering: float | None = None
+    throttle: float | None = None
+    brake: float | None = None
+    paused: bool = False
+
+
+Report = StatusReport | TableReport | ParameterResult | ActionResult | EventReport | ProcessesReport | VehicleReport
+
+
+# ---------------------------------------------------------------- bytes
+
+encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
+
+
+def _decoder(kind: Any, what: str) -> Callable[[bytes], Any]:
+    decode = msgspec.json.Decoder(kind).decode
+
+    def strict(data: bytes) -> Any:
+        try:
+            return decode(data)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise MalformedMessageError(f"not {what}: {error}") from error
+
+    return strict
+
+
+decode_action: Callable[[bytes], ActionRequest] = _decoder(ActionRequest, "an action request")
+decode_parameter: Callable[[bytes], ParameterRequest] = _decoder(ParameterRequest, "a parameter request")
+decode_ack: Callable[[bytes], Ack] = _decoder(Ack, "an ack")
+decode_order: Callable[[bytes], Order] = _decoder(Order, "an order of the broker")
+decode_report: Callable[[bytes], Report] = _decoder(Report, "a report of a process")
+decode_detection: Callable[[bytes], Detection] = _decoder(Detection, "a detection")
+decode_topic: Callable[[bytes], dict[str, Any]] = _decoder(dict[str, Any], "a JSON object")

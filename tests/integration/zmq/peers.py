@@ -1,0 +1,101 @@
+"""The other ends of the broker's sockets, as plain ZMQ: what any program in any language could be."""
+
+import contextlib
+import json
+import time
+import uuid
+
+import zmq
+
+DEADLINE_S = 10.0
+
+
+class Closing(contextlib.ExitStack):
+    def __call__(self, thing):
+        self.callback(thing.close)
+        return thing
+
+
+def until(condition, *polled):
+    """Poll these again and again until the condition holds; returns what it returned. Fails after 10 s."""
+    deadline_s = time.monotonic() + DEADLINE_S
+    while True:
+        for thing in polled:
+            thing.poll()
+        result = condition()
+        if result:
+            return result
+        assert time.monotonic() < deadline_s, "nothing of the kind within 10 s"
+        time.sleep(0.001)
+
+
+def settle(*polled, rounds=3):
+    """Let everything that is under way arrive: several round trips through the kernel's loopback."""
+    for _ in range(rounds * 10):
+        for thing in polled:
+            thing.poll()
+        time.sleep(0.001)
+
+
+class Subscriber:
+    """A SUB socket that keeps all it gets: `messages` of [topic, dict, further parts]."""
+
+    def __init__(self, context, endpoint, topics, queue=1000):
+        self.socket = context.socket(zmq.SUB)
+        self.socket.setsockopt(zmq.RCVHWM, queue)
+        self.socket.connect(endpoint)
+        for topic in topics:
+            self.socket.subscribe(topic)
+        self.messages = []
+
+    def close(self):
+        self.socket.close(linger=0)
+
+    def poll(self):
+        while self.socket.poll(0):
+            topic, body, *rest = self.socket.recv_multipart()
+            self.messages.append((topic.decode(), json.loads(body), *rest))
+
+    def of(self, topic):
+        return [message for name, message, *_ in self.messages if name == topic]
+
+
+class Dealer:
+    """A DEALER socket; `answers` are the acks so far."""
+
+    def __init__(self, context, endpoint, kind=zmq.DEALER):
+        self.socket = context.socket(kind)
+        self.socket.connect(endpoint)
+        self.answers = []
+
+    def send(self, message):
+        self.send_bytes(json.dumps(message).encode())
+
+    def send_bytes(self, *parts):
+        self.socket.send_multipart(list(parts))
+
+    def close(self):
+        self.socket.close(linger=0)
+
+    def poll(self):
+        while self.socket.poll(0):
+            (body,) = self.socket.recv_multipart()
+            self.answers.append(json.loads(body))
+
+    def ask(self, message, *polled, answers=1):
+        """Send a request and wait for so many answers to it; returns the last."""
+        message = {"request_id": uuid.uuid4().hex, **message}
+        self.send(message)
+
+        def enough():
+            return len([answer for answer in self.answers if answer["request_id"] == message["request_id"]]) >= answers
+
+        until(enough, self, *polled)
+        return self.answers[-1]
+
+
+class Requester(Dealer):
+    """A REQ socket."""
+
+    def __init__(self, context, endpoint):
+        super().__init__(context, endpoint, zmq.REQ)

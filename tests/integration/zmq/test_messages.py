@@ -1,0 +1,96 @@
+import contextlib
+import time
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lkas.integration.shared_memory.messages import ControlMessage, DetectionMessage
+from lkas.integration.zmq import messages
+from lkas.integration.zmq.messages import MalformedMessageError
+
+DECODERS = [
+    messages.decode_action,
+    messages.decode_parameter,
+    messages.decode_ack,
+    messages.decode_order,
+    messages.decode_report,
+    messages.decode_detection,
+    messages.decode_topic,
+]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"null",
+        b"{",
+        b"[]",
+        b'"pause"',
+        b"{}",
+        b'{"action": 1}',
+        b'{"action": ""}',
+        b'{"action": null}',
+        b'{"action": "pause", "params": null}',
+        b'{"action": "pause", "params": []}',
+        b'{"action": "pause", "params": {"speed": NaN}}',
+        b'{"action": "pause", "params": {"speed": 1e999}}',
+        b'{"action": "pause", "params": {"speed": [1]}}',
+        b'{"action": "pause", "request_id": 7}',
+        b'{"action": "' + b"x" * 65 + b'"}',
+        b'{"action": "pause", "request_id": "' + b"x" * 129 + b'"}',
+        b'{"action": "\xff"}',
+        b'{"action": "pause", "deep": ' + b"[" * 20000,
+        b'{"action": "pause", "params": {"n": ' + b"9" * 400 + b"}}",
+    ],
+)
+def test_what_is_no_action_request_is_refused(text):
+    with pytest.raises(MalformedMessageError):
+        messages.decode_action(text)
+
+
+@pytest.mark.parametrize("value", [b"true", b"null", b"60", b"60.5", b'"cv"'])
+def test_parameter_values_are_scalars(value):
+    text = b'{"category": "detection", "name": "canny_low", "value": ' + value + b"}"
+    assert messages.decode_parameter(text).value == msgspec.json.decode(value)
+
+
+@pytest.mark.parametrize("value", [b"NaN", b"Infinity", b"-1e999", b"[1]", b"{}", b"9" * 30, b'"' + b"x" * 1001 + b'"'])
+def test_other_parameter_values_are_refused(value):
+    with pytest.raises(MalformedMessageError):
+        messages.decode_parameter(b'{"category": "detection", "name": "canny_low", "value": ' + value + b"}")
+
+
+def test_a_parameter_request_needs_its_value():
+    with pytest.raises(MalformedMessageError, match="value"):
+        messages.decode_parameter(b'{"category": "detection", "name": "canny_low"}')
+
+
+def test_unknown_fields_are_ignored_so_that_the_json_can_grow():
+    request = messages.decode_action(b'{"action": "pause", "colour": ["blue"]}')
+    assert request == messages.ActionRequest(action="pause")
+
+
+@pytest.mark.parametrize("decode", DECODERS)
+@given(data=st.binary(max_size=200))
+def test_any_bytes_are_decoded_or_refused(decode, data):
+    with contextlib.suppress(MalformedMessageError):
+        decode(data)
+
+
+def test_the_wire_follows_the_channel_messages():
+    assert set(ControlMessage.__struct_fields__) <= set(messages.Control.__struct_fields__)
+    assert set(DetectionMessage.__struct_fields__) <= set(messages.Detection.__struct_fields__)
+
+
+def test_monotonic_stamps_become_epoch_seconds():
+    assert messages.epoch_s(time.monotonic_ns() - 60_000_000_000) == pytest.approx(time.time() - 60, abs=1)
+    assert messages.epoch_s(0) == pytest.approx(time.time(), abs=1)
+
+
+def test_what_is_not_finite_leaves_as_null():
+    state = messages.State(timestamp=1.0, speed=float("nan"), steering=float("inf"))
+    assert msgspec.json.decode(messages.encode(state))["speed"] is None
+    assert msgspec.json.decode(messages.encode(state))["steering"] is None

@@ -1,0 +1,51 @@
+"""Every block of the package's README runs, every message in it is what the code reads."""
+
+import json
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+
+import lkas.integration.zmq
+from lkas.integration.zmq import Ports, messages
+from lkas.integration.zmq.ports import free_port_base
+
+README = (Path(lkas.integration.zmq.__file__).parent / "README.md").read_text(encoding="utf-8")
+PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+JSON = [line for block in re.findall(r"```json\n(.*?)```", README, re.DOTALL) for line in block.splitlines()]
+TOPICS = {
+    "frame": messages.Frame,
+    "detection": messages.Detection,
+    "control": messages.Control,
+    "state": messages.State,
+    "health": messages.Health,
+    "parameters": messages.Parameters,
+    "event": messages.Event,
+}
+
+
+def test_there_is_something_to_run():
+    assert len(PYTHON) == 4
+    assert {json.loads(line).get("type") for line in JSON} >= set(messages.TOPICS) == set(TOPICS)
+
+
+@pytest.mark.parametrize("block", PYTHON)
+def test_python_blocks_run(block, monkeypatch):
+    monkeypatch.setattr(Ports.__init__, "__defaults__", (free_port_base(), "127.0.0.1"))
+    exec(block, {})
+
+
+@pytest.mark.parametrize("line", JSON)
+def test_messages_are_as_the_code_reads_them(line):
+    message = json.loads(line)
+    if "type" in message:
+        kind = TOPICS[message["type"]]
+    elif "action" in message:
+        kind = messages.ActionRequest
+    elif "category" in message:
+        kind = messages.ParameterRequest
+    else:
+        kind = messages.Ack
+    decoded = msgspec.json.decode(line, type=kind)
+    assert message.keys() - {"type"} <= set(decoded.__struct_fields__)

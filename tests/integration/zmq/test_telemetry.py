@@ -1,0 +1,103 @@
+"""From channel messages to the figures on the wire."""
+
+import time
+
+import numpy as np
+import pytest
+
+from lkas.frames import PinholeCamera
+from lkas.integration.shared_memory.messages import (
+    Calibration,
+    ControlMessage,
+    DepartureStatus,
+    DetectionMessage,
+    LaneLine,
+    LaneMessage,
+    LaneModel,
+    VehicleState,
+)
+from lkas.integration.zmq import telemetry
+from lkas.vehicle import CameraConfig
+
+NOW_NS = 10**12
+
+
+def lane_model(curvature_radpm=0.0):
+    def line(c0):
+        return LaneLine(
+            c0=c0,
+            c1=0.0,
+            c2=curvature_radpm,
+            sigma_c0=0.1,
+            sigma_c1=0.01,
+            sigma_c2=0.001,
+            sigma_c3=0.001,
+            x_min_m=5.0,
+            x_max_m=40.0,
+            confidence=0.9,
+        )
+
+    geometry = CameraConfig().geometry()
+    calibration = Calibration(**{name: getattr(geometry, name) for name in geometry.__struct_fields__})
+    return LaneModel(left=line(1.8), right=line(-1.8), width_m=3.6, width_sigma_m=0.1, calibration=calibration)
+
+
+def test_the_lane_model_is_drawn_as_a_curve_that_lies_on_the_road():
+    model = lane_model(curvature_radpm=0.01)
+    wire = telemetry.detection(DetectionMessage(lane_model=model), 1, 600)
+    ground = PinholeCamera(model.calibration).ground_from_image(np.array(wire.left_line_px))
+    x_m, y_m = ground.T
+    assert y_m == pytest.approx(1.8 + 0.01 * x_m**2 / 2, abs=0.15)
+    rows = [v for _, v in wire.left_line_px]
+    assert rows == sorted(rows, reverse=True)  # from the bottom upwards
+    assert rows[0] == pytest.approx(599, abs=1)
+
+
+def test_the_left_line_is_left_of_the_right_one():
+    wire = telemetry.detection(DetectionMessage(lane_model=lane_model()), 1, 600)
+    assert all(left[0] < right[0] for left, right in zip(wire.left_line_px, wire.right_line_px, strict=True))
+
+
+def test_without_the_images_height_the_calibration_tells_it():
+    message = DetectionMessage(lane_model=lane_model())
+    assert telemetry.detection(message, 1, None).left_line_px == telemetry.detection(message, 1, 600).left_line_px
+
+
+def test_a_line_without_model_is_drawn_by_its_two_points():
+    lane = LaneMessage(x1=200, y1=600, x2=350, y2=360)
+    wire = telemetry.detection(DetectionMessage(right_lane=lane), 1, 600)
+    assert wire.right_line_px == [(200, 600), (350, 360)]
+    assert wire.left_line_px is None
+
+
+def test_a_frame_and_its_detection_carry_the_same_stamps():
+    capture_ns = time.monotonic_ns() - 5_000_000_000
+    wire = telemetry.detection(DetectionMessage(session=3, frame_id=4, timestamp=77.0, capture_ns=capture_ns), 4, 600)
+    assert (wire.session, wire.frame_id) == (3, 4)
+    assert wire.timestamp == pytest.approx(time.time() - 5, abs=1)
+
+
+def test_valid_until_leaves_world_time_with_its_distance_kept():
+    message = ControlMessage(
+        steering=0, throttle=0, brake=0, timestamp=50.0, valid_until=50.2, capture_ns=time.monotonic_ns()
+    )
+    wire = telemetry.control(message)
+    assert wire.valid_until - wire.timestamp == pytest.approx(0.2)
+    assert wire.timestamp == pytest.approx(time.time(), abs=1)
+
+
+@pytest.mark.parametrize(("age_ms", "paused", "known"), [(400, False, True), (600, False, False), (600, True, True)])
+def test_a_command_that_is_old_counts_as_unknown_unless_the_world_is_paused(age_ms, paused, known):
+    command = ControlMessage(
+        steering=0.1,
+        throttle=0.2,
+        brake=0.3,
+        lateral_offset=0.4,
+        heading_angle=0.5,
+        departure_status=DepartureStatus.DRIFT,
+        publish_ns=NOW_NS - age_ms * 1_000_000,
+    )
+    wire = telemetry.state(VehicleState(speed_mps=9.0, paused=paused), command, NOW_NS)
+    figures = (wire.steering, wire.throttle, wire.brake, wire.lateral_offset, wire.heading_angle, wire.departure_status)
+    assert figures == ((0.1, 0.2, 0.3, 0.4, 0.5, DepartureStatus.DRIFT) if known else (None,) * 6)
+    assert (wire.speed, wire.paused) == (9.0, paused)
