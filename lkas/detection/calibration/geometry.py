@@ -1,0 +1,19 @@
+"""Pitch and yaw from a vanishing point."""
+
+import math
+
+import msgspec
+
+from lkas.integration.shared_memory.messages import CameraGeometry
+
+
+def aimed_at(geometry: CameraGeometry, vanishing_point_px: tuple[float, float]) -> CameraGeometry:
+    """The same camera, turned so that the car's x axis meets the image at this pixel; its roll is kept."""
+    right = (vanishing_point_px[0] - geometry.cx_px) / geometry.focal_px
+    down = (vanishing_point_px[1] - geometry.cy_px) / geometry.focal_px
+    # The pixel's ray on the mount's axes (forward, left, up), with the roll taken back.
+    cos_roll, sin_roll = math.cos(geometry.roll_rad), math.sin(geometry.roll_rad)
+    left, up = -right * cos_roll + down * sin_roll, -right * sin_roll - down * cos_roll
+    return msgspec.structs.replace(
+        geometry, pitch_rad=math.atan2(up, 1.0), yaw_rad=-math.asin(left / math.sqrt(1 + left**2 + up**2))
+    )

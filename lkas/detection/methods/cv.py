@@ -1,0 +1,264 @@
+"""Method `cv`: ridges in a rectified view of the road and a joint robust fit of the two ego lines.
+
+Steps: where the camera looks (given, or its vanishing point found); resample the road ahead; ridge tops; vote for
+the road's course; choose the two lines of the ego lane; fit them together; judge each; publish in the ego frame.
+"""
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from lkas.detection.calibration.film import FilmCalibration
+from lkas.detection.calibration.geometry import aimed_at
+from lkas.detection.calibration.vanishing_point import vanishing_points
+from lkas.detection.confidence import Support, confidence_of, support_of
+from lkas.detection.lane_search import Course, LaneGuess, choose_lane, find_course
+from lkas.detection.line_in_ego import lane_line
+from lkas.detection.parameters import DetectionParameters
+from lkas.detection.rectify import RoadView
+from lkas.detection.ridge import Peaks, find_peaks, find_ridges
+from lkas.detection.road_fit import RoadFit, fit_road, without_pitch_error
+from lkas.detection.tracker import LaneTracker
+from lkas.detection.types import DetectionResult, check_image
+from lkas.frames import PinholeCamera, lane_message
+from lkas.integration.shared_memory.messages import (
+    Calibration,
+    CalibrationStatus,
+    CameraGeometry,
+    LaneLine,
+    LaneModel,
+    VehicleState,
+)
+from lkas.parameters import changed
+from lkas.vehicle import CameraConfig
+
+STILL_PITCH_TRIALS_RAD = tuple(math.radians(0.35 * k) for k in (0, -1, 1, -2, 2, -3, 3))
+# How far a frame's pitch may stray from the calibration: known, found over a film, guessed from one image.
+GIVEN_PITCH_SIGMA_RAD = math.radians(0.5)  # a car nods and roads bend
+FOUND_PITCH_SIGMA_RAD = math.radians(0.8)
+STILL_PITCH_SIGMA_RAD = math.radians(2.0)
+REFINE_PITCH_RAD = math.radians(0.15)  # a still with a larger pitch error is looked at again without it
+REAIM_RATIO = 0.004  # of the image width: a smaller move of the estimate is not worth a new view
+SURE = 0.5  # confidence from which a line may teach the calibration
+DROPPED = 0.3  # a line with less confidence is not reported
+LANE_WIDTH_SPREAD = 0.2  # of the expected lane width: how roads differ
+UNKNOWN_HEIGHT_SPREAD = 0.3  # and the same where the camera's height is a guess
+STRAIGHT_RADPM = 1 / 800  # in sharper bends the lane does not point where the camera is bolted
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    """What one view of one image showed."""
+
+    view: RoadView
+    fit: RoadFit | None = None
+    guess: LaneGuess | None = None
+    supports: tuple[Support | None, Support | None] = (None, None)
+    confidences: tuple[float, float] = (0.0, 0.0)
+
+    @property
+    def score(self) -> float:
+        return sum(self.confidences) + sum(support.coverage for support in self.supports if support)
+
+    @property
+    def is_sure_lane(self) -> bool:
+        return min(self.confidences) > SURE
+
+
+class Detector:
+    """Lane detector `cv`; see lkas.detection.types.LaneDetector."""
+
+    def __init__(self, parameters: DetectionParameters, camera: CameraConfig) -> None:
+        self._parameters = parameters
+        self._camera = camera
+        self._width_spread = LANE_WIDTH_SPREAD
+        self.reset()
+
+    def reset(self) -> None:
+        self._tracker = LaneTracker()
+        self._film: FilmCalibration | None = None
+        self._view: RoadView | None = None
+
+    def update_parameter(self, name: str, value: Any) -> None:
+        self._parameters = changed("detection", self._parameters, name, value)
+        self._view = None
+
+    def detect(
+        self, image: np.ndarray, timestamp: float | None = None, vehicle: VehicleState | None = None
+    ) -> DetectionResult:
+        check_image(image)
+        height_px, width_px = image.shape[:2]
+        if self._parameters.calibration == "config":
+            given = self._camera.geometry(width_px, height_px)
+        else:
+            given = vehicle.camera if vehicle is not None else None
+        self._width_spread = UNKNOWN_HEIGHT_SPREAD if given is None else LANE_WIDTH_SPREAD
+        if given is not None:
+            finding = self._look(image, self._view_of(given, image), timestamp, GIVEN_PITCH_SIGMA_RAD)
+            return self._result(finding, timestamp, CalibrationStatus.GIVEN, 100.0, 0.0)
+        if timestamp is None:
+            finding = self._look_at_still(image)
+            return self._result(finding, None, CalibrationStatus.ESTIMATING, 0.0, 0.0)
+        return self._detect_in_film(image, timestamp)
+
+    def _detect_in_film(self, image: np.ndarray, timestamp: float) -> DetectionResult:
+        size_px = image.shape[1], image.shape[0]
+        if self._film is None or self._film.size_px != size_px:
+            self._film = FilmCalibration(size_px)
+        film = self._film
+        geometry = unaimed = self._camera.geometry(*size_px)
+        if film.estimate_px is not None:
+            geometry = aimed_at(unaimed, film.estimate_px)
+            if self._view is not None and self._view.size_px == size_px:
+                moved_px = math.dist(_aim(self._view.geometry), film.estimate_px)
+                geometry = geometry if moved_px > REAIM_RATIO * size_px[0] else self._view.geometry
+        finding = self._look(image, self._view_of(geometry, image), timestamp, FOUND_PITCH_SIGMA_RAD)
+        if film.wants_look(timestamp) and (film.estimate_px is None or not finding.is_sure_lane):
+            still = self._look_at_still(image)
+            tells = still.is_sure_lane or (film.estimate_px is None and max(still.confidences) > SURE)
+            film.looked(timestamp, _aim(_corrected(still)) if tells else None)
+            if tells and still.score > finding.score:
+                finding = still
+        if finding.is_sure_lane:
+            film.lane_seen(timestamp, _vanishing_point(finding))
+        return self._result(finding, timestamp, film.status, film.percent, film.spread_px)
+
+    def _look_at_still(self, image: np.ndarray) -> _Finding:
+        """Try each vanishing point the segments suggest, and keep the one that shows the best lane."""
+        unaimed = self._camera.geometry(image.shape[1], image.shape[0])
+        best, best_score = None, -1.0
+        for u, v, share in vanishing_points(image) or [(*_aim(unaimed), 1.0)]:
+            view = self._best_pitched(image, self._new_view(aimed_at(unaimed, (u, v)), image))
+            finding = self._look(image, view, None, STILL_PITCH_SIGMA_RAD)
+            if best is None or share * finding.score > best_score:
+                best, best_score = finding, share * finding.score
+        assert best is not None
+        if best.fit is not None and abs(best.fit.pitch_error_rad) > REFINE_PITCH_RAD:
+            again = self._look(image, self._new_view(_corrected(best), image), None, STILL_PITCH_SIGMA_RAD)
+            best = max(best, again, key=lambda finding: finding.score)
+        return best
+
+    def _best_pitched(self, image: np.ndarray, view: RoadView) -> RoadView:
+        """The view, pitched so that the ridge tops in it agree best: segments tell the pitch only roughly."""
+        if view.is_empty:
+            return view
+        peaks = self._peaks(image, view)
+        best_rad, most = 0.0, 0.0
+        for pitch_rad in STILL_PITCH_TRIALS_RAD:
+            x_m, y_m = without_pitch_error(peaks.x_m, peaks.y_m, pitch_rad, view.geometry.height_m)
+            course = find_course(dataclasses.replace(peaks, x_m=x_m, y_m=y_m), view)
+            prior = math.exp(-0.5 * (pitch_rad / STILL_PITCH_SIGMA_RAD) ** 2)
+            if course is not None and course.agreement * prior > most:
+                best_rad, most = pitch_rad, course.agreement * prior
+        if best_rad == 0.0:
+            return view
+        geometry = msgspec.structs.replace(view.geometry, pitch_rad=view.geometry.pitch_rad + best_rad)
+        return self._new_view(geometry, image)
+
+    def _look(self, image: np.ndarray, view: RoadView, timestamp: float | None, pitch_sigma_rad: float) -> _Finding:
+        """The lane in one view of the image."""
+        if view.is_empty:
+            return _Finding(view)
+        peaks = self._peaks(image, view)
+        before = None if timestamp is None else self._tracker.expected(timestamp)
+        if before is not None:
+            course = find_course(peaks, view, around=before.course)
+            finding = self._followed(view, peaks, course, before, pitch_sigma_rad)
+            if finding.is_sure_lane and self._tracker.is_followed(before, finding.fit):
+                return finding
+        return self._followed(view, peaks, find_course(peaks, view), before, pitch_sigma_rad)
+
+    def _followed(
+        self, view: RoadView, peaks: Peaks, course: Course | None, before: LaneGuess | None, pitch_sigma_rad: float
+    ) -> _Finding:
+        """The lane on one course of the road."""
+        if course is None:
+            return _Finding(view)
+        lane_width_m = self._parameters.lane_width_m
+        guess = choose_lane(peaks, view, course, lane_width_m, self._width_spread, before)
+        fit = None if guess is None else fit_road(peaks, view, guess, pitch_sigma_rad)
+        if guess is None or fit is None:
+            return _Finding(view)
+        finding = self._judged(view, peaks, guess, fit)
+        weak = finding.confidences.index(min(finding.confidences))
+        if guess.left_m is not None and guess.right_m is not None and finding.confidences[weak] < DROPPED:
+            # A partner that is none spoils the fit of the other line.
+            left_m, right_m = (None, guess.right_m) if weak == 0 else (guess.left_m, None)
+            guess = LaneGuess(course, left_m, right_m)
+            fit = fit_road(peaks, view, guess, pitch_sigma_rad)
+            finding = _Finding(view) if fit is None else self._judged(view, peaks, guess, fit)
+        return finding
+
+    def _peaks(self, image: np.ndarray, view: RoadView) -> Peaks:
+        """Where markings may be; what else a method knows about that enters here."""
+        return find_peaks(find_ridges(view.sample(image), view), view, self._parameters.ridge_threshold)
+
+    def _judged(self, view: RoadView, peaks: Peaks, guess: LaneGuess, fit: RoadFit) -> _Finding:
+        expected_m = self._parameters.lane_width_m
+        off_sigmas = None if fit.width_m is None else (fit.width_m / expected_m - 1) / self._width_spread
+        supports, confidences = [], []
+        for line in (fit.left, fit.right):
+            support = None if line is None else support_of(line, peaks, view)
+            supports.append(support)
+            confidences.append(0.0 if support is None else confidence_of(support, off_sigmas))
+        return _Finding(view, fit, guess, (supports[0], supports[1]), (confidences[0], confidences[1]))
+
+    def _view_of(self, geometry: CameraGeometry, image: np.ndarray) -> RoadView:
+        if self._view is None or not self._view.fits(image.shape[1], image.shape[0], geometry):
+            self._view = self._new_view(geometry, image)
+        return self._view
+
+    def _new_view(self, geometry: CameraGeometry, image: np.ndarray) -> RoadView:
+        height_px, width_px = image.shape[:2]
+        p = self._parameters
+        return RoadView(geometry, width_px, height_px, p.lane_width_m, p.marking_width_m)
+
+    def _result(
+        self, finding: _Finding, timestamp: float | None, status: CalibrationStatus, percent: float, spread_px: float
+    ) -> DetectionResult:
+        ages = (0, 0) if timestamp is None else self._tracker.follow(timestamp, finding.guess, finding.fit)
+        geometry = _corrected(finding)
+        pose = {name: getattr(geometry, name) for name in CameraGeometry.__struct_fields__}
+        calibration = Calibration(**pose, status=status, percent=percent, spread_px=spread_px)
+        lines: list[LaneLine | None] = [None, None]
+        if finding.fit is not None:
+            for side, line in enumerate((finding.fit.left, finding.fit.right)):
+                support, confidence = finding.supports[side], finding.confidences[side]
+                if line is not None and support is not None and confidence >= DROPPED:
+                    lines[side] = lane_line(line, support, confidence, geometry, ages[side])
+        both = lines[0] is not None and lines[1] is not None and finding.fit is not None
+        model = LaneModel(
+            left=lines[0],
+            right=lines[1],
+            width_m=finding.fit.width_m if both and finding.fit else None,
+            width_sigma_m=finding.fit.width_sigma_m if both and finding.fit else None,
+            calibration=calibration,
+        )
+        messages = [line and lane_message(line, geometry, finding.view.size_px[1]) for line in lines]
+        return DetectionResult(left_lane=messages[0], right_lane=messages[1], lane_model=model)
+
+
+def _corrected(finding: _Finding) -> CameraGeometry:
+    """The view's camera with the pitch this frame showed."""
+    geometry = finding.view.geometry
+    error_rad = finding.fit.pitch_error_rad if finding.fit else 0.0
+    return msgspec.structs.replace(geometry, pitch_rad=geometry.pitch_rad + error_rad)
+
+
+def _aim(geometry: CameraGeometry) -> tuple[float, float]:
+    return PinholeCamera(geometry).vanishing_point_px
+
+
+def _vanishing_point(finding: _Finding) -> tuple[float, float] | None:
+    """Where this frame's lane meets the horizon, when the road is straight enough to tell."""
+    fit = finding.fit
+    if fit is None or fit.left is None or fit.right is None:
+        return None
+    if abs(fit.left.coefficients[2]) > STRAIGHT_RADPM:
+        return None
+    geometry = _corrected(finding)
+    return _aim(msgspec.structs.replace(geometry, yaw_rad=geometry.yaw_rad - fit.left.coefficients[1]))

@@ -1,0 +1,73 @@
+"""A detection as pixel polylines, and as columns at given image rows (how lane data sets write lanes)."""
+
+from typing import Any
+
+import numpy as np
+
+from lkas.detection.types import DetectionResult
+from lkas.frames import line_pixels
+from lkas.integration.shared_memory.messages import LaneLine, LaneMessage, LaneModel, LineOrigin
+
+ROW_STEP_PX = 10
+CURVE_POINTS = 96
+NO_POINT = -2
+
+
+def polylines(result: DetectionResult, height_px: int) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Left and right line as (N, 2) pixels from the bottom upwards; None where the frame showed none.
+
+    The curve of the lane model where there is one, else the two-point line. Only measured lines count, as in decision.
+    """
+    model = result.lane_model
+    return (
+        _polyline(result.left_lane, model, model.left if model else None, height_px),
+        _polyline(result.right_lane, model, model.right if model else None, height_px),
+    )
+
+
+def columns_at(polyline: np.ndarray, rows_px: np.ndarray, width_px: int) -> list[float]:
+    """The columns of a polyline at rows; -2 beyond its ends and outside the image."""
+    order = np.argsort(polyline[:, 1])
+    rows, columns = polyline[order, 1], polyline[order, 0]
+    found = np.interp(rows_px, rows, columns, left=np.nan, right=np.nan)
+    inside = np.isfinite(found) & (found >= 0) & (found <= width_px - 1)
+    return [round(float(column), 1) if seen else NO_POINT for column, seen in zip(found, inside, strict=True)]
+
+
+def record(name: str, result: DetectionResult, width_px: int, height_px: int, run_time_ms: float) -> dict[str, Any]:
+    """One line of `lkas detect --jsonl`."""
+    rows = np.arange(0, height_px, ROW_STEP_PX)
+    lanes: list[list[float]] = []
+    ego: list[int | None] = []
+    confidence: list[float | None] = []
+    messages = (result.left_lane, result.right_lane)
+    for message, polyline in zip(messages, polylines(result, height_px), strict=True):
+        columns = [] if polyline is None else columns_at(polyline, rows, width_px)
+        if message is None or all(column == NO_POINT for column in columns):
+            ego.append(None)
+            confidence.append(None)
+            continue
+        ego.append(len(lanes))
+        confidence.append(round(message.confidence, 3))
+        lanes.append(columns)
+    return {
+        "raw_file": name,
+        "lanes": lanes,
+        "h_samples": rows.tolist(),
+        "run_time": round(run_time_ms, 3),
+        "ego": ego,
+        "confidence": confidence,
+    }
+
+
+def _polyline(
+    message: LaneMessage | None, model: LaneModel | None, line: LaneLine | None, height_px: int
+) -> np.ndarray | None:
+    if model is not None and line is not None:
+        if line.origin != LineOrigin.MEASURED:
+            return None
+        pixels = line_pixels(line, model.calibration, height_px, CURVE_POINTS)
+        return pixels if len(pixels) >= 2 else None
+    if message is None:
+        return None
+    return np.array([[message.x1, message.y1], [message.x2, message.y2]])

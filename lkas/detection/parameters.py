@@ -1,0 +1,45 @@
+"""The section `detection`: every parameter of every method, declared once."""
+
+from typing import Annotated, Literal
+
+from lkas.parameters import Section, declare
+
+METHODS = ("cv", "hybrid", "hough")
+CV, HOUGH = ("cv", "hybrid"), ("hough",)
+
+
+class DetectionParameters(Section, frozen=True, kw_only=True):
+    """Parameters of the detectors. Lengths on the road in metres, in the image in pixels."""
+
+    method: Annotated[Literal["cv", "hybrid", "hough"], declare("Detection method")] = "cv"
+    calibration: Annotated[
+        Literal["auto", "config"],
+        declare("Camera geometry: as the world says or found in the image (auto), or section camera (config)"),
+    ] = "auto"
+    canny_low: Annotated[float, declare("Canny: lower threshold", minimum=1, maximum=150, live=True, used_by=HOUGH)] = (
+        50.0
+    )
+    canny_high: Annotated[
+        float, declare("Canny: upper threshold", minimum=50, maximum=255, live=True, used_by=HOUGH)
+    ] = 150.0
+    hough_threshold: Annotated[
+        int, declare("Hough: votes a segment needs", minimum=1, maximum=150, live=True, used_by=HOUGH)
+    ] = 50
+    hough_min_line_len: Annotated[
+        float, declare("Hough: shortest segment", unit="px", minimum=10, maximum=150, live=True, used_by=HOUGH)
+    ] = 40.0
+    hough_max_line_gap: Annotated[
+        float, declare("Hough: longest gap in a segment", unit="px", minimum=1, maximum=300, live=True, used_by=HOUGH)
+    ] = 100.0
+    lane_width_m: Annotated[
+        float, declare("Expected lane width", unit="m", minimum=0.2, maximum=6, live=True, used_by=CV)
+    ] = 3.6
+    marking_width_m: Annotated[
+        float, declare("Width of a marking", unit="m", minimum=0.01, maximum=0.5, live=True, used_by=CV)
+    ] = 0.15
+    ridge_threshold: Annotated[
+        float,
+        declare(
+            "Ridge response a marking needs, in the road's own noise", minimum=1, maximum=10, live=True, used_by=CV
+        ),
+    ] = 2.5

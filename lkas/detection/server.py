@@ -1,0 +1,213 @@
+"""The process `detection`: camera frames in, detections out.
+
+`DetectionServer.step` is the whole job, from messages to a message; `run` only reads, steps, writes and reports.
+"""
+
+import logging
+import os
+from collections import Counter
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from lkas.child import Child
+from lkas.clock import Clock, MonotonicClock
+from lkas.detection import create_detector
+from lkas.detection.parameters import DetectionParameters
+from lkas.health import LatencyTable, RateMeter
+from lkas.integration.shared_memory.messages import DetectionMessage, ImageMessage, VehicleState
+from lkas.integration.zmq.ports import Ports, ZmqConfig
+from lkas.parameters import declared
+from lkas.vehicle import CameraConfig
+
+if TYPE_CHECKING:
+    from lkas.detection.types import LaneDetector
+    from lkas.integration.shared_memory import DetectionChannel, ImageChannel, VehicleChannel
+    from lkas.integration.zmq.client import ParameterClient
+    from lkas.integration.zmq.messages import Level
+
+WAIT_S = 0.1  # for a frame, before the loop looks at its orders again
+SILENT_S = 1.0  # without a frame: the camera is gone
+STATUS_PERIOD_S = 0.5
+STALE_STATE_S = 0.5  # world time between a frame and a vehicle state that still tells of it
+RUNNING, FAILING, PAUSED, WAITING = "running", "failing", "paused", "waiting for camera_feed"
+THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+SET_BY_CHANNEL = ("publish_ns", "sequence")
+
+logger = logging.getLogger(__name__)
+
+EventSink = Callable[[str, "Level", str], None]  # name, level, text
+
+
+class DetectionServer:
+    """One detector, kept going whatever it is shown. No I/O."""
+
+    def __init__(self, detector: "LaneDetector", clock: Clock, on_event: EventSink) -> None:
+        self.frame_rate = RateMeter()
+        self.latency = LatencyTable()
+        self.errors: Counter[str] = Counter()  # by kind of exception
+        self.state = WAITING
+        self._detector = detector
+        self._clock = clock
+        self._on_event = on_event
+        self._session: int | None = None
+        self._timestamp = 0.0
+        self._is_failing = False
+
+    def step(self, image: ImageMessage, vehicle: VehicleState | None) -> DetectionMessage:
+        """What one frame shows. An exception of the detector is counted and gives a detection without lanes."""
+        if image.session != self._session or image.timestamp < self._timestamp:
+            self._detector.reset()  # another world, or the same film from its beginning
+        self._session, self._timestamp = image.session, image.timestamp
+        begin_ns = self._clock.now_ns()
+        left = right = model = None
+        try:
+            result = self._detector.detect(image.image, image.timestamp, state_at(image, vehicle))
+        except Exception as error:  # one bad frame, or a bug for one scene, must not end the drive
+            self._count_error(error)
+        else:
+            self._is_failing = False
+            left, right, model = result.left_lane, result.right_lane, result.lane_model
+        end_ns = self._clock.now_ns()
+        processing_time_ms = (end_ns - begin_ns) / 1e6
+        self.frame_rate.tick(end_ns)
+        self.latency.add("detection", processing_time_ms)
+        return DetectionMessage(
+            session=image.session,
+            frame_id=image.frame_id,
+            timestamp=image.timestamp,
+            capture_ns=image.capture_ns,
+            left_lane=left,
+            right_lane=right,
+            processing_time_ms=processing_time_ms,
+            lane_model=model,
+            frame_publish_ns=image.publish_ns,
+        )
+
+    def update_state(self, vehicle: VehicleState | None) -> None:
+        """Set `state` from the age of the newest frame; a change is an event. Called once per loop."""
+        now_ns = self._clock.now_ns()
+        age_ms = self.frame_rate.age_ms(now_ns)
+        if age_ms is not None and age_ms < SILENT_S * 1e3:
+            state = FAILING if self._is_failing else RUNNING
+        elif vehicle is not None and vehicle.paused and now_ns - vehicle.publish_ns < SILENT_S * 1e9:
+            state = PAUSED
+        else:
+            state = WAITING
+        if state != self.state:
+            self.state = state
+            level: Level = "warning" if state in (WAITING, FAILING) else "info"
+            self._on_event("detection_state", level, f"detection: {state}")
+
+    def update_parameter(self, name: str, value: object) -> None:
+        """Change one live parameter. Raises ParameterError."""
+        self._detector.update_parameter(name, value)
+
+    def _count_error(self, error: Exception) -> None:
+        kind = type(error).__name__
+        self.errors[kind] += 1
+        self._is_failing = True
+        if self.errors[kind] == 1:
+            logger.error("the detector failed; further %s are only counted", kind, exc_info=error)
+            self._on_event("detector_error", "error", f"{kind}: {error}")
+
+
+def state_at(image: ImageMessage, vehicle: VehicleState | None) -> VehicleState | None:
+    """The vehicle state as far as it tells of this frame: its motion only when it is of about the same time."""
+    if vehicle is None or vehicle.session != image.session:
+        return None
+    if abs(vehicle.timestamp - image.timestamp) <= STALE_STATE_S:
+        return vehicle
+    return msgspec.structs.replace(vehicle, speed_mps=None, yaw_rate_radps=None, steering_angle_rad=None)
+
+
+def run(
+    child: Child,
+    server: DetectionServer,
+    images: "ImageChannel",
+    vehicles: "VehicleChannel",
+    detections: "DetectionChannel",
+    client: "ParameterClient | None",
+    clock: Clock,
+) -> None:
+    """Newest frame in, detection out, until told to stop."""
+    status_due_ns = 0
+    while not child.stopping:
+        child.heartbeat()
+        vehicle = vehicles.latest()
+        with images.view(timeout=WAIT_S) as image:
+            message = None if image is None else server.step(image, vehicle)
+        if message is not None:
+            fields = {name: getattr(message, name) for name in message.__struct_fields__ if name not in SET_BY_CHANNEL}
+            detections.write(**fields)
+        server.update_state(vehicle)
+        if client is None:
+            continue
+        client.poll()
+        now_ns = clock.now_ns()
+        if now_ns >= status_due_ns:
+            status_due_ns = now_ns + round(STATUS_PERIOD_S * 1e9)
+            client.send_status(
+                state=server.state,
+                rate_hz=server.frame_rate.rate_hz(now_ns),
+                age_ms=server.frame_rate.age_ms(now_ns),
+                latency_ms=server.latency.percentiles(),
+            )
+
+
+def main() -> int:
+    """Run as a child of `lkas`; the exit code."""
+    child = Child.from_environment()
+    for variable in THREAD_VARIABLES:  # before NumPy comes in
+        os.environ.setdefault(variable, "1")
+    import cv2
+
+    from lkas.integration.shared_memory import DetectionChannel, ImageChannel, VehicleChannel
+    from lkas.integration.shared_memory.errors import SHMError
+
+    cv2.setNumThreads(1)
+    configuration = child.configuration({"camera": CameraConfig, "detection": DetectionParameters, "zmq": ZmqConfig})
+    parameters: DetectionParameters = configuration["detection"]
+    client = _parameter_client(parameters, configuration["zmq"]) if child.broadcast else None
+    clock = MonotonicClock()
+
+    def on_event(name: str, level: "Level", text: str) -> None:
+        logger.log(logging.INFO if level == "info" else logging.WARNING, text)
+        if client is not None:
+            client.send_event(name, level, text)
+
+    try:
+        detections = DetectionChannel(create=True)
+        images, vehicles = ImageChannel(), VehicleChannel()
+        server = DetectionServer(
+            create_detector(parameters.method, parameters, configuration["camera"]), clock, on_event
+        )
+        if client is not None:
+            client.register_callback(server.update_parameter)
+        logger.info("method %s, %s", parameters.method, server.state)
+        run(child, server, images, vehicles, detections, client, clock)
+        if server.errors:
+            logger.warning("frames in which the detector failed: %s", dict(server.errors))
+        for channel in (images, vehicles, detections):
+            channel.close()
+        detections.unlink()
+    except SHMError as error:
+        logger.error("%s", error)
+        return 1
+    finally:
+        if client is not None:
+            client.close()
+    return 0
+
+
+def _parameter_client(parameters: DetectionParameters, zmq: ZmqConfig) -> "ParameterClient":
+    from lkas.integration.zmq.client import ParameterClient
+
+    table = declared("detection", DetectionParameters).values()
+    active = tuple(p.name for p in table if not p.used_by or parameters.method in p.used_by)
+    return ParameterClient("detection", Ports(zmq.port_base, zmq.host), section=parameters, active=active)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

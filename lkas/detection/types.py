@@ -1,0 +1,47 @@
+"""The detector interface: a pure object from an image to lane lines."""
+
+from typing import Any, Protocol
+
+import numpy as np
+from msgspec import Struct
+
+from lkas.integration.shared_memory.messages import LaneMessage, LaneModel, VehicleState
+
+
+class DetectionResult(Struct, frozen=True, kw_only=True):
+    """What one frame showed. Both lines None: no lane was seen."""
+
+    left_lane: LaneMessage | None = None
+    right_lane: LaneMessage | None = None
+    lane_model: LaneModel | None = None  # None: this method measures in the image only
+
+
+class LaneDetector(Protocol):
+    """A pure object: it reads no clock, no file and no channel, and runs the same twice."""
+
+    def detect(
+        self, image: np.ndarray, timestamp: float | None = None, vehicle: VehicleState | None = None
+    ) -> DetectionResult:
+        """Lane lines of one (H, W, 3) uint8 RGB image; without `timestamp` the image stands by itself.
+
+        Raises ValueError naming the shape or dtype it was given.
+        """
+        ...
+
+    def update_parameter(self, name: str, value: Any) -> None:
+        """Change one live parameter of section `detection`. Raises ParameterError."""
+        ...
+
+    def reset(self) -> None:
+        """Forget everything learned from earlier frames."""
+        ...
+
+
+def check_image(image: Any) -> None:
+    """Raise ValueError unless this is an (H, W, 3) uint8 image of at least 32 x 32 pixels."""
+    if not isinstance(image, np.ndarray):
+        raise ValueError(f"expected an (H, W, 3) uint8 RGB array, found {type(image).__name__}")
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or min(image.shape[:2]) < 32:
+        raise ValueError(
+            f"expected an (H, W, 3) uint8 RGB array of at least 32 x 32 pixels, found {image.shape} {image.dtype}"
+        )

@@ -1,0 +1,120 @@
+"""Method hybrid: the shipped network is the one that was measured, both runtimes agree, and roads come out right."""
+
+import hashlib
+import json
+import math
+from importlib import resources
+
+import numpy as np
+import pytest
+
+from lkas.detection import DetectionParameters, create_detector
+from lkas.detection.methods.hybrid import UNKNOWN, Detector, fused_response
+from lkas.detection.net.patch_net import MODEL, ModelError, PatchNet
+from lkas.detection.rectify import RoadView
+from lkas.integration.shared_memory.messages import LineType
+from lkas.vehicle import CameraConfig
+from tests.detection.drawn_road import YELLOW, DrawnLine, DrawnRoad
+
+CONFIGURED = DetectionParameters(calibration="config")
+DASHED = DrawnLine(-1.8, dash_m=3.0, phase_m=2.0)
+RUNTIMES = ("opencv", "onnxruntime")
+
+
+def net(runtime: str) -> PatchNet:
+    if runtime == "onnxruntime":
+        pytest.importorskip("onnxruntime")
+    return PatchNet(runtime)
+
+
+def rectified(road: DrawnRoad) -> tuple[np.ndarray, RoadView]:
+    view = RoadView(CameraConfig().geometry(road.width_px, road.height_px), road.width_px, road.height_px, 3.6, 0.15)
+    return view.sample(road.image()), view
+
+
+def test_the_model_file_is_the_one_that_was_scored():
+    facts = json.loads(MODEL.with_suffix(".json").read_text())
+    assert facts["sha256"] == hashlib.sha256(MODEL.read_bytes()).hexdigest()
+    assert facts["bytes"] == MODEL.stat().st_size <= 400_000
+    assert 36_000 <= facts["parameters"] <= 100_000
+
+
+def test_the_model_is_installed():
+    names = {path.name for path in resources.files("lkas.detection.net").iterdir()}
+    assert {"patch_net.onnx", "patch_net.json"} <= names
+
+
+def test_runtimes_agree():
+    patch, _ = rectified(DrawnRoad(lines=(DrawnLine(1.8, colour=YELLOW), DASHED)))
+    one, other = (net(runtime).probability(patch, np.nan) for runtime in RUNTIMES)
+    assert np.isfinite(one).mean() > 0.8
+    np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_lines_are_likelier_than_the_road(runtime):
+    patch, view = rectified(DrawnRoad(lines=(DrawnLine(1.8), DASHED)))
+    probability = net(runtime).probability(patch, np.nan)
+    assert probability.shape == patch.shape[:2]
+    seen = np.isfinite(probability)
+    assert np.nanmin(probability) >= 0
+    assert np.nanmax(probability) <= 1
+    rows = (view.x_m > 8) & (view.x_m < 30)
+    for place_m, least in ((1.8, 0.7), (-1.8, 0.5)):
+        on_line = np.abs(view.y_m - place_m) < 0.04
+        assert probability[np.ix_(rows, on_line)].mean() > least
+    between = np.abs(view.y_m) < 1.2
+    assert probability[np.ix_(rows, between)].mean() < 0.05
+    assert not seen[:, 0].any(), "the outermost columns lie beside the network's view"
+
+
+@pytest.mark.parametrize("shape", [(8, 101), (96, 417), (40, 961), (96, 1)])
+def test_views_of_any_size_fit(shape):
+    probability = PatchNet("opencv").probability(np.full((*shape, 3), 90, np.uint8), np.nan)
+    assert probability.shape == shape
+    assert np.isfinite(probability).any()
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("curvature_radpm", [0.0, 1 / 400])
+def test_lanes_are_measured(runtime, curvature_radpm):
+    if runtime == "onnxruntime":
+        pytest.importorskip("onnxruntime")
+    road = DrawnRoad(lines=(DrawnLine(1.8, colour=YELLOW), DASHED), offset_m=0.3, curvature_radpm=curvature_radpm)
+    model = Detector(CONFIGURED, CameraConfig(), runtime).detect(road.image()).lane_model
+    for line, drawn in zip((model.left, model.right), road.lines, strict=True):
+        c0, c1, c2 = road.truth(drawn)
+        assert line.confidence > 0.5
+        assert line.c0 == pytest.approx(c0, abs=0.04)
+        assert math.degrees(line.c1) == pytest.approx(math.degrees(c1), abs=0.15)
+        assert line.c2 == pytest.approx(c2, abs=max(2e-4, 0.08 * abs(c2)))
+    assert model.left.type == LineType.SOLID
+    assert model.right.type == LineType.DASHED, "gaps stay gaps"
+
+
+@pytest.mark.parametrize("calibration", ["auto", "config"])
+@pytest.mark.parametrize("level", [0, 90, 255])
+def test_nothing_is_claimed_where_nothing_is(calibration, level):
+    detector = create_detector("hybrid", DetectionParameters(calibration=calibration))
+    for timestamp in (None, 0.0, 0.04):
+        model = detector.detect(np.full((600, 800, 3), level, np.uint8), timestamp).lane_model
+        assert (model.left, model.right) == (None, None)
+
+
+def test_nothing_is_claimed_on_a_bare_road():
+    model = create_detector("hybrid", CONFIGURED).detect(DrawnRoad(lines=()).image()).lane_model
+    assert all(line is None or line.confidence < 0.5 for line in (model.left, model.right))
+
+
+def test_fusion():
+    response = np.array([[10.0, 10.0, 10.0, 0.0]], np.float32)
+    both, ridge_alone, unknown, network_alone = fused_response(response, np.array([[1.0, 0.0, UNKNOWN, 1.0]]))[0]
+    assert both > 10, "agreement strengthens"
+    assert 0 < ridge_alone < 10, "the network doubts, but has no veto"
+    assert unknown == pytest.approx(10), "where the network does not look, the ridge counts as in cv"
+    assert network_alone == 0, "no line without paint"
+
+
+def test_a_missing_model_is_named(tmp_path):
+    with pytest.raises(ModelError, match=r"none\.onnx: no such network file"):
+        PatchNet("opencv", tmp_path / "none.onnx")

@@ -1,0 +1,125 @@
+"""The detection server as a plain object: messages in, a message out."""
+
+import msgspec
+import numpy as np
+import pytest
+
+from lkas.clock import FakeClock
+from lkas.detection.server import FAILING, PAUSED, RUNNING, WAITING, DetectionServer, state_at
+from lkas.detection.types import DetectionResult
+from lkas.integration.shared_memory.messages import ImageMessage, LaneMessage, VehicleState
+
+LEFT, RIGHT = LaneMessage(200.0, 479.0, 300.0, 300.0, 0.9), LaneMessage(440.0, 479.0, 340.0, 300.0, 0.8)
+PICTURE = np.zeros((48, 64, 3), np.uint8)
+
+
+class ScriptedDetector:
+    """Takes 5 ms for each frame, and does what the test says."""
+
+    def __init__(self, clock):
+        self.clock = clock
+        self.failure = None
+        self.resets = 0
+        self.seen = []
+        self.parameters = {}
+
+    def detect(self, image, timestamp=None, vehicle=None):
+        self.clock.advance(0.005)
+        self.seen.append((timestamp, vehicle))
+        if self.failure is not None:
+            raise self.failure
+        return DetectionResult(left_lane=LEFT, right_lane=RIGHT)
+
+    def update_parameter(self, name, value):
+        self.parameters[name] = value
+
+    def reset(self):
+        self.resets += 1
+
+
+class Bench:
+    def __init__(self):
+        self.clock = FakeClock(now_ns=10_000_000_000)
+        self.detector = ScriptedDetector(self.clock)
+        self.events = []
+        self.server = DetectionServer(self.detector, self.clock, lambda *event: self.events.append(event))
+
+    def frame(self, frame_id, timestamp=None, session=7):
+        stamps = {"timestamp": frame_id / 30 if timestamp is None else timestamp, "session": session}
+        return ImageMessage(image=PICTURE, frame_id=frame_id, capture_ns=111, publish_ns=222, sequence=5, **stamps)
+
+
+@pytest.fixture
+def bench():
+    return Bench()
+
+
+def test_stamps_of_the_frame_travel_with_its_detection(bench):
+    message = bench.server.step(bench.frame(3), None)
+    assert (message.left_lane, message.right_lane) == (LEFT, RIGHT)
+    assert (message.session, message.frame_id, message.timestamp) == (7, 3, 0.1)
+    assert (message.capture_ns, message.frame_publish_ns) == (111, 222)
+    assert message.processing_time_ms == pytest.approx(5.0)
+    assert bench.server.latency.percentiles()["detection"].p50 == pytest.approx(5.0)
+
+
+def test_a_failing_detector_gives_an_empty_detection_and_is_told_once(bench, caplog):
+    bench.detector.failure = ZeroDivisionError("division by zero")
+    for frame_id in range(1, 4):
+        message = bench.server.step(bench.frame(frame_id), None)
+        assert (message.frame_id, message.left_lane, message.right_lane) == (frame_id, None, None)
+        assert message.processing_time_ms == pytest.approx(5.0)
+    assert bench.server.errors == {"ZeroDivisionError": 3}
+    assert bench.events == [("detector_error", "error", "ZeroDivisionError: division by zero")]
+    assert len([r for r in caplog.records if r.levelname == "ERROR"]) == 1
+    bench.server.update_state(None)
+    assert bench.server.state == FAILING
+    bench.detector.failure = None
+    assert bench.server.step(bench.frame(4), None).left_lane == LEFT
+    bench.server.update_state(None)
+    assert bench.server.state == RUNNING
+
+
+def test_waiting_running_and_paused_are_told_on_change_only(bench):
+    server = bench.server
+    server.update_state(None)
+    assert (server.state, bench.events) == (WAITING, [])
+    for frame_id in (1, 2):
+        server.step(bench.frame(frame_id), None)
+        server.update_state(None)
+    assert [event[1:] for event in bench.events] == [("info", "detection: running")]
+    bench.clock.advance(1.5)
+    now_ns = bench.clock.now_ns()
+    server.update_state(VehicleState(paused=True, publish_ns=now_ns))
+    assert server.state == PAUSED
+    server.update_state(VehicleState(paused=True, publish_ns=now_ns - 2_000_000_000))  # that world is gone as well
+    assert server.state == WAITING
+    assert bench.events[-1][1:] == ("warning", "detection: waiting for camera_feed")
+
+
+@pytest.mark.parametrize(("session", "timestamp"), [(8, 5.1), (7, 4.9)])
+def test_another_world_or_a_film_from_its_beginning_resets_the_detector(bench, session, timestamp):
+    for frame_id, at in ((1, 5.0), (2, 5.0)):
+        bench.server.step(bench.frame(frame_id, at), None)
+    assert bench.detector.resets == 1, "only for the first frame of all"
+    bench.server.step(bench.frame(3, timestamp, session), None)
+    assert bench.detector.resets == 2
+
+
+def test_only_motion_of_the_frames_own_time_and_world_is_used(bench):
+    frame = bench.frame(30, 1.0)
+    now = VehicleState(session=7, timestamp=1.01, speed_mps=20.0, yaw_rate_radps=0.1, steering_angle_rad=0.01)
+    assert state_at(frame, now) is now
+    assert state_at(frame, None) is None
+    assert state_at(frame, msgspec.structs.replace(now, session=8)) is None
+    old = state_at(frame, msgspec.structs.replace(now, timestamp=0.2, max_steer_rad=0.6))
+    assert old is not None
+    assert (old.speed_mps, old.yaw_rate_radps, old.steering_angle_rad) == (None, None, None)
+    assert old.max_steer_rad == 0.6, "what does not move stays known"
+    bench.server.step(frame, now)
+    assert bench.detector.seen == [(1.0, now)]
+
+
+def test_parameters_reach_the_detector(bench):
+    bench.server.update_parameter("canny_low", 60.0)
+    assert bench.detector.parameters == {"canny_low": 60.0}
