@@ -1,0 +1,1 @@
+"""Decision: from lane measurements to one safe steering and speed command."""

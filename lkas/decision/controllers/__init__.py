@@ -1,0 +1,53 @@
+"""Steering controllers behind one small interface: `create_controller(parameters, bicycle)`.
+
+A controller sees the lane state predicted past the dead time of the steering (bicycle.SteeringModel), so it needs no
+notion of delays; one that has no model of the lag behind it says so and sees the state after that as well.
+"""
+
+from importlib import import_module
+from typing import Protocol
+
+from msgspec import Struct
+
+from lkas.decision.bicycle import Bicycle
+from lkas.decision.lane import LaneState
+from lkas.decision.parameters import CONTROLLERS, DecisionParameters
+
+__all__ = ["Controller", "SteeringCommand", "bounded", "create_controller"]
+
+
+class SteeringCommand(Struct, frozen=True, kw_only=True):
+    """A curvature to drive, and the terms it is the sum of; left positive."""
+
+    curvature_radpm: float
+    feedforward_radpm: float  # what the bend itself needs
+    offset_term_radpm: float  # towards the lane centre
+    heading_term_radpm: float  # towards the lane's direction
+
+
+class Controller(Protocol):
+    """One steering law."""
+
+    models_lag: bool
+    """Whether it wants the state when its command arrives at the wheel, instead of when the car has answered."""
+
+    def reset(self) -> None:
+        """Forget everything; called while it does not steer."""
+        ...
+
+    def update(self, lane: LaneState, speed_mps: float, dt_s: float, *, is_limited: bool = False) -> SteeringCommand:
+        """The command for this lane state; `dt_s` since the last one, which the limiter did or did not cut."""
+        ...
+
+
+def bounded(value: float, limit: float) -> float:
+    """The value within +-limit."""
+    return min(limit, max(-limit, value))
+
+
+def create_controller(parameters: DecisionParameters, bicycle: Bicycle) -> Controller:
+    """The controller that `parameters.controller` names. Raises ValueError naming the known ones."""
+    name = parameters.controller
+    if name not in CONTROLLERS:
+        raise ValueError(f"no controller {name!r}; known are {', '.join(CONTROLLERS)}")
+    return import_module(f"lkas.decision.controllers.{name}").create(parameters, bicycle)

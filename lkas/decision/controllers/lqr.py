@@ -1,0 +1,87 @@
+"""Linear-quadratic regulator with curvature feed-forward, scheduled by speed.
+
+The state when a command arrives at the wheel: offset e, course error c = heading + side slip, yaw-rate error
+w = yaw rate - v x lane curvature. The wheel and the yaw rate follow the command with one first-order lag tau:
+
+    e' = v c,   c' = w,   w' = (v u - w) / tau,   u = commanded - lane curvature
+
+The feedback u = -K (e, c, w) minimises the integral of (e / offset_worth)² + (v c / drift_worth)² + (v² u)²: one
+metre per second squared of correction is worth so many metres of offset. The feed-forward is the lane's curvature
+one lag ahead. The offset's share is bounded, so that a large error is closed steadily and without a jerk; an
+integral of small offsets takes away what the vehicle model misses, and rests while the limiter acts.
+K is made once, on a grid of speeds, by doubling steps of the discrete Riccati equation. Left is positive, in and out.
+"""
+
+import math
+
+import numpy as np
+
+from lkas.decision.bicycle import Bicycle
+from lkas.decision.controllers import SteeringCommand, bounded
+from lkas.decision.lane import LaneState
+from lkas.decision.parameters import DecisionParameters
+
+SPEEDS_MPS = np.array([1.0, 2.0, 3.0, 5.0, 7.0, 10.0, 14.0, 18.0, 23.0, 28.0, 34.0, 40.0, 50.0])
+# Corrections at walking pace are made over metres, not over seconds: their worth is reckoned at no less than this.
+SLOW_MPS = 7.0
+STEP_S = 0.01
+DOUBLINGS = 14  # 2^14 steps: the gains have long settled
+INTEGRAL_BELOW_M = 0.1
+INTEGRAL_LIMIT_MPS2 = 0.2
+
+
+def create(parameters: DecisionParameters, bicycle: Bicycle) -> "LinearQuadratic":
+    return LinearQuadratic(parameters, bicycle)
+
+
+class LinearQuadratic:
+    """The law above."""
+
+    models_lag = True
+
+    def __init__(self, parameters: DecisionParameters, bicycle: Bicycle) -> None:
+        self._parameters = parameters
+        self._bicycle = bicycle
+        self._gains = np.array([_gains(float(v), bicycle.lag_s(float(v)), parameters) for v in SPEEDS_MPS])
+        self.reset()
+
+    def reset(self) -> None:
+        self._integral_mps2 = 0.0
+
+    def update(self, lane: LaneState, speed_mps: float, dt_s: float, *, is_limited: bool = False) -> SteeringCommand:
+        parameters, bicycle = self._parameters, self._bicycle
+        speed2 = max(speed_mps, SPEEDS_MPS[0]) ** 2
+        lag_m = speed_mps * bicycle.lag_s(speed_mps)
+        feedforward_radpm = lane.curvature_radpm + lane.curvature_rate_radpm2 * lag_m
+        k_offset, k_course, k_yaw = (float(np.interp(speed_mps, SPEEDS_MPS, column)) for column in self._gains.T)
+        course_rad = lane.heading_rad + lane.curvature_radpm * bicycle.slip_per_curvature_m(speed_mps)
+        yaw_radps = lane.yaw_rate_radps - speed_mps * lane.curvature_radpm
+        if abs(lane.offset_m) < INTEGRAL_BELOW_M and not is_limited:
+            step_mps2 = parameters.lqr_integral_per_s3 * lane.offset_m * dt_s
+            self._integral_mps2 = bounded(self._integral_mps2 + step_mps2, INTEGRAL_LIMIT_MPS2)
+        offset_term_radpm = -bounded(k_offset * lane.offset_m, parameters.correction_mps2 / speed2)
+        offset_term_radpm -= self._integral_mps2 / speed2
+        heading_term_radpm = -k_course * course_rad - k_yaw * yaw_radps
+        return SteeringCommand(
+            curvature_radpm=feedforward_radpm + offset_term_radpm + heading_term_radpm,
+            feedforward_radpm=feedforward_radpm,
+            offset_term_radpm=offset_term_radpm,
+            heading_term_radpm=heading_term_radpm,
+        )
+
+
+def _gains(speed_mps: float, lag_s: float, parameters: DecisionParameters) -> np.ndarray:
+    """(3,) feedback of offset, course error and yaw-rate error to curvature."""
+    v, tau = speed_mps, max(lag_s, STEP_S)
+    # Exact for an input held over each step: the first four terms of the matrix exponential are more than enough.
+    rates = np.array([[0.0, v, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0], [0.0, 0.0, -1 / tau, v / tau], [0.0] * 4]) * STEP_S
+    step = sum((np.linalg.matrix_power(rates, n) / math.factorial(n) for n in range(1, 5)), np.eye(4))
+    a, b = step[:3, :3], step[:3, 3:]
+    q = np.diag([parameters.lqr_offset_worth_m**-2, (v / parameters.lqr_drift_worth_mps) ** 2, 0.0])
+    r = np.array([[float(v**2 + SLOW_MPS**2) ** 2]])
+    # Structure-preserving doubling: h converges to the solution of the discrete Riccati equation, quadratically.
+    f, g, h = a, b @ np.linalg.solve(r, b.T), q
+    for _ in range(DOUBLINGS):
+        inverse = np.linalg.inv(np.eye(3) + g @ h)
+        f, g, h = f @ inverse @ f, g + f @ inverse @ g @ f.T, h + f.T @ h @ inverse @ f
+    return np.linalg.solve(r + b.T @ h @ b, b.T @ h @ a)[0]

@@ -1,0 +1,96 @@
+"""The world as the keeper may believe it: the newest vehicle state, its age, and breaks in time and place."""
+
+import math
+from enum import Enum
+
+from lkas.integration.shared_memory.messages import CameraGeometry, VehicleState
+
+FUTURE_S = 0.02  # a state may be published one tick after what it is compared with
+FRESH_S = 0.1  # an older yaw rate or wheel angle says nothing about now
+JUMP_M = 2.0  # a pose this far from where the car can be: it was put there
+
+
+class Break(Enum):
+    """Why what was known about the lane is void."""
+
+    NONE = ""
+    WORLD = "another world"
+    TIME = "time went back"
+    PLACE = "the car was moved"
+
+
+class VehicleInput:
+    """Keeps the newest believable vehicle state; figures that are not finite count as unknown."""
+
+    def __init__(self) -> None:
+        self.session: int | None = None
+        self._state: VehicleState | None = None
+        self._now_s: float | None = None
+        self._speed: tuple[float, float] | None = None  # (m/s, world time)
+        self.max_steer_rad: float | None = None
+
+    def take(self, now_s: float, state: VehicleState | None) -> tuple[float, Break]:
+        """Take the newest state (None: there is none). Returns the world time passed and whether the past is void."""
+        passed_s = 0.0 if self._now_s is None else now_s - self._now_s
+        found = Break.NONE
+        if state is not None and self.session is not None and state.session != self.session:
+            found = Break.WORLD
+        elif passed_s < 0:
+            found = Break.TIME
+        if found is not Break.NONE:
+            self._state = self._speed = self.max_steer_rad = None
+        self._now_s = now_s
+        if state is not None:
+            self.session = state.session
+            if math.isfinite(state.timestamp) and state.timestamp <= now_s + FUTURE_S:
+                if found is Break.NONE and self._has_jumped(state):
+                    found = Break.PLACE
+                self._state = state
+                if state.max_steer_rad is None or math.isfinite(state.max_steer_rad):
+                    self.max_steer_rad = state.max_steer_rad
+                speed_mps = _finite(state.speed_mps)
+                if speed_mps is not None:
+                    self._speed = (max(0.0, speed_mps), state.timestamp)
+        return (max(0.0, passed_s) if found in (Break.NONE, Break.PLACE) else 0.0), found
+
+    @property
+    def age_s(self) -> float | None:
+        """World time since the newest state, or None before the first."""
+        return None if self._state is None or self._now_s is None else max(0.0, self._now_s - self._state.timestamp)
+
+    @property
+    def speed_mps(self) -> float | None:
+        """The last known speed."""
+        return None if self._speed is None else self._speed[0]
+
+    @property
+    def speed_age_s(self) -> float:
+        return math.inf if self._speed is None or self._now_s is None else max(0.0, self._now_s - self._speed[1])
+
+    @property
+    def yaw_rate_radps(self) -> float | None:
+        return _finite(self._state.yaw_rate_radps) if self._state is not None and self._is_fresh else None
+
+    @property
+    def wheel_rad(self) -> float | None:
+        return _finite(self._state.steering_angle_rad) if self._state is not None and self._is_fresh else None
+
+    @property
+    def camera(self) -> CameraGeometry | None:
+        return self._state.camera if self._state is not None else None
+
+    @property
+    def _is_fresh(self) -> bool:
+        return self._state is not None and (self.age_s or 0.0) <= max(FRESH_S, 2 * self._state.tick_s)
+
+    def _has_jumped(self, state: VehicleState) -> bool:
+        before = self._state
+        if before is None or before.pose is None or state.pose is None:
+            return False
+        moved_m = math.hypot(state.pose.x_m - before.pose.x_m, state.pose.y_m - before.pose.y_m)
+        speed_mps = max(_finite(before.speed_mps) or 0.0, _finite(state.speed_mps) or 0.0)
+        return moved_m > JUMP_M + 1.5 * speed_mps * max(0.0, state.timestamp - before.timestamp)
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

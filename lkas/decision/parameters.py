@@ -1,0 +1,130 @@
+"""The section `decision`: every parameter of the lane keeper and its controllers, declared once.
+
+The safety limits of the last stage are constants in `lkas.decision.limiter`, not parameters.
+"""
+
+from typing import Annotated, Literal
+
+from lkas.parameters import Section, declare
+
+CONTROLLERS = ("lqr", "pure_pursuit")
+LQR = ("lqr",)
+PURE_PURSUIT = ("pure_pursuit",)
+
+
+class DecisionParameters(Section, frozen=True, kw_only=True):
+    """Parameters of decision. SI units."""
+
+    controller: Annotated[Literal["lqr", "pure_pursuit"], declare("Steering controller", live=True)] = "lqr"
+    enabled: Annotated[bool, declare("Drive; false fades out and stays in standby", live=True)] = True
+
+    set_speed_mps: Annotated[
+        float, declare("Speed on a straight, well seen lane", unit="m/s", minimum=0, maximum=45, live=True)
+    ] = 13.9
+    curve_lateral_acceleration_mps2: Annotated[
+        float, declare("Lateral acceleration a bend is slowed down to", unit="m/s²", minimum=0.5, maximum=3, live=True)
+    ] = 2.0
+    acceleration_mps2: Annotated[
+        float, declare("Comfortable acceleration", unit="m/s²", minimum=0.2, maximum=3, live=True)
+    ] = 1.5
+    deceleration_mps2: Annotated[
+        float, declare("Comfortable deceleration", unit="m/s²", minimum=0.2, maximum=3, live=True)
+    ] = 2.0
+    longitudinal_jerk_mps3: Annotated[
+        float, declare("Change of acceleration and deceleration", unit="m/s³", minimum=0.5, maximum=10, live=True)
+    ] = 2.5
+    degraded_deceleration_mps2: Annotated[
+        float, declare("Deceleration while degraded", unit="m/s²", minimum=0.2, maximum=3, live=True)
+    ] = 1.5
+    minimum_risk_deceleration_mps2: Annotated[
+        float, declare("Deceleration of the minimum risk stop", unit="m/s²", minimum=1, maximum=3, live=True)
+    ] = 2.5
+    speed_gain_per_s: Annotated[
+        float, declare("Acceleration asked per m/s of speed error", unit="1/s", minimum=0.05, maximum=3, live=True)
+    ] = 0.6
+    speed_integral_per_s2: Annotated[
+        float, declare("Learning of hills and drag from the speed error", unit="1/s²", minimum=0, maximum=1, live=True)
+    ] = 0.1
+    full_throttle_mps2: Annotated[
+        float, declare("Assumed acceleration at throttle = 1", unit="m/s²", minimum=0.5, maximum=15, live=True)
+    ] = 3.5
+    full_brake_mps2: Annotated[
+        float, declare("Assumed deceleration at brake = 1", unit="m/s²", minimum=2, maximum=15, live=True)
+    ] = 8.0
+
+    lookahead_time_s: Annotated[
+        float,
+        declare("Look-ahead distance per speed", unit="s", minimum=0.5, maximum=3, live=True, used_by=PURE_PURSUIT),
+    ] = 0.85
+    lookahead_min_m: Annotated[
+        float,
+        declare("Shortest look-ahead distance", unit="m", minimum=2, maximum=30, live=True, used_by=PURE_PURSUIT),
+    ] = 6.0
+    correction_mps2: Annotated[
+        float,
+        declare(
+            "Largest lateral acceleration that corrects an offset",
+            unit="m/s²",
+            minimum=0.2,
+            maximum=3,
+            live=True,
+            used_by=("lqr", "pure_pursuit"),
+        ),
+    ] = 1.0
+    lqr_offset_worth_m: Annotated[
+        float,
+        declare("Offset worth 1 m/s² of correction", unit="m", minimum=0.05, maximum=3, live=True, used_by=LQR),
+    ] = 0.36
+    lqr_drift_worth_mps: Annotated[
+        float,
+        declare(
+            "Lateral speed worth 1 m/s² of correction", unit="m/s", minimum=0.1, maximum=10, live=True, used_by=LQR
+        ),
+    ] = 2.0
+    lqr_integral_per_s3: Annotated[
+        float,
+        declare(
+            "Correction learned per metre of a small offset, per second",
+            unit="1/s³",
+            minimum=0,
+            maximum=1,
+            live=True,
+            used_by=LQR,
+        ),
+    ] = 0.05
+
+    understeer_s2pm: Annotated[
+        float,
+        declare("Understeer: steer = curvature x (wheelbase + this x v²)", unit="s²/m", minimum=-0.002, maximum=0.02),
+    ] = 0.002
+    rear_slip_s2pm: Annotated[
+        float,
+        declare("Rear tyres' slip: side slip = curvature x (b - this x v²)", unit="s²/m", minimum=0, maximum=0.02),
+    ] = 0.0055
+    yaw_lag_s2pm: Annotated[
+        float, declare("Lag of the yaw rate behind the wheel, per speed", unit="s²/m", minimum=0, maximum=0.02)
+    ] = 0.004
+    steering_trim_mps2: Annotated[
+        float,
+        declare("Lateral acceleration that may be learned as steering offset", unit="m/s²", minimum=0, maximum=1),
+    ] = 0.5
+
+    measurement_sigma_ratio: Annotated[
+        float,
+        declare("Filter's sigma of a measurement per sigma the detector states", minimum=0.5, maximum=10, live=True),
+    ] = 2.0
+    hold_offset_m: Annotated[
+        float, declare("Two sigma of the offset at which the lane counts as lost", unit="m", minimum=0.1, maximum=2)
+    ] = 0.4
+    engage_time_s: Annotated[
+        float, declare("Valid lanes needed before driving off", unit="s", minimum=0, maximum=10, live=True)
+    ] = 0.3
+    degraded_time_s: Annotated[
+        float, declare("Time between degraded and the minimum risk stop", unit="s", minimum=0, maximum=10, live=True)
+    ] = 1.0
+    recovery_time_s: Annotated[
+        float, declare("Valid lanes that end a minimum risk stop still rolling", unit="s", minimum=0.2, maximum=10)
+    ] = 1.0
+    drift_ttlc_s: Annotated[
+        float, declare("Time to line crossing that counts as drift", unit="s", minimum=0.2, maximum=5, live=True)
+    ] = 1.5

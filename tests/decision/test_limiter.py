@@ -1,0 +1,127 @@
+"""The limiter: no command beyond the limits, whatever it is asked for."""
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lkas.decision.bicycle import Bicycle
+from lkas.decision.limiter import Limiter, Wish
+from lkas.decision.parameters import DecisionParameters
+from lkas.integration.shared_memory.messages import LimiterFlag
+from lkas.vehicle import VehicleConfig
+
+DT_S = 0.01
+MAX_STEER_RAD = 0.6
+BICYCLE = Bicycle(VehicleConfig(), DecisionParameters())
+
+anything = st.floats(allow_nan=True, allow_infinity=True)
+wishes = st.builds(
+    Wish, steer_rad=anything, throttle=anything, brake=anything, needed_curvature_radpm=anything
+) | st.builds(
+    Wish,
+    steer_rad=st.floats(-1, 1),
+    throttle=st.floats(0, 1),
+    brake=st.floats(0, 1),
+    needed_curvature_radpm=st.floats(-0.2, 0.2),
+)
+speeds = st.one_of(st.none(), anything, st.floats(0, 60))
+ages = st.one_of(anything, st.floats(0, 0.1))
+
+
+def limiter(steer_rad: float = 0.0) -> Limiter:
+    made = Limiter(BICYCLE, full_brake_mps2=8.0)
+    made.restore(steer_rad)
+    return made
+
+
+@settings(deadline=None, max_examples=150, derandomize=True)
+@given(
+    steps=st.lists(
+        st.tuples(wishes, st.one_of(anything, st.floats(0, 0.05)), speeds, ages, st.one_of(st.none(), st.just(0.6))),
+        min_size=1,
+        max_size=12,
+    )
+)
+def test_any_input_gives_a_command_within_the_limits(steps):
+    """Finite, in range, never both pedals, and every change within rate and jerk at the speed reckoned with."""
+    made = limiter()
+    for wish, dt_s, speed_mps, age_s, max_steer_rad in steps:
+        last_rad = made.steer_rad
+        out = made.apply(wish, dt_s, speed_mps, age_s, max_steer_rad)
+        assert -1 <= out.steering <= 1
+        assert 0 <= out.throttle <= 1
+        assert 0 <= out.brake <= 1
+        assert not (out.throttle > 0 and out.brake > 0)
+        if max_steer_rad is None:
+            assert out.steering == 0
+            assert LimiterFlag.NO_STEERING_RANGE in out.flags
+            continue
+        dt_s = min(0.05, max(0.0, dt_s)) if math.isfinite(dt_s) else 0.0
+        bound_mps = made.speed_bound_mps(speed_mps, age_s)
+        was, now = (BICYCLE.curvature_radpm(a, bound_mps) for a in (last_rad, out.steer_rad))
+        assert abs(out.steer_rad - last_rad) <= 0.5 * dt_s + 1e-9
+        assert bound_mps**2 * abs(now - was) <= 5.0 * dt_s + 1e-6
+        assert bound_mps**2 * abs(now) <= 3.0 + 1e-6 or abs(now) <= abs(was) + 1e-12
+
+
+@pytest.mark.parametrize("speed_mps", [5.0, 13.9, 30.0])
+def test_full_lock_ends_at_three_metres_per_second_squared(speed_mps):
+    made = limiter()
+    for _ in range(400):
+        out = made.apply(Wish(steer_rad=1.0, throttle=0.3, brake=0.0), DT_S, speed_mps, 0.0, MAX_STEER_RAD)
+    lateral_mps2 = speed_mps**2 * BICYCLE.curvature_radpm(out.steer_rad, speed_mps)
+    assert lateral_mps2 == pytest.approx(min(3.0, speed_mps**2 * BICYCLE.curvature_radpm(0.6, speed_mps)), rel=1e-6)
+    assert LimiterFlag.STEERING_ANGLE in out.flags
+
+
+def test_a_command_within_all_limits_passes_untouched():
+    out = limiter().apply(Wish(steer_rad=0.0005, throttle=0.2, brake=0.0), DT_S, 10.0, 0.0, MAX_STEER_RAD)
+    assert (out.steer_rad, out.throttle, out.brake, out.flags) == (0.0005, 0.2, 0.0, LimiterFlag(0))
+
+
+def test_steering_to_the_left_is_a_negative_command():
+    assert limiter().apply(Wish(steer_rad=0.001, throttle=0, brake=0), DT_S, 10.0, 0.0, MAX_STEER_RAD).steering < 0
+
+
+def test_not_a_number_holds_the_last_angle_and_releases_the_pedals():
+    out = limiter(0.02).apply(
+        Wish(steer_rad=math.nan, throttle=math.nan, brake=math.nan), DT_S, 10.0, 0.0, MAX_STEER_RAD
+    )
+    assert (out.steer_rad, out.throttle, out.brake) == (0.02, 0.0, 0.0)
+    assert LimiterFlag.NOT_FINITE in out.flags
+
+
+def test_missing_speed_counts_as_the_last_known_and_more_with_age():
+    made = limiter()
+    assert made.speed_bound_mps(None, 0.0) > 30  # never known: reckon with a fast car
+    made.apply(Wish(steer_rad=0.0, throttle=0, brake=0), DT_S, 20.0, 0.0, MAX_STEER_RAD)
+    assert made.speed_bound_mps(None, 2.0) == pytest.approx(26.0)
+    out = made.apply(Wish(steer_rad=0.0, throttle=0, brake=0), DT_S, None, 2.0, MAX_STEER_RAD)
+    assert LimiterFlag.STALE_SPEED in out.flags
+
+
+def test_standstill_holds_the_angle():
+    out = limiter(0.1).apply(Wish(steer_rad=-0.3, throttle=0, brake=0.3), DT_S, 0.0, 0.0, MAX_STEER_RAD)
+    assert out.steer_rad == 0.1
+
+
+def test_a_bend_too_sharp_for_the_speed_is_braked_for():
+    wish = Wish(steer_rad=0.1, throttle=0.5, brake=0.0, needed_curvature_radpm=1 / 50)
+    out = limiter().apply(wish, DT_S, 20.0, 0.0, MAX_STEER_RAD)  # 8 m/s² at this speed
+    assert LimiterFlag.BRAKING_FOR_BEND in out.flags
+    assert out.throttle == 0
+    assert out.brake == pytest.approx(3.0 / 8.0)
+    assert LimiterFlag.BRAKING_FOR_BEND not in limiter().apply(wish, DT_S, 12.0, 0.0, MAX_STEER_RAD).flags
+
+
+def test_a_held_angle_in_a_faster_car_is_reduced_at_the_jerk_limit():
+    made = limiter(BICYCLE.steer_rad(3.0 / 15**2, 15.0))
+    last = made.steer_rad
+    for _ in range(50):
+        out = made.apply(Wish(steer_rad=last, throttle=0, brake=0), DT_S, 20.0, 0.0, MAX_STEER_RAD)
+        was, now = (BICYCLE.curvature_radpm(a, 20.0) for a in (last, out.steer_rad))
+        assert 400 * abs(now - was) <= 5.0 * DT_S + 1e-9
+        last = out.steer_rad
+    assert 400 * BICYCLE.curvature_radpm(last, 20.0) == pytest.approx(3.0, abs=1e-6)
