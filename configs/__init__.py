@@ -1,0 +1,1 @@
+"""Configuration files, maps and scenarios, installed as `lkas.configs`."""

@@ -1,0 +1,48 @@
+"""The runner's line to the broker: actions in with their answers out, status and events."""
+
+import logging
+from typing import TYPE_CHECKING
+
+from lkas.clock import Clock
+from simulation.runner import ActionError, Runner
+
+if TYPE_CHECKING:
+    from lkas.integration.zmq.client import SimulationClient
+    from lkas.integration.zmq.messages import Level
+
+STATUS_PERIOD_S = 0.5
+
+log = logging.getLogger(__name__)
+
+
+class BrokerLink:
+    """Serves one `SimulationClient`; nothing here ever waits."""
+
+    def __init__(self, client: "SimulationClient", clock: Clock) -> None:
+        self._client = client
+        self._clock = clock
+        self._next_status_ns = 0
+
+    def serve(self, runner: Runner) -> None:
+        """Do what was asked, answer it, and say how the world is doing when that is due."""
+        for action in self._client.poll():
+            try:
+                runner.act(action.name)
+            except ActionError as error:
+                log.warning("refused: %s", error)
+                self._client.reply(action, False, str(error))
+            else:
+                self._client.reply(action, True)
+        now_ns = self._clock.now_ns()
+        if now_ns >= self._next_status_ns:
+            self._next_status_ns = now_ns + round(STATUS_PERIOD_S * 1e9)
+            self._client.send_status(
+                state=runner.condition,
+                rate_hz=runner.frame_rate.rate_hz(now_ns),
+                age_ms=runner.frame_rate.age_ms(now_ns),
+                latency_ms=runner.latency.percentiles(),
+            )
+
+    def event(self, name: str, level: "Level", text: str) -> None:
+        """Tell whoever watches."""
+        self._client.send_event(name, level, text)

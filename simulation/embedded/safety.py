@@ -1,0 +1,50 @@
+"""What the car does by itself: before anybody drives it, and when its driver falls silent.
+
+A control counts until its `valid_until`, in world time. After that the last curvature is held while the car brakes to
+a stop, so that a dead decision process leaves a car standing in its bend and not beside it.
+"""
+
+import math
+
+from lkas.frames import left_rad_from_steering
+from lkas.integration.shared_memory.messages import ControlMessage
+from simulation.embedded.plant import Car, Command
+
+STOP_MPS2 = 3.0  # ISO 11270: a lane keeping system slows by no more
+COAST_MPS2 = 1.0
+
+
+class ControlGate:
+    """Turns the newest control into a command to the car, and takes over when it is not to be used."""
+
+    def __init__(self, car: Car, session: int) -> None:
+        self._car, self._session = car, session
+        self.reset()
+
+    def reset(self) -> None:
+        """As if no control had ever been given."""
+        self._last_steer_rad: float | None = None
+        self._held_radpm: float | None = None
+
+    def command(self, control: ControlMessage | None, now_s: float) -> Command:
+        """The command for the next tick."""
+        if control is not None and self._is_usable(control, now_s):
+            self._last_steer_rad = left_rad_from_steering(control.steering, self._car.max_steer_rad)
+            self._held_radpm = None
+            return Command(self._last_steer_rad, control.throttle, control.brake)
+        speed_mps = self._car.state.speed_mps
+        if self._last_steer_rad is None:
+            return Command(0.0, 0.0, self._braking(COAST_MPS2))
+        if self._held_radpm is None:
+            self._held_radpm = self._car.curvature_of_steer(self._last_steer_rad, speed_mps)
+        steer_rad = self._car.steer_for_curvature(self._held_radpm, speed_mps)
+        return Command(steer_rad, 0.0, self._braking(STOP_MPS2))
+
+    def _is_usable(self, control: ControlMessage, now_s: float) -> bool:
+        """Of this world, not from its future, still valid, and made of numbers."""
+        is_ours = control.session in (0, self._session)  # 0: a writer that follows no session
+        is_current = control.timestamp <= now_s and control.valid_until >= now_s
+        return is_ours and is_current and math.isfinite(control.steering + control.throttle + control.brake)
+
+    def _braking(self, deceleration_mps2: float) -> float:
+        return self._car.brake_for(deceleration_mps2, self._car.state.speed_mps)

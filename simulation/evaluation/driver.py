@@ -1,0 +1,101 @@
+"""The real detection and decision objects in one function for `lockstep`, with what may go wrong between them.
+
+A frame's detection reaches decision `latency_s` after its exposure, and the command made then is applied from the
+next tick on: pose to applied control takes `latency_s` of world time. The car's own state is never late.
+"""
+
+from collections import deque
+from collections.abc import Callable
+
+import numpy as np
+from msgspec import structs
+
+from lkas.config import Configuration
+from lkas.decision.keeper import LaneKeeper
+from lkas.detection import create_detector
+from lkas.integration.shared_memory.messages import ControlMessage, DetectionMessage, ImageMessage, VehicleState
+from simulation.embedded.world import EmbeddedWorld
+from simulation.evaluation.perception import TruthPerception
+from simulation.evaluation.scenarios import Disturbances
+from simulation.evaluation.settings import TRUTH, ZERO
+from simulation.world import Tick
+
+DetectionSink = Callable[[DetectionMessage], None]
+
+
+class Driver:
+    """Perception and decision of one drive. `see` each tick first, then `decide`, as `lockstep` calls them."""
+
+    def __init__(
+        self,
+        world: EmbeddedWorld,
+        configuration: Configuration,
+        *,
+        method: str,
+        controller: str,
+        latency_s: float,
+        disturbances: Disturbances,
+        seed: int,
+        on_detection: DetectionSink,
+    ) -> None:
+        self._truth = TruthPerception(world) if method == TRUTH else None
+        self._detector = (
+            None if method == TRUTH else create_detector(method, configuration["detection"], configuration["camera"])
+        )
+        decision = configuration["decision"]
+        if controller != ZERO:
+            decision = structs.replace(decision, controller=controller)
+        self._keeper = LaneKeeper(decision, configuration["vehicle"], configuration["camera"])
+        self._steers = controller != ZERO
+        self._latency_s = latency_s
+        self._disturbances = disturbances
+        self._random = np.random.default_rng([seed, 2])
+        self._on_detection = on_detection
+        self._on_the_way: deque[tuple[float, DetectionMessage]] = deque()
+        self._tick: Tick | None = None
+
+    @property
+    def needs_frames(self) -> bool:
+        return self._detector is not None
+
+    def see(self, tick: Tick) -> None:
+        """The tick that `decide` is going to be asked about."""
+        self._tick = tick
+
+    def decide(self, now_s: float, frame: ImageMessage | None, state: VehicleState) -> ControlMessage:
+        tick = self._tick
+        assert tick is not None
+        if tick.frame is not None and self._random.random() >= self._disturbances.dropped_frames_ratio:
+            detection = self._detect(tick, frame, state)
+            self._on_detection(detection)
+            self._on_the_way.append((now_s + self._latency_s, detection))
+        newest: DetectionMessage | None = None
+        while self._on_the_way and self._on_the_way[0][0] <= now_s + 1e-9:
+            newest = self._on_the_way.popleft()[1]
+        control = self._keeper.decide(now_s, newest, state)
+        return control if self._steers else structs.replace(control, steering=0.0)
+
+    def _detect(self, tick: Tick, frame: ImageMessage | None, state: VehicleState) -> DetectionMessage:
+        assert tick.frame is not None
+        stamp_ns = round(tick.frame.timestamp * 1e9)
+        stamps = {
+            "session": state.session,
+            "frame_id": tick.frame.frame_id,
+            "timestamp": tick.frame.timestamp,
+            "capture_ns": stamp_ns,
+            "frame_publish_ns": stamp_ns,
+        }
+        is_black = self._is_black(tick.frame.timestamp)
+        if self._truth is not None:
+            return DetectionMessage(**stamps, lane_model=None if is_black else self._truth.lane_model(tick))
+        assert self._detector is not None
+        assert frame is not None
+        image = np.zeros_like(frame.image) if is_black else frame.image
+        result = self._detector.detect(image, frame.timestamp, state)
+        return DetectionMessage(
+            **stamps, left_lane=result.left_lane, right_lane=result.right_lane, lane_model=result.lane_model
+        )
+
+    def _is_black(self, exposed_s: float) -> bool:
+        begin_s = self._disturbances.blackout_at_s
+        return begin_s is not None and begin_s <= exposed_s < begin_s + self._disturbances.blackout_duration_s

@@ -1,0 +1,152 @@
+"""One run: everything that decides its outcome in one value, and the function that drives it."""
+
+import functools
+import hashlib
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct, structs
+
+from lkas.config import Configuration, from_json
+from lkas.integration.shared_memory.messages import ControlMessage
+from simulation.config import SimulationConfig
+from simulation.embedded.world import EmbeddedWorld, Start
+from simulation.evaluation.driver import Driver
+from simulation.evaluation.results import Record, RunFigures
+from simulation.evaluation.run_score import Goal, RunScore
+from simulation.evaluation.scenarios import Scenario
+from simulation.evaluation.settings import SECTIONS
+from simulation.lockstep import lockstep
+from simulation.world import Tick
+
+ROUTE = "default"
+TIME_LIMIT_RATIO, TIME_LIMIT_S = 1.5, 10.0  # a way may take so much longer than at the set speed
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Interrupted(Exception):
+    """Somebody asked the run to stop."""
+
+
+class Job(Struct, frozen=True, kw_only=True):
+    """One run to be made."""
+
+    scenario: Scenario
+    seed: int
+    method: str
+    controller: str
+    latency_s: float
+    configuration: str  # JSON of SECTIONS
+    map_file: str
+    inputs: str  # hash of all of these, of the map's content, and of the code that drives
+
+    @property
+    def name(self) -> str:
+        """Readable, and the name of its file together with the hash."""
+        latency_ms = round(self.latency_s * 1e3)
+        return f"{self.scenario.name}.{self.method}.{self.controller}.{latency_ms}ms.seed{self.seed}"
+
+    @property
+    def file_name(self) -> str:
+        return f"{self.name}.{self.inputs[:12]}.json"
+
+
+def job_of(
+    scenario: Scenario, *, seed: int, method: str, controller: str, latency_s: float, configuration: str, map_file: Path
+) -> Job:
+    """A job and its hash. A scenario's own latency goes before the given one."""
+    if scenario.head.latency_s is not None:
+        latency_s = scenario.head.latency_s
+    known = structs.replace(scenario, map=None), seed, method, controller, latency_s, configuration
+    digest = hashlib.sha256(msgspec.json.encode(known))
+    digest.update(map_file.read_bytes())
+    digest.update(code_digest())
+    return Job(
+        scenario=scenario,
+        seed=seed,
+        method=method,
+        controller=controller,
+        latency_s=latency_s,
+        configuration=configuration,
+        map_file=str(map_file),
+        inputs=digest.hexdigest(),
+    )
+
+
+@functools.cache
+def code_digest() -> bytes:
+    """Of every source file that may take part in a run: results of other code are not these results."""
+    digest = hashlib.sha256()
+    for package in ("lkas", "simulation"):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.digest()
+
+
+def run_job(job: Job, is_stopped: Callable[[], bool] = lambda: False) -> Record:
+    """Drive it. Raises Interrupted as soon as `is_stopped` says so, and WorldError for a map that can not be driven."""
+    scenario = job.scenario
+    loaded = from_json(SECTIONS, job.configuration)
+    decision = structs.replace(loaded["decision"], set_speed_mps=scenario.head.set_speed_mps)
+    configuration = Configuration({**{name: loaded[name] for name in loaded}, "decision": decision})
+    world = EmbeddedWorld(
+        SimulationConfig(map=job.map_file, seed=job.seed, start_speed_mps=scenario.start_speed_mps),
+        configuration["camera"],
+        configuration["vehicle"],
+        Start(
+            s_m=scenario.start.s_m,
+            offset_m=scenario.start.offset_m,
+            heading_rad=math.radians(scenario.start.heading_deg),
+        ),
+    )
+    score = RunScore(Goal(distance_m=scenario.distance_m, duration_s=scenario.head.duration_s))
+    driver = Driver(
+        world,
+        configuration,
+        method=job.method,
+        controller=job.controller,
+        latency_s=job.latency_s,
+        disturbances=scenario.disturbances,
+        seed=job.seed,
+        on_detection=score.add_detection,
+    )
+
+    def on_tick(tick: Tick, control: ControlMessage | None) -> None:
+        score.add_tick(tick, control)
+        driver.see(tick)
+
+    begin_s = time.process_time()
+    lockstep(
+        world,
+        driver.decide,
+        _time_limit_s(scenario),
+        on_tick,
+        render=driver.needs_frames,
+        is_over=lambda: score.end is not None or is_stopped(),
+    )
+    if is_stopped():
+        raise Interrupted
+    core_s = time.process_time() - begin_s
+    figures = RunFigures(
+        scenario=scenario.name,
+        map=scenario.map_name,
+        route=ROUTE,
+        condition=scenario.head.conditions,
+        seed=job.seed,
+        method=job.method,
+        controller=job.controller,
+        latency_s=job.latency_s,
+        mean_speed_ratio=None,
+        real_time_factor=score.driven_s / max(core_s, 1e-9),
+        **score.figures(),
+    )
+    return Record(inputs=job.inputs, figures=figures, details=score.details())
+
+
+def _time_limit_s(scenario: Scenario) -> float:
+    if scenario.distance_m is None:
+        return scenario.head.duration_s or 0.0
+    return TIME_LIMIT_RATIO * scenario.distance_m / scenario.head.set_speed_mps + TIME_LIMIT_S

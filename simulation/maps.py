@@ -1,0 +1,122 @@
+"""The command `simulation maps`: what is in a road file, in words, as JSON, or as a picture."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from simulation.evaluation.settings import THREAD_VARIABLES
+from simulation.world import WorldError
+
+if TYPE_CHECKING:
+    from simulation.opendrive.survey import RouteFigures, Survey
+
+USAGE = 2
+ROADS_SHOWN, ROUTES_SHOWN, IDS_SHOWN = 12, 8, 10
+
+
+def maps(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE.xodr...", help="Road files (OpenDRIVE).")],
+    picture: Annotated[
+        Path | None, typer.Option(metavar="OUT.png", help="Draw the map there; takes one FILE.", show_default=False)
+    ] = None,
+    route: Annotated[
+        str | None, typer.Option(metavar="IDS", help="Route to draw: roads to go over, as 12,7,3; or random.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of a random route.")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: a list, one object for each file.")] = False,
+) -> None:
+    """Tell what is in road files: roads, lanes, marks, routes to drive, and what is not supported.
+
+    \b
+    Examples:
+    simulation maps town.xodr                       in words
+    simulation maps town.xodr --picture town.png    drawn, with the route the car would take
+    simulation maps *.xodr --json                   everything, for programs
+
+    Exit codes: 0 fine, 2 usage or a file that can not be read or driven.
+    """
+    if picture is not None and len(files) != 1:
+        _complain("--picture takes one FILE")
+        raise typer.Exit(USAGE)
+    for variable in THREAD_VARIABLES:  # read by the libraries when they are imported
+        os.environ.setdefault(variable, "1")
+    from simulation.opendrive.parser import read_map
+    from simulation.opendrive.survey import survey
+
+    surveys: list[Survey] = []
+    failed = False
+    for file in files:
+        try:
+            road_map = read_map(file)
+            surveys.append(survey(road_map))
+            if picture is not None:
+                from simulation.opendrive.picture import write_picture
+                from simulation.opendrive.routes import chosen_route
+
+                write_picture(picture, road_map, chosen_route(road_map, route, seed))
+        except WorldError as error:
+            _complain(str(error))
+            failed = True
+    if as_json:
+        import msgspec
+
+        typer.echo(msgspec.json.format(msgspec.json.encode(surveys), indent=2).decode())
+    else:
+        typer.echo("\n\n".join(_words(found) for found in surveys))
+    if failed:
+        raise typer.Exit(USAGE)
+
+
+def _words(found: "Survey") -> str:
+    inside = sum(road.junction is not None for road in found.roads)
+    low_m, high_m = found.height_m
+    lines = [
+        f"{found.file}",
+        f"  roads    {len(found.roads)}, {_km(found.length_m)}; {inside} of them in {found.junctions} junctions; "
+        f"{found.size_m[0]:.0f} x {found.size_m[1]:.0f} m",
+        f"  lanes    {_lengths(found.lanes_m)}",
+        f"  marks    {_lengths(found.marks_m)}",
+        f"  height   {low_m:.1f} to {high_m:.1f} m, slope up to {found.slope_ratio:.1%}, "
+        f"bank up to {found.bank_deg:.1f} deg",
+    ]
+    if found.lane_width_m is not None:
+        narrow_m, wide_m = found.lane_width_m
+        lines.insert(3, f"  width    {narrow_m:.2f} to {wide_m:.2f} m (lanes to drive on)")
+    if len(found.roads) <= ROADS_SHOWN:
+        lines += [
+            f"  road {road.id:<4}{road.length_m:.0f} m, {road.sections} lane section{'s' * (road.sections > 1)}, "
+            f"{road.traffic}: {' '.join(road.lanes)}"
+            for road in found.roads
+        ]
+    else:
+        lines.append("  (--json lists every road)")
+    lines.append("  routes   the first is taken when none is named")
+    lines += [f"    {_route(route)}" for route in found.routes[:ROUTES_SHOWN]]
+    if len(found.routes) > ROUTES_SHOWN:
+        lines.append(f"    and {len(found.routes) - ROUTES_SHOWN} more (--json lists them)")
+    lines.append("  not supported" + ("" if found.not_supported else ": nothing"))
+    lines += [f"    {thing}" for thing in found.not_supported]
+    return "\n".join(lines)
+
+
+def _route(route: "RouteFigures") -> str:
+    ids = ",".join(route.roads[:IDS_SHOWN]) + (",..." if len(route.roads) > IDS_SHOWN else "")
+    radius = "straight" if route.tightest_radius_m is None else f"R {route.tightest_radius_m:.0f} m"
+    kind = "closed" if route.is_closed else "open"
+    return f"{kind:<7}{route.length_m:>7.0f} m  tightest {radius:<9} lane {route.lane:+d}" + (
+        f" over {ids}" if ids else " within a junction"
+    )
+
+
+def _lengths(lengths_m: dict[str, float]) -> str:
+    return ", ".join(f"{kind} {_km(length_m)}" for kind, length_m in lengths_m.items()) or "none"
+
+
+def _km(length_m: float) -> str:
+    return f"{length_m / 1000:.1f} km" if length_m >= 1000 else f"{length_m:.0f} m"
+
+
+def _complain(text: str) -> None:
+    typer.echo(f"simulation: {text}", err=True)

@@ -1,0 +1,1 @@
+"""Roads from OpenDRIVE files: geometry, lanes, and the route a car drives on them."""

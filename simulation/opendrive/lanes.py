@@ -1,0 +1,123 @@
+"""Lanes of a road: sections, widths, marks and links, as an OpenDRIVE file declares them.
+
+Lane ids: 0 is the centre, positive ones lie to the left of it, negative ones to the right. t is left positive.
+"""
+
+from bisect import bisect_right
+
+import numpy as np
+from msgspec import Struct
+
+DASH_M, GAP_M = 3.0, 9.0  # of a broken line whose file does not say
+DOUBLE_GAP_M = 0.12  # between the two strokes of a double line
+
+
+class Cubic(Struct, frozen=True):
+    """a + b ds + c ds² + d ds³ from s on."""
+
+    s_m: float
+    a: float
+    b: float = 0.0
+    c: float = 0.0
+    d: float = 0.0
+
+
+def cubic_at(cubics: tuple[Cubic, ...], s_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Value and slope at each s of a function in cubic pieces; 0 before the first one."""
+    if not cubics:
+        return np.zeros_like(s_m), np.zeros_like(s_m)
+    table = np.array([(cubic.s_m, cubic.a, cubic.b, cubic.c, cubic.d) for cubic in cubics])
+    piece = np.searchsorted(table[:, 0] - 1e-9, s_m, side="right") - 1
+    start_m, a, b, c, d = table[np.maximum(piece, 0)].T
+    ds = s_m - start_m
+    value, slope = a + ds * (b + ds * (c + ds * d)), b + ds * (2 * c + ds * 3 * d)
+    return np.where(piece < 0, 0.0, value), np.where(piece < 0, 0.0, slope)
+
+
+class Stroke(Struct, frozen=True):
+    """One painted line of a road mark, beside the border it marks."""
+
+    t_m: float  # of its middle, left of the border
+    width_m: float
+    dash_m: float = 0.0  # 0: solid
+    gap_m: float = 0.0
+    phase_m: float = 0.0  # s of a dash's begin, from the mark's begin on
+
+
+class RoadMark(Struct, frozen=True):
+    """The marking on the outer border of a lane, from s on (of the section); no strokes: unpainted."""
+
+    s_m: float
+    type: str
+    is_yellow: bool
+    strokes: tuple[Stroke, ...]
+
+    @property
+    def reach_left_m(self) -> float:
+        """From the border to the left edge of the paint; 0 without paint."""
+        return max((stroke.t_m + stroke.width_m / 2 for stroke in self.strokes), default=0.0)
+
+    @property
+    def reach_right_m(self) -> float:
+        """From the border to the right edge of the paint, as a positive length; 0 without paint."""
+        return max((stroke.width_m / 2 - stroke.t_m for stroke in self.strokes), default=0.0)
+
+
+def strokes_of(kind: str, width_m: float) -> tuple[Stroke, ...]:
+    """The strokes of a mark type; a two-word type names its left stroke first."""
+    words = [word for word in kind.split() if word in ("solid", "broken")]
+    if not words:
+        return ()
+
+    def stroke(word: str, t_m: float) -> Stroke:
+        return Stroke(t_m, width_m, DASH_M, GAP_M) if word == "broken" else Stroke(t_m, width_m)
+
+    if len(words) == 1:
+        return (stroke(words[0], 0.0),)
+    aside_m = (width_m + DOUBLE_GAP_M) / 2
+    return stroke(words[0], aside_m), stroke(words[1], -aside_m)
+
+
+class Lane(Struct, frozen=True):
+    """One lane of one section."""
+
+    id: int
+    type: str
+    widths: tuple[Cubic, ...]  # s from the section's begin on
+    marks: tuple[RoadMark, ...]
+    predecessor: int | None = None
+    successor: int | None = None
+    borders: tuple[Cubic, ...] = ()  # t of the outer border, for a lane declared without widths
+
+    def mark_at(self, s_m: float) -> RoadMark | None:
+        """The mark at s of the section, or None where there is none."""
+        index = bisect_right([mark.s_m for mark in self.marks], s_m + 1e-9) - 1
+        return self.marks[index] if index >= 0 else None
+
+
+class LaneSection(Struct, frozen=True):
+    """The lanes of a road from `s_m` to `end_m`."""
+
+    s_m: float
+    end_m: float
+    lanes: dict[int, Lane]
+
+    def border_m(self, lane_id: int, offset: tuple[Cubic, ...], s_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """t of a lane's outer border and its slope, at each s of the road (lane 0: the centre line)."""
+        t_m, slope = cubic_at(offset, s_m)
+        side = 1 if lane_id > 0 else -1
+        for inner in range(side, lane_id + side, side):
+            lane = self.lanes.get(inner)
+            if lane is None:
+                continue
+            if lane.borders:
+                t_m, slope = cubic_at(lane.borders, s_m - self.s_m)
+            else:
+                width, change = cubic_at(lane.widths, s_m - self.s_m)
+                t_m, slope = t_m + side * width, slope + side * change
+        return t_m, slope
+
+    def width_m(self, lane_id: int, offset: tuple[Cubic, ...], s_m: np.ndarray) -> np.ndarray:
+        """Width of a lane at each s of the road."""
+        inner = lane_id - 1 if lane_id > 0 else lane_id + 1
+        return np.abs(self.border_m(lane_id, offset, s_m)[0] - self.border_m(inner, offset, s_m)[0])

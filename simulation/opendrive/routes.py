@@ -1,0 +1,182 @@
+"""The way a car drives: the centre line of one lane after the other, round and round where the road closes.
+
+At a junction the straightest way is taken, unless roads are named to go over, or a seed draws the way. Lanes are
+driven as the road's rule says: on a right-hand road those with negative ids forwards.
+"""
+
+import math
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from msgspec import Struct
+
+from simulation.opendrive.geometry import Curve, Nodes, joined
+from simulation.opendrive.lanes import LaneSection
+from simulation.opendrive.network import Leg, Network
+from simulation.opendrive.road_map import Road, RoadMap
+
+
+class LaneHere(Struct, frozen=True):
+    """The lane at one s of a route; t left of its centre."""
+
+    width_m: float  # between its borders
+    left_line_m: float  # t of the left line's inner edge; of the border where it is not painted
+    right_line_m: float  # the same on the right, negative
+
+
+class RoadPlace(NamedTuple):
+    """A place in the coordinates of one road."""
+
+    road: str
+    lane: int
+    s_m: float
+    t_m: float
+
+
+class Route:
+    """A lane's centre line to drive along, with its borders. t and headings are relative to that centre line."""
+
+    def __init__(self, road_map: RoadMap, legs: list[Leg], is_closed: bool) -> None:
+        self.road_map = road_map
+        self.legs = tuple(legs)
+        strips = [_strip(road_map.roads[leg.road], leg) for leg in legs]
+        start_m = 0.0
+        for strip in strips:
+            strip.nodes.s_m[:] += start_m
+            start_m = float(strip.nodes.s_m[-1])
+        self.curve = Curve(joined([strip.nodes for strip in strips]), is_closed)
+        self.is_closed = is_closed
+        self.length_m = self.curve.length_m
+        self._s = np.concatenate([strip.nodes.s_m for strip in strips]).tolist()
+        self._lane = np.concatenate([strip.lane for strip in strips]).tolist()
+        self._place = np.concatenate([strip.place for strip in strips]).tolist()
+        self._leg = [index for index, strip in enumerate(strips) for _ in strip.place]
+
+    def lane_at(self, s_m: float) -> LaneHere:
+        """Width and line edges of the lane at s."""
+        i, share = self._between(s_m)
+        return LaneHere(*(a + share * (b - a) for a, b in zip(self._lane[i], self._lane[i + 1], strict=True)))
+
+    def place_at(self, s_m: float) -> RoadPlace:
+        """Where on which road the route is at s."""
+        i, share = self._between(s_m)
+        leg = self.legs[self._leg[i]]
+        road_s_m, t_m = (a + share * (b - a) for a, b in zip(self._place[i], self._place[i + 1], strict=True))
+        return RoadPlace(leg.road, leg.lane, road_s_m, t_m)
+
+    def to_world(self, s_m: float) -> tuple[float, float, float]:
+        """Map coordinates in space of the lane's centre, on hills and banks too; `curve` is its plane projection."""
+        place = self.place_at(s_m)
+        return self.road_map.roads[place.road].surface.to_world(place.s_m, place.t_m)
+
+    @property
+    def tightest_radius_m(self) -> float | None:
+        """Radius of the sharpest bend; None when the way is straight throughout."""
+        nodes = self.curve.nodes
+        sharpest = max(float(np.abs(nodes.curvature_start).max()), float(np.abs(nodes.curvature_end).max()))
+        return 1 / sharpest if sharpest > 1e-6 else None
+
+    def _between(self, s_m: float) -> tuple[int, float]:
+        """The sample before s, and how far s is on the way to the next one."""
+        s_m = min(max(self.curve.wrapped(s_m), 0.0), self.length_m)
+        i = min(max(bisect_right(self._s, s_m) - 1, 0), len(self._s) - 2)
+        span_m = self._s[i + 1] - self._s[i]
+        return i, (s_m - self._s[i]) / span_m if span_m > 0 else 0.0
+
+
+def find_route(road_map: RoadMap, through: Sequence[str] = (), seed: int | None = None) -> Route:
+    """The longest closed way through the map, or the longest open one where none closes.
+
+    With road ids in `through`: the shortest way over these roads in their order; closed when the last is the first.
+    With a seed: the way at each junction is drawn by lot. Raises OpenDriveError when there is no such way.
+    """
+    network = Network(road_map)
+    if through:
+        way = network.way_through(through)
+    else:
+        way = network.ways(seed)[0]
+    return Route(road_map, way.legs, way.is_closed)
+
+
+def chosen_route(road_map: RoadMap, choice: str | None, seed: int) -> Route:
+    """The route somebody wrote: road ids with commas, 'random' (by the seed), or None for the straightest."""
+    if choice is None:
+        return find_route(road_map)
+    if choice == "random":
+        return find_route(road_map, seed=seed)
+    return find_route(road_map, through=[road_id.strip() for road_id in choice.split(",")])
+
+
+class _Strip(NamedTuple):
+    nodes: Nodes  # of the lane's centre line, in driving direction
+    lane: np.ndarray  # (N + 1, 3): width, t of the left and of the right line's inner edge
+    place: np.ndarray  # (N + 1, 2): s and t of the road
+
+
+def _strip(road: Road, leg: Leg) -> _Strip:
+    """The centre line of a leg, sampled at the nodes of its road's reference line."""
+    section = road.sections[leg.section]
+    start_m, end_m = section.s_m, min(section.end_m, road.curve.length_m)
+    nodes_m = road.curve.nodes.s_m
+    inside = nodes_m[(nodes_m > start_m + 1e-6) & (nodes_m < end_m - 1e-6)]
+    s_m = np.concatenate([[start_m], inside, [end_m]])
+
+    # Borders are named by the lane inside them; left and right as seen along the road.
+    left_id, right_id = (leg.lane, leg.lane - 1) if leg.lane > 0 else (leg.lane + 1, leg.lane)
+    left, left_slope = section.border_m(left_id, road.lane_offset, s_m)
+    right, right_slope = section.border_m(right_id, road.lane_offset, s_m)
+    centre = (left + right) / 2
+    nodes = _shifted(road.curve, s_m, centre, (left_slope + right_slope) / 2)
+    width = left - right
+    left_line = width / 2 - [_reach(section, left_id, s, is_right_side=True) for s in s_m]
+    right_line = [_reach(section, right_id, s, is_right_side=False) for s in s_m] - width / 2
+    place = np.column_stack([s_m, centre])
+    if road.is_driven_forwards(leg.lane):
+        return _Strip(nodes, np.column_stack([width, left_line, right_line]), place)
+    lane = np.column_stack([width, -right_line, -left_line])
+    return _Strip(_reversed(nodes), lane[::-1], place[::-1])
+
+
+def _reach(section: LaneSection, lane_id: int, s_m: float, is_right_side: bool) -> float:
+    """How far the paint on a border reaches to its right (seen along the road), or to its left."""
+    lane = section.lanes.get(lane_id)
+    mark = lane.mark_at(s_m - section.s_m) if lane is not None else None
+    if mark is None:
+        return 0.0
+    return mark.reach_right_m if is_right_side else mark.reach_left_m
+
+
+def _shifted(curve: Curve, s_m: np.ndarray, t_m: np.ndarray, slope: np.ndarray) -> Nodes:
+    """The nodes of a line at t(s) beside a curve."""
+    x, y, heading, _ = curve.poses(s_m)
+    first = np.searchsorted(curve.nodes.s_m, (s_m[:-1] + s_m[1:]) / 2, side="right") - 1
+    ramp = (curve.nodes.curvature_end - curve.nodes.curvature_start) / np.diff(curve.nodes.s_m)
+    start = curve.nodes.curvature_start[first] + ramp[first] * (s_m[:-1] - curve.nodes.s_m[first])
+    end = start + ramp[first] * np.diff(s_m)
+    # The curvature at a node belongs to one interval or the other; speed is ds of this line over ds of the curve.
+    skew_start, skew_end = np.arctan2(slope[:-1], 1 - start * t_m[:-1]), np.arctan2(slope[1:], 1 - end * t_m[1:])
+    speed_start = np.hypot(1 - start * t_m[:-1], slope[:-1])
+    speed_end = np.hypot(1 - end * t_m[1:], slope[1:])
+    skew_rate = (skew_end - skew_start) / np.diff(s_m)
+    along = np.concatenate([[0.0], np.cumsum(np.diff(s_m) * (speed_start + speed_end) / 2)])
+    return Nodes(
+        along,
+        x - t_m * np.sin(heading),
+        y + t_m * np.cos(heading),
+        heading + np.append(skew_start, skew_end[-1]),
+        (start + skew_rate) / speed_start,
+        (end + skew_rate) / speed_end,
+    )
+
+
+def _reversed(nodes: Nodes) -> Nodes:
+    return Nodes(
+        (nodes.s_m[-1] - nodes.s_m)[::-1].copy(),
+        nodes.x_m[::-1],
+        nodes.y_m[::-1],
+        nodes.heading_rad[::-1] + math.pi,
+        -nodes.curvature_end[::-1],
+        -nodes.curvature_start[::-1],
+    )

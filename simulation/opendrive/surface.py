@@ -1,0 +1,121 @@
+"""The road surface in space: elevation, banking and lateral shape over the plane reference line.
+
+Coordinates of a road: s along the projection of its reference line into the plane, t to the left in the banked cross
+section, h up from the surface. Elevation lifts the reference line, superelevation turns the cross section about it
+(positive: the left side is higher), and a lateral shape adds a height to that plane.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from msgspec import Struct
+
+from simulation.opendrive.geometry import Curve
+from simulation.opendrive.lanes import Cubic, cubic_at
+
+MAX_STEPS = 60
+CLOSE_ENOUGH_M = 1e-9
+FLAT_SLOPE, FLAT_BANK_RAD = 0.02, math.radians(1.0)  # below, a road counts as flat
+
+
+class CrossSection(Struct, frozen=True):
+    """The lateral shape at one s: height above the banked plane in cubic pieces over t."""
+
+    s_m: float
+    pieces: tuple[Cubic, ...]  # their `s_m` is the t where each begins; rising
+
+    def height_m(self, t_m: np.ndarray) -> np.ndarray:
+        """Level beyond the first piece's begin; the last piece goes on for ever."""
+        return cubic_at(self.pieces, np.maximum(t_m, self.pieces[0].s_m))[0]
+
+
+class Profiles(Struct, frozen=True):
+    """What a file says about the third dimension of a road; nothing said is flat."""
+
+    elevation: tuple[Cubic, ...] = ()
+    superelevation: tuple[Cubic, ...] = ()  # rad
+    shape: tuple[CrossSection, ...] = ()
+
+    def shape_m(self, s_m: np.ndarray, t_m: np.ndarray) -> np.ndarray:
+        """Height of the lateral shape: linear between two cross sections, constant beyond the first and the last."""
+        if not self.shape:
+            return np.zeros(np.broadcast(s_m, t_m).shape)
+        starts = np.array([section.s_m for section in self.shape])
+        heights = np.stack(np.broadcast_arrays(*(section.height_m(t_m) for section in self.shape)))
+        if len(starts) == 1:
+            return np.broadcast_to(heights[0], np.broadcast(s_m, t_m).shape)
+        first = np.clip(np.searchsorted(starts, s_m, side="right") - 1, 0, len(starts) - 2)
+        share = np.clip((s_m - starts[first]) / (starts[first + 1] - starts[first]), 0.0, 1.0)
+        columns = np.arange(len(t_m))
+        return (1 - share) * heights[first, columns] + share * heights[first + 1, columns]
+
+    def steepest(self, s_m: np.ndarray) -> tuple[float, float]:
+        """The largest slope (a ratio) and bank (rad) among the places given."""
+        slope, bank = cubic_at(self.elevation, s_m)[1], cubic_at(self.superelevation, s_m)[0]
+        return float(np.abs(slope).max()), float(np.abs(bank).max())
+
+
+class Surface:
+    """Map coordinates of one road's surface and back."""
+
+    def __init__(self, curve: Curve, profiles: Profiles) -> None:
+        self.curve, self.profiles = curve, profiles
+
+    def frames(self, s_m: Sequence[float] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The (N, 3) points of the reference line and the (N, 3, 3) axes there: rows are s, t and h.
+
+        The s axis rises with the road, t is banked, h is square to both.
+        """
+        s_m = np.asarray(s_m, dtype=float)
+        # Beyond its ends a road goes straight on, as its curve does.
+        x, y, heading = np.array([self.curve.pose(s)[:3] for s in s_m]).T
+        height_m, slope = cubic_at(self.profiles.elevation, s_m)
+        bank_rad = cubic_at(self.profiles.superelevation, s_m)[0]
+        pitch_rad = np.arctan(slope)
+        ahead = np.column_stack(
+            [np.cos(heading) * np.cos(pitch_rad), np.sin(heading) * np.cos(pitch_rad), np.sin(pitch_rad)]
+        )
+        level_left = np.column_stack([-np.sin(heading), np.cos(heading), np.zeros_like(heading)])
+        up = np.cross(ahead, level_left)
+        cos, sin = np.cos(bank_rad)[:, None], np.sin(bank_rad)[:, None]
+        axes = np.stack([ahead, cos * level_left + sin * up, cos * up - sin * level_left], axis=1)
+        return np.column_stack([x, y, height_m]), axes
+
+    def to_world(self, s_m: float, t_m: float, h_m: float = 0.0) -> tuple[float, float, float]:
+        """Map coordinates (x, y, z) of a point h above the surface."""
+        x, y, z = self.points([s_m], [t_m], [h_m])[0]
+        return float(x), float(y), float(z)
+
+    def points(
+        self, s_m: Sequence[float] | np.ndarray, t_m: Sequence[float] | np.ndarray, h_m: Sequence[float] | np.ndarray
+    ) -> np.ndarray:
+        """(N, 3) map coordinates of many points."""
+        s_m, t_m, h_m = (np.asarray(values, dtype=float) for values in (s_m, t_m, h_m))
+        origins, axes = self.frames(s_m)
+        above_m = h_m + self.profiles.shape_m(s_m, t_m)
+        return origins + t_m[:, None] * axes[:, 1] + above_m[:, None] * axes[:, 2]
+
+    def to_lane(self, x_m: float, y_m: float, z_m: float, near_s_m: float) -> tuple[float, float, float]:
+        """(s, t, h) of a point: the inverse of `to_world`, searched from `near_s_m` on."""
+        point = np.array([x_m, y_m, z_m])
+        s_m = self.curve.to_lane(x_m, y_m, near_s_m)[0]
+        step_m = 1e-3
+        for _ in range(MAX_STEPS):
+            # The cross section that holds the point is the one it lies neither before nor behind.
+            origins, axes = self.frames([s_m, s_m + step_m])
+            ahead_m, ahead_later_m = np.einsum("ij,ij->i", point - origins, axes[:, 0])
+            if abs(ahead_m) < CLOSE_ENOUGH_M:
+                break
+            rate = (ahead_later_m - ahead_m) / step_m
+            s_m += float(np.clip(ahead_m / max(0.3, -rate), -10.0, 10.0))
+        origins, axes = self.frames([s_m])
+        _, t_m, above_m = axes[0] @ (point - origins[0])
+        shape_m = self.profiles.shape_m(np.array([s_m]), np.array([t_m]))[0]
+        return s_m, float(t_m), float(above_m - shape_m)
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether the road lies in one level plane, but for slopes and banks nobody would notice."""
+        slope, bank_rad = self.profiles.steepest(self.curve.nodes.s_m)
+        return slope < FLAT_SLOPE and bank_rad < FLAT_BANK_RAD and not self.profiles.shape

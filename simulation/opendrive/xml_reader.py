@@ -1,0 +1,74 @@
+"""Untrusted XML: a bounded file without a document type, and attributes that are checked as they are read."""
+
+import math
+from pathlib import Path
+from typing import NoReturn
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
+
+from simulation.opendrive.errors import OpenDriveError
+
+MAX_BYTES = 64 * 2**20
+
+
+class _NoDoctype(ElementTree.TreeBuilder):
+    """Refuses a DOCTYPE before anything in it is read: no entities, so nothing that grows or reaches out."""
+
+    def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
+        raise ValueError("a DOCTYPE is not accepted in a road file")
+
+
+class XmlReader:
+    """The root of one file; every complaint names the file and the element."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.root = self._parse()
+
+    def fail(self, where: str, reason: str) -> NoReturn:
+        raise OpenDriveError(f"{self.path}: {where}: {reason}")
+
+    def number(self, element: Element, name: str, where: str, default: float | None = None) -> float:
+        """A finite number; without a default it must be there."""
+        text = element.get(name)
+        if text is None:
+            if default is None:
+                self.fail(where, f"attribute {name} is missing")
+            return default
+        try:
+            value = float(text)
+        except ValueError:
+            self.fail(where, f"{name}={text!r}: expected a number")
+        if not math.isfinite(value) or abs(value) > 1e9:
+            self.fail(where, f"{name}={text!r}: expected a finite number")
+        return value
+
+    def whole(self, element: Element, name: str, where: str) -> int:
+        """A whole number that must be there."""
+        text = element.get(name)
+        try:
+            return int(text or "")
+        except ValueError:
+            self.fail(where, f"{name}={text!r}: expected a whole number")
+
+    def child(self, element: Element, path: str, where: str) -> Element:
+        """A child that must be there."""
+        found = element.find(path)
+        if found is None:
+            self.fail(where, f"element {path} is missing")
+        return found
+
+    def _parse(self) -> Element:
+        try:
+            size = self.path.stat().st_size
+            if size > MAX_BYTES:
+                raise OpenDriveError(f"{self.path}: {size} bytes; a road file may have at most {MAX_BYTES}")
+            text = self.path.read_bytes()
+        except FileNotFoundError:
+            raise OpenDriveError(f"{self.path}: there is no such road file") from None
+        except OSError as error:
+            raise OpenDriveError(f"{self.path}: can not read this road file: {error.strerror}") from error
+        try:
+            return ElementTree.fromstring(text, ElementTree.XMLParser(target=_NoDoctype()))
+        except (ElementTree.ParseError, ValueError) as error:
+            raise OpenDriveError(f"{self.path}: not a road file: {error}") from error

@@ -1,0 +1,197 @@
+"""Runs a world between its channels: one step from the newest control to vehicle state and frame, in real time."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from lkas.clock import Clock, RateKeeper
+from lkas.health import LatencyTable, RateMeter
+from lkas.integration.shared_memory.errors import SHMBufferFullError
+from lkas.integration.shared_memory.messages import ControlMessage, VehicleState
+from simulation.evaluation.score import DriveScore
+from simulation.world import Frame, Tick, World, WorldError
+
+if TYPE_CHECKING:
+    from lkas.integration.shared_memory.channels import ControlChannel, ImageChannel, VehicleChannel
+    from lkas.integration.zmq.messages import Level
+
+CYCLE_S = 0.0125  # about; a film ticks less often than its controls and actions are looked at
+KEEP_ALIVE_S = 0.1  # between two vehicle states of a paused world
+RATE_WINDOW_S = 1.0
+ACTIONS = ("pause", "resume", "respawn")
+
+EventSink = Callable[[str, "Level", str], None]  # name, level, text
+
+
+class ActionError(Exception):
+    """An action this world does not know or can not do; the text says which and why."""
+
+
+class Runner:
+    """A world between its channels: reads controls, writes vehicle states and frames."""
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        images: "ImageChannel",
+        vehicle: "VehicleChannel",
+        controls: "ControlChannel",
+        clock: Clock,
+        on_event: EventSink,
+    ) -> None:
+        self.world = world
+        self.score = DriveScore()
+        self.frame_rate = RateMeter()
+        self.latency = LatencyTable()
+        self.paused = False
+        self.dropped_frames = 0  # due, but no slot was free
+        self.tick: Tick | None = None  # the newest
+        self.control: ControlMessage | None = None  # the newest for this world
+        self._images = images
+        self._vehicle = vehicle
+        self._controls = controls
+        self._clock = clock
+        self._on_event = on_event
+        self._cycles_per_tick = max(1, round(world.tick_s / CYCLE_S))
+        self._cycles_to_tick = 0
+        self._rate = _WorldRate()
+        self._state_ns = 0
+        self._start_s = 0.0
+
+    @property
+    def cycle_s(self) -> float:
+        """Seconds between two cycles in real time."""
+        return self.world.tick_s / self._cycles_per_tick
+
+    @property
+    def driven_s(self) -> float:
+        """World time since the first tick began."""
+        return 0.0 if self.tick is None else self.tick.state.timestamp - self._start_s
+
+    @property
+    def control_in_force(self) -> ControlMessage | None:
+        """The newest control while the world moves and the control is still valid."""
+        if self.paused or self.tick is None or self.control is None:
+            return None
+        return self.control if self.control.valid_until >= self.tick.state.timestamp else None
+
+    @property
+    def condition(self) -> str:
+        """How the world is doing, in words for a status line."""
+        if self.paused:
+            return "paused"
+        return "running" if self.control_in_force else "waiting for control"
+
+    def keeper(self) -> RateKeeper:
+        """What paces `cycle` in real time."""
+        return RateKeeper(1 / self.cycle_s, self._clock)
+
+    def cycle(self) -> None:
+        """One round of the paced loop: `step` when a tick is due, a sign of life while paused."""
+        if self.paused:
+            self._take_control()
+            self._keep_alive()
+        elif self._cycles_to_tick > 0:
+            self._cycles_to_tick -= 1
+            self._take_control()
+        else:
+            self._cycles_to_tick = self._cycles_per_tick - 1
+            self.step()
+
+    def step(self) -> None:
+        """One tick: newest control in, vehicle state out, then the frame if one is due. Raises WorldEnded."""
+        self._take_control()
+        tick = self.world.tick(self.control)
+        now_ns = self._clock.now_ns()
+        if self.tick is None:
+            self._start_s = tick.state.timestamp - self.world.tick_s
+        self.tick = tick
+        self._write_state(tick.state, now_ns, self._rate.update(tick.state.timestamp, now_ns))
+        self.score.add_tick(tick, self.control)
+        if tick.frame is not None:
+            self._publish(tick.frame, tick.state, now_ns)
+
+    def act(self, name: str) -> None:
+        """Do one of ACTIONS. Raises ActionError."""
+        match name:
+            case "pause":
+                if not self.paused:
+                    self.paused = True
+                    self._state_ns = 0
+                    self._keep_alive()
+            case "resume":
+                if self.paused:
+                    self.paused = False
+                    self._rate.restart()
+            case "respawn":
+                try:
+                    self.world.respawn()
+                except WorldError as error:
+                    raise ActionError(str(error)) from error
+            case _:
+                raise ActionError(f"{name}: no such action of the simulation; known are {', '.join(ACTIONS)}")
+        self._on_event(name, "info", f"{name}: {self.world.name}")
+
+    def _take_control(self) -> None:
+        control = self._controls.read()
+        # A control that outlived an earlier world speaks of another world time. 0: its writer names no world.
+        if control is not None and control.session in (0, self.world.session):
+            self.control = control
+            self.score.add_control(control)
+
+    def _publish(self, frame: Frame, state: VehicleState, now_ns: int) -> None:
+        # Exposed at this tick, or so much earlier as the frame's own stamp says (a live camera).
+        capture_ns = now_ns - round((state.timestamp - frame.timestamp) * 1e9)
+        try:
+            with self._images.loan(
+                frame_id=frame.frame_id, timestamp=frame.timestamp, capture_ns=capture_ns, session=self.world.session
+            ) as image:
+                frame.render_into(image)
+        except SHMBufferFullError:
+            self.dropped_frames += 1
+            return
+        published_ns = self._clock.now_ns()
+        self.latency.add("render", (published_ns - now_ns) / 1e6)
+        self.frame_rate.tick(published_ns)
+        self.score.add_frame(self.world.session, frame.frame_id, frame.timestamp)
+
+    def _keep_alive(self) -> None:
+        now_ns = self._clock.now_ns()
+        if self.tick is not None and now_ns - self._state_ns >= KEEP_ALIVE_S * 1e9:
+            self._write_state(self.tick.state, now_ns, rate=0.0)
+
+    def _write_state(self, state: VehicleState, now_ns: int, rate: float) -> None:
+        self._state_ns = now_ns
+        self._vehicle.write(
+            msgspec.structs.replace(
+                state,
+                session=self.world.session,
+                capture_ns=now_ns,
+                paused=self.paused,
+                rate=rate,
+                tick_s=self.world.tick_s,
+            )
+        )
+
+
+class _WorldRate:
+    """World seconds per real second over about the last second; 1 until a second is over."""
+
+    def __init__(self) -> None:
+        self._rate = 1.0
+        self._start: tuple[float, int] | None = None  # world s, monotonic ns
+
+    def update(self, world_s: float, now_ns: int) -> float:
+        if self._start is None:
+            self._start = (world_s, now_ns)
+        start_s, start_ns = self._start
+        elapsed_s = (now_ns - start_ns) / 1e9
+        if elapsed_s >= RATE_WINDOW_S:
+            self._rate = (world_s - start_s) / elapsed_s
+            self._start = (world_s, now_ns)
+        return self._rate
+
+    def restart(self) -> None:
+        self._start = None

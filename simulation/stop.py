@@ -1,0 +1,23 @@
+"""SIGINT and SIGTERM: how a running world is told to end."""
+
+import signal
+from types import FrameType
+
+
+class StopSignals:
+    """SIGINT and SIGTERM end the program: at once while it prepares, after the current step while it drives."""
+
+    def __init__(self) -> None:
+        self.number: int | None = None
+        self.finish_step = False
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._on_signal)
+
+    @property
+    def exit_code(self) -> int:
+        return 0 if self.number is None else 128 + self.number
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self.number = self.number or number
+        if not self.finish_step:
+            raise SystemExit(self.exit_code)

@@ -1,0 +1,112 @@
+"""A live camera as a world: world time is monotonic time, and only its newest picture counts."""
+
+import math
+import secrets
+import threading
+from typing import Any
+
+import cv2
+import numpy as np
+
+from lkas.clock import Clock, MonotonicClock
+from lkas.integration.shared_memory.messages import ControlMessage, VehicleState
+from lkas.vehicle import VehicleConfig
+from simulation.config import SimulationConfig
+from simulation.video.picture import Picture
+from simulation.world import Tick, WorldError
+
+TICK_S = 0.01
+SILENCE_LIMIT_S = 3.0  # a camera that gives nothing for so long is gone
+CLOSE_LIMIT_S = 2.0
+
+
+class CameraWorld:
+    """Camera `index` of this machine. The one world that reads a clock: its own time is the machine's."""
+
+    def __init__(
+        self,
+        index: int,
+        simulation: SimulationConfig,
+        vehicle: VehicleConfig,
+        *,
+        capture: Any = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.name = f"camera {index}"
+        self.session = secrets.randbits(52) + 1
+        self.tick_s = TICK_S
+        self._clock = clock or MonotonicClock()
+        self._speed_mps = simulation.film_speed_mps
+        self._max_steer_rad = math.radians(vehicle.max_steer_deg)
+        capture = capture or cv2.VideoCapture(index)
+        first = capture.read()[1] if capture.isOpened() else None
+        if first is None:
+            capture.release()
+            raise WorldError(f"camera {index}: not there, or in use by another program; see /dev/video* for others")
+        self.height_px, self.width_px = first.shape[:2]
+        self._frame_id = 0
+        self._last_picture_ns = self._clock.now_ns()
+        self._grabber = Grabber(capture, self._clock)
+
+    def tick(self, control: ControlMessage | None) -> Tick:
+        """The state now, and the newest picture when there is one. Raises WorldError when the camera is gone."""
+        newest = self._grabber.take()
+        now_ns = self._clock.now_ns()
+        frame = None
+        if newest is not None:
+            bgr, self._last_picture_ns = newest
+            self._frame_id += 1
+            frame = Picture(self._frame_id, self._last_picture_ns / 1e9, bgr)
+        elif now_ns - self._last_picture_ns > SILENCE_LIMIT_S * 1e9:
+            raise WorldError(f"{self.name}: no picture for {SILENCE_LIMIT_S:g} s; check its cable and start again")
+        state = VehicleState(
+            session=self.session,
+            frame_id=self._frame_id,
+            timestamp=now_ns / 1e9,
+            speed_mps=self._speed_mps,
+            max_steer_rad=self._max_steer_rad,
+            tick_s=self.tick_s,
+        )
+        return Tick(state=state, frame=frame)
+
+    def respawn(self) -> None:
+        raise WorldError(f"{self.name}: a live camera has no start to go back to")
+
+    def close(self) -> None:
+        self._grabber.close()
+
+
+class Grabber:
+    """Empties the camera's own queue in a thread of its own, so that the newest picture is always the newest."""
+
+    def __init__(self, capture: Any, clock: Clock) -> None:
+        self._capture = capture
+        self._clock = clock
+        self._newest: tuple[np.ndarray, int] | None = None
+        self._lock = threading.Lock()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
+        self._thread.start()
+
+    def take(self) -> tuple[np.ndarray, int] | None:
+        """The newest (H, W, 3) BGR picture not yet taken and the monotonic ns of its arrival, or None."""
+        with self._lock:
+            newest, self._newest = self._newest, None
+        return newest
+
+    def close(self) -> None:
+        self._closing.set()
+        self._thread.join(CLOSE_LIMIT_S)
+        if not self._thread.is_alive():  # releasing under a blocked grab crashes in the driver's code
+            self._capture.release()
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            if not self._capture.grab():
+                self._closing.wait(0.1)
+                continue
+            arrived_ns = self._clock.now_ns()
+            complete, picture = self._capture.retrieve()
+            if complete:
+                with self._lock:
+                    self._newest = (picture, arrived_ns)

@@ -1,0 +1,124 @@
+"""`simulation eval` as a user meets it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from typer.testing import CliRunner
+
+from lkas.decision.parameters import CONTROLLERS, DecisionParameters
+from lkas.detection.parameters import METHODS
+from simulation.cli import app
+from tests.simulation.evaluation.drives import write_short
+from tests.simulation.evaluation.test_results import KEYS
+
+DEADLINE_S = 60
+SMALL = ["--set", "camera.width_px=160", "--set", "camera.height_px=120"]
+
+
+def evaluate(*arguments):
+    return CliRunner().invoke(app, ["eval", *map(str, arguments)], env={"COLUMNS": "200", "NO_COLOR": "1"})
+
+
+@pytest.fixture(scope="module")
+def short(tmp_path_factory):
+    return write_short(tmp_path_factory.mktemp("scenario"), distance_m=25)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--suite", "everything"], "--suite everything: expected one of smoke, latency, dropout, blackout, drift"),
+        (["--scenario", "nowhere"], "--scenario nowhere: there is no such file, and the gallery has country_bends_50"),
+        (["--method", "cv,psychic"], f"--method psychic: expected one of {', '.join(METHODS)}, truth"),
+        (["--controller", "fuzzy"], f"--controller fuzzy: expected one of {', '.join(CONTROLLERS)}, zero"),
+        (["--require", "offset<=1"], "--require 'offset<=1': no figure offset; known are"),
+        (["--against", "nowhere"], "--against nowhere/results.json: can not read these results"),
+        (["--set", "decision.speed=1"], "--set decision.speed=1: decision.speed: no such key"),
+        (["--config", "nowhere.yaml"], "nowhere.yaml: can not read this configuration file"),
+    ],
+)
+def test_usage_errors_are_one_sentence_and_exit_code_2(arguments, words, tmp_path):
+    done = evaluate(*arguments, "--out", tmp_path / "out")
+    assert done.exit_code == 2
+    assert done.stderr.startswith(f"simulation eval: {words}")
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_bad_scenario_and_a_name_used_twice_are_usage_errors(short, tmp_path):
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("conditions: fog")
+    done = evaluate("--scenario", bad)
+    assert (done.exit_code, "conditions = 'fog': expected one of clear" in done.stderr) == (2, True)
+    other = write_short(tmp_path, distance_m=20)
+    done = evaluate("--scenario", short, "--scenario", other)
+    assert (done.exit_code, "another scenario is called short already" in done.stderr) == (2, True)
+
+
+def test_an_out_folder_that_can_not_be_made_is_named(short, tmp_path):
+    (tmp_path / "file").write_text("")
+    done = evaluate("--scenario", short, "--out", tmp_path / "file" / "out")
+    assert done.exit_code == 2
+    assert "--out" in done.stderr
+
+
+def test_a_drive_is_scored_kept_and_judged(short, tmp_path):
+    command = ["--scenario", short, "--method", "truth", "--jobs", "1", "--out", tmp_path, *SMALL]
+    done = evaluate(*command, "--require", "departures<=0", "--require", "offset_rms_m<=0.25")
+    assert done.exit_code == 0, done.stderr
+    document = json.loads((tmp_path / "results.json").read_text())
+    assert list(document["runs"][0]) == KEYS
+    assert document["runs"][0]["scenario"] == "short"
+    assert f"truth, {DecisionParameters().controller}" in done.stdout
+    assert (tmp_path / "report.html").is_file()
+    assert (tmp_path / "results.csv").is_file()
+    assert (tmp_path / "roads" / "short.xodr").is_file()
+
+    again = evaluate(*command, "--against", tmp_path, "--require", "offset_rms_m<=0.00001")
+    assert "every run is there already" in again.stderr
+    assert again.exit_code == 5
+    assert "required offset_rms_m <= 1e-05: it is" in again.stderr
+    assert f"Against {tmp_path}" in (tmp_path / "report.html").read_text()
+
+
+def test_a_run_that_fails_is_exit_code_1_with_its_reason(short, tmp_path):
+    (tmp_path / "bad.xodr").write_text("<OpenDRIVE/>")
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("{map: bad.xodr, duration_s: 1}")
+    done = evaluate(
+        "--scenario", broken, "--scenario", short, "--method", "truth", "--jobs", 1, "--out", tmp_path, *SMALL
+    )
+    assert done.exit_code == 1
+    assert "there is no road in it" in done.stderr
+    assert len(json.loads((tmp_path / "results.json").read_text())["runs"]) == 1
+
+
+@pytest.mark.parametrize(("number", "code", "jobs"), [(signal.SIGINT, 130, 2), (signal.SIGTERM, 143, 1)])
+def test_an_interrupt_keeps_what_is_done(short, tmp_path, number, code, jobs):
+    """The first drives are short, the last one would take an hour of world time."""
+    endless = tmp_path / "endless.yaml"
+    endless.write_text("map: loop\nduration_s: 36000\nset_speed_mps: 10\n")
+    command = [sys.executable, "-m", "simulation", "eval", "--scenario", short, "--scenario", endless]
+    command += ["--method", "truth", "--jobs", str(jobs), "--out", tmp_path, *SMALL]
+    process = subprocess.Popen(
+        list(map(str, command)), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True
+    )
+    try:
+        deadline_s = time.monotonic() + DEADLINE_S
+        while not list(tmp_path.glob("runs/short.*")) and time.monotonic() < deadline_s:
+            assert process.poll() is None
+            time.sleep(0.05)
+        os.killpg(process.pid, number) if number == signal.SIGINT else process.send_signal(number)
+        _, errors = process.communicate(timeout=DEADLINE_S)
+    finally:
+        process.kill()
+    assert process.returncode == code, errors
+    assert "1 of 2 runs are missing" in errors
+    assert "Traceback" not in errors
+    (run,) = json.loads((tmp_path / "results.json").read_text())["runs"]
+    assert run["scenario"] == "short"

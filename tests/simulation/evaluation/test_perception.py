@@ -1,0 +1,72 @@
+"""Perfect perception against the road itself."""
+
+import math
+
+import pytest
+
+from lkas.frames import lane_message, line_lateral_m
+from lkas.vehicle import CameraConfig, VehicleConfig
+from simulation.config import SimulationConfig
+from simulation.embedded.world import EmbeddedWorld, Start
+from simulation.evaluation.perception import TruthPerception, line_errors
+
+CAMERA = CameraConfig(width_px=64, height_px=48)
+IN_A_BEND_M = 260.0  # of the built-in loop, R = 180 m to the left
+
+
+def seen(s_m, offset_m, heading_rad):
+    start = Start(s_m=s_m, offset_m=offset_m, heading_rad=heading_rad)
+    world = EmbeddedWorld(SimulationConfig(start_speed_mps=10.0), CAMERA, VehicleConfig(), start)
+    tick = world.tick(None)
+    return world, tick, TruthPerception(world).lane_model(tick)
+
+
+@pytest.mark.parametrize(("s_m", "offset_m", "heading_rad"), [
+    (20.0, 0.0, 0.0), (20.0, 0.6, 0.03), (IN_A_BEND_M, 0.0, 0.0), (IN_A_BEND_M, -0.5, 0.02), (70.0, 0.3, -0.02)
+])  # fmt: skip
+def test_its_lines_lie_on_the_lines_of_the_road(s_m, offset_m, heading_rad):
+    world, tick, model = seen(s_m, offset_m, heading_rad)
+    pose, curve = tick.state.pose, world.route.curve
+    for side, line in ((1, model.left), (-1, model.right)):
+        for ahead_m, within_m in ((0.0, 0.002), (8.0, 0.02), (15.0, 0.1)):
+            left_m = line_lateral_m(line, ahead_m)
+            x = pose.x_m + ahead_m * math.cos(pose.yaw_rad) - left_m * math.sin(pose.yaw_rad)
+            y = pose.y_m + ahead_m * math.sin(pose.yaw_rad) + left_m * math.cos(pose.yaw_rad)
+            _, t_m = curve.to_lane(x, y, curve.nearest_s_m(x, y))
+            assert t_m == pytest.approx(side * 1.75, abs=within_m)
+
+
+def test_the_line_inside_a_bend_bends_more_than_the_one_outside():
+    _, _, model = seen(IN_A_BEND_M, 0.0, 0.0)
+    assert 1 / model.left.c2 == pytest.approx(180.0, abs=0.1)  # the middle of the road
+    assert 1 / model.right.c2 == pytest.approx(183.5, abs=0.1)
+
+
+def test_a_car_left_of_the_centre_is_nearer_to_the_left_line():
+    _, _, model = seen(20.0, 0.5, 0.0)
+    assert model.left.c0 == pytest.approx(1.25, abs=1e-3)
+    assert model.right.c0 == pytest.approx(-2.25, abs=1e-3)
+
+
+def test_a_left_bend_ahead_shows_in_the_curvature_rate():
+    world, _, model = seen(70.0, 0.0, 0.0)
+    ahead = world.route.curve.pose(80.1)[3] - world.route.curve.pose(70.1)[3]
+    assert model.left.c3 > 0
+    assert model.left.c3 == pytest.approx(ahead / 10, rel=0.05)
+
+
+def test_it_makes_no_error_by_its_own_measure():
+    _, tick, model = seen(IN_A_BEND_M, 0.4, 0.02)
+    errors = line_errors(tick.truth, model, None, None, tick.state.camera)
+    assert [error.offset_m for error in errors] == pytest.approx([0, 0])
+    assert [error.heading_rad for error in errors] == pytest.approx([0, 0])
+    assert [error.confidence for error in errors] == [1, 1]
+
+
+def test_lines_in_the_image_are_measured_on_the_ground():
+    _, tick, model = seen(20.0, 0.4, 0.0)
+    camera = tick.state.camera
+    left, right = (lane_message(line, camera, 48) for line in (model.left, model.right))
+    errors = line_errors(tick.truth, None, left, right, camera)
+    assert len(errors) == 2
+    assert all(abs(error.offset_m) < 0.02 and abs(error.heading_rad) < 0.005 for error in errors)

@@ -1,0 +1,100 @@
+"""The report: one file, nothing fetched, everything in it."""
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+from msgspec import structs
+
+from simulation.evaluation.report import COLUMNS, MEANINGS, write_report
+from simulation.evaluation.results import Details, Place, Record, Trace
+from tests.simulation.evaluation.test_results import run
+
+
+def record(departures=(), **fields):
+    ways = [float(n) for n in range(0, 100, 5)]
+    trace = Trace(distance_m=ways, offset_m=[0.01 * d for d in ways], speed_mps=ways, x_m=ways, y_m=ways)
+    details = Details(
+        end="completed", mean_speed_mps=20.0, r79_lat_accel_max_mps2=1.25, r79_lat_jerk_max_mps3=0.75,
+        steering_reversals_per_min=4.0, ttlc_min_s=None, offset_per_curvature_m2=None, modes={"lane_keeping": 5.0},
+        departures=[Place(d, d, d) for d in departures], trace=trace,
+    )  # fmt: skip
+    return Record(inputs="0", figures=run(departures=len(departures), **fields), details=details)
+
+
+class Tags(HTMLParser):
+    """Checks that tags close in order, and keeps the attributes."""
+
+    VOID = ("meta", "link", "img", "br")
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.attributes = [], []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.attributes += [(tag, *attribute) for attribute in attrs]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.attributes += [(tag, *attribute) for attribute in attrs]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+@pytest.fixture
+def page(tmp_path):
+    def write(records, earlier=None, against=None):
+        write_report(tmp_path / "report.html", records, earlier, against)
+        return (tmp_path / "report.html").read_text(encoding="utf-8")
+
+    return write
+
+
+def test_it_is_whole_and_asks_the_network_for_nothing(page):
+    text = page([record(), record(scenario="b", departures=(35.0,))])
+    attributes = Tags(text).attributes
+    assert [a for a in attributes if a[1] in ("src", "href", "action", "srcset")] == []
+    assert not re.search(r"https?://|url\(|@import|<script", text)
+
+
+def test_every_figure_has_its_column_and_every_departure_its_dots(page):
+    text = page([record(departures=(35.0, 70.0))])
+    assert all(f"<th>{column.title}<" in text for column in COLUMNS)
+    assert all(name in text for name, _ in MEANINGS)
+    assert text.count('class="departed"') == 4  # in the plot and on the map
+    assert "2 departures" in text
+    assert "1.25" in text
+
+
+def test_each_method_and_controller_has_a_row_and_a_line(page):
+    text = page([record(), record(method="truth"), record(controller="zero", completed_ratio=0.2)])
+    assert text.count("class='word'>truth</td>") == 2  # summary and run
+    assert text.count("0 of 1") == 1
+    assert len(set(re.findall(r'class="line" style="--c: var\(--s(\d)\)"', text))) == 3
+
+
+def test_a_comparison_shows_what_changed_and_for_the_better(page):
+    before = [run(offset_rms_m=0.2, availability_ratio=0.999), run(scenario="gone")]
+    text = page([record()], before, "old<er")
+    assert "Against old&lt;er" in text
+    assert "<td class='good'><span class='faint'>0.200 →</span> 0.100</td>" in text
+    assert "<td class='bad'><span class='faint'>99.9% →</span> 99.0%</td>" in text
+    assert "gone" not in text
+
+
+def test_a_comparison_with_other_runs_says_so(page):
+    assert "No run of it is among these" in page([record()], [run(scenario="other")], "x")
+
+
+def test_a_name_can_not_inject_anything(page):
+    assert "<script" not in page([record(scenario="<script>alert(1)</script>")])
+
+
+def test_a_run_without_a_metre_is_no_error(page):
+    empty = Trace(distance_m=[], offset_m=[], speed_mps=[], x_m=[], y_m=[])
+    still = record(offset_rms_m=None, offset_p95_m=None, offset_max_m=None)
+    assert "Nothing was driven" in page([structs.replace(still, details=structs.replace(still.details, trace=empty))])

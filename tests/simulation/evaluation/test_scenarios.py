@@ -1,0 +1,129 @@
+"""Scenario files: what they may say, and how they are told what they may not."""
+
+import math
+import re
+from pathlib import Path
+
+import pytest
+
+from simulation.evaluation.scenarios import (
+    RUN_OUT_M,
+    Disturbances,
+    GeneratedRoad,
+    Head,
+    ScenarioError,
+    Segment,
+    StartPose,
+    gallery,
+    load_scenario,
+    road_length_m,
+    road_text,
+)
+from simulation.evaluation.suites import SUITES, load_suite
+from simulation.opendrive.parser import read_map
+from simulation.opendrive.routes import find_route
+from tests.simulation.evaluation.drives import SHORT, write_short
+
+README = Path(__file__).parents[3] / "simulation" / "README.md"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("set_speed: 10\n" + SHORT, "set_speed: no such key; did you mean set_speed_mps?"),
+        (SHORT.replace("10", "500"), "set_speed_mps = 500: expected a number from 1 to 45 (m/s)"),
+        (SHORT + "conditions: rain", "conditions = 'rain': expected one of clear"),
+        (SHORT + "start: {offset_m: 3}", "start.offset_m = 3: expected a number from -1.5 to 1.5 (m)"),
+        (SHORT + "start: {ofset_m: 1}", "start.ofset_m: no such key; did you mean offset_m?"),
+        (SHORT + "start: 5", "start: expected keys and values, found 5"),
+        (SHORT + "disturbances: {fog: 1}", "disturbances.fog: no such key; known are dropped_frames_ratio"),
+        (SHORT + "disturbances: {dropped_frames_ratio: 2}", "dropped_frames_ratio = 2: expected a number from 0 to 1"),
+        (SHORT + "map: loop", "exactly one of map and road is needed, found both"),
+        ("set_speed_mps: 10", "exactly one of map and road is needed, found neither"),
+        ("map: loop", "a scenario on a map needs duration_s or distance_m"),
+        ("{map: nowhere.xodr, duration_s: 5}", "nowhere.xodr; expected an OpenDRIVE file or `loop`"),
+        (SHORT + "{duration_s: 5, distance_m: 5}", "not valid YAML"),
+        (SHORT + "duration_s: 5\ndistance_m: 20", "one of duration_s and distance_m is enough"),
+        (SHORT + "distance_m: 2000", "road.segments are 92 m long; too short for start.s_m = 10 and distance_m = 2000"),
+        (SHORT + "start: {s_m: 92.0}", "too short for start.s_m = 92 and distance_m = 0"),
+        ("road: {segments: []}", "road.segments: expected a list of straights and bends, found []"),
+        ("road: {segments: [{radius_m: 60}]}", "road.segments[0]: expected length_m, or radius_m and angle_deg"),
+        ("road: {segments: [{length_m: 9, radius_m: 60, angle_deg: 5}]}", "road.segments[0]: expected length_m, or"),
+        ("road: {segments: [{length_m: 9}, {lenght_m: 9}]}", "road.segments[1].lenght_m: no such key; did you mean"),
+        ("road: {segments: [{radius_m: 5, angle_deg: 9}]}", "road.segments[0].radius_m = 5: expected a number from 15"),
+        ("road: {segments: [{radius_m: 60, angle_deg: 5}]}", "two clothoids of 30 m into R = 60 m turn by 28.6 deg"),
+        ("road: {width: 3, segments: [{length_m: 9}]}", "road.width: no such key; known are lane_width_m, segments"),
+        ("- a\n- b", "expected keys and values, such as `set_speed_mps: 13.9`"),
+        ("a: [", "not valid YAML"),
+    ],
+)
+def test_an_error_names_file_path_value_and_what_is_allowed(tmp_path, text, words):
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(ScenarioError) as caught:
+        load_scenario(path)
+    assert words in str(caught.value)
+    assert str(caught.value).startswith(f"{path}: ")
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(ScenarioError, match=r"missing\.yaml: can not read this scenario"):
+        load_scenario(tmp_path / "missing.yaml")
+
+
+def test_a_generated_road_is_as_long_and_as_bent_as_it_says(tmp_path):
+    scenario = load_scenario(write_short(tmp_path))
+    path = tmp_path / "short.xodr"
+    path.write_text(road_text(scenario))
+    (road,) = read_map(path).roads.values()
+    length_m = 30 + 60 * math.radians(45) + 15
+    assert road_length_m(scenario.segments) == pytest.approx(length_m)
+    assert road.length_m == pytest.approx(length_m + RUN_OUT_M)
+    assert road.curve.pose(60.0)[3] == pytest.approx(1 / 60)  # to the left
+    assert road.curve.pose(length_m)[2] == pytest.approx(math.radians(45), abs=1e-6)
+    assert find_route(read_map(path)).lane_at(30.0).width_m == pytest.approx(3.5)
+    assert scenario.distance_m == pytest.approx(length_m - 10)
+
+
+def test_the_scenario_of_the_readme_is_one(tmp_path):
+    (block,) = re.findall(r"```yaml\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    path = tmp_path / "readme.yaml"
+    path.write_text(block)
+    scenario = load_scenario(path)
+    assert scenario.disturbances.blackout_at_s == 6
+    assert scenario.segments[1].radius_m == 250
+    declared = [Head, StartPose, GeneratedRoad, Disturbances, Segment]
+    keys = {name for section in declared for name in section.__struct_fields__} - {"s_m", "duration_s"}
+    assert [key for key in sorted(keys) if f"{key}:" not in block] == []
+
+
+def test_start_speed_is_the_set_speed_unless_given(tmp_path):
+    assert load_scenario(write_short(tmp_path)).start_speed_mps == 10
+    assert load_scenario(write_short(tmp_path, start="{speed_mps: 0}")).start_speed_mps == 0
+
+
+def test_the_gallery_has_straights_and_bends_from_30_to_130_kmh():
+    scenarios = [load_scenario(path) for path in gallery().values()]
+    assert len(scenarios) >= 6
+    assert all(scenario.head.description for scenario in scenarios)
+    speeds = [scenario.head.set_speed_mps * 3.6 for scenario in scenarios]
+    assert min(speeds) == pytest.approx(30, abs=0.1)
+    assert max(speeds) == pytest.approx(130, abs=0.1)
+    assert min(s.radius_m for scenario in scenarios for s in scenario.segments if s.radius_m) == 60
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_scenarios_of_a_suite_have_names_of_their_own_and_differ(suite):
+    scenarios = load_suite(suite)
+    assert len({scenario.name for scenario in scenarios}) == len(scenarios) >= 2
+
+
+def test_smoke_bends_to_both_sides():
+    angles = [segment.angle_deg for scenario in load_suite("smoke") for segment in scenario.segments]
+    assert min(angle for angle in angles if angle) < 0 < max(angle for angle in angles if angle)
+
+
+def test_a_drift_is_as_fast_as_its_name_says():
+    slow, *_, fast = load_suite("drift")
+    assert 20 * math.sin(math.radians(slow.start.heading_deg)) == pytest.approx(0.2)
+    assert 20 * math.sin(math.radians(fast.start.heading_deg)) == pytest.approx(-0.6)

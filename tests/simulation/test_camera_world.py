@@ -1,0 +1,93 @@
+"""A live camera, without one: the capture is a fake whose pictures the test hands out."""
+
+import threading
+
+import numpy as np
+import pytest
+
+from lkas.clock import FakeClock
+from lkas.vehicle import VehicleConfig
+from simulation.config import SimulationConfig
+from simulation.video.camera import CameraWorld
+from simulation.world import WorldError
+
+DEADLINE_S = 10.0
+
+
+class FakeCapture:
+    """`give` hands the grabbing thread one picture and waits until the thread asks for the next."""
+
+    def __init__(self):
+        self.released = False
+        self._pictures = []
+        self._wake = threading.Condition()
+        self._asked = 0
+
+    def isOpened(self):
+        return True
+
+    def read(self):
+        return True, np.zeros((48, 64, 3), np.uint8)
+
+    def grab(self):
+        with self._wake:
+            self._asked += 1
+            self._wake.notify_all()
+            self._wake.wait_for(lambda: self._pictures or self.released, 0.05)
+            return bool(self._pictures)
+
+    def retrieve(self):
+        with self._wake:
+            return True, self._pictures.pop()
+
+    def give(self, value):
+        with self._wake:
+            self._pictures.append(np.full((48, 64, 3), value, np.uint8))
+            self._wake.notify_all()
+            assert self._wake.wait_for(lambda: not self._pictures, DEADLINE_S)
+            asked = self._asked
+            assert self._wake.wait_for(lambda: self._asked > asked, DEADLINE_S)
+
+    def release(self):
+        self.released = True
+
+
+@pytest.fixture
+def camera():
+    capture, clock = FakeCapture(), FakeClock(5_000_000_000)
+    world = CameraWorld(0, SimulationConfig(), VehicleConfig(), capture=capture, clock=clock)
+    yield world, capture, clock
+    world.close()
+    assert capture.released
+
+
+def test_only_the_newest_picture_counts_and_carries_the_time_it_came(camera):
+    world, capture, clock = camera
+    capture.give(1)
+    clock.advance(0.01)
+    capture.give(2)
+    clock.advance(0.004)
+    tick = world.tick(None)
+    image = np.empty((48, 64, 3), np.uint8)
+    tick.frame.render_into(image)
+    assert (image == 2).all()
+    assert (tick.frame.timestamp, tick.state.timestamp) == (pytest.approx(5.010), pytest.approx(5.014))
+    clock.advance(0.01)
+    assert world.tick(None).frame is None
+
+
+def test_a_camera_that_falls_silent_is_an_error(camera):
+    world, capture, clock = camera
+    capture.give(1)
+    world.tick(None)
+    clock.advance(2.9)
+    world.tick(None)
+    clock.advance(0.2)
+    with pytest.raises(WorldError, match="camera 0: no picture for 3 s"):
+        world.tick(None)
+
+
+def test_a_camera_can_not_be_respawned(camera):
+    world, *_ = camera
+    with pytest.raises(WorldError, match="no start to go back to"):
+        world.respawn()

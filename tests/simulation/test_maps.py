@@ -1,0 +1,129 @@
+"""`simulation maps` as a user meets it, and what it draws."""
+
+import json
+import os
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+from simulation.embedded.world import built_in_map
+from simulation.opendrive.drawing import ASPHALT, END, ROUTE, START
+from simulation.opendrive.parser import read_map
+from simulation.opendrive.picture import picture
+from simulation.opendrive.routes import find_route
+from simulation.opendrive.survey import survey
+from tests.simulation.opendrive import roads
+
+DEADLINE_S = 60
+LOOP = built_in_map()
+
+
+def maps(*arguments):
+    environ = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1"}
+    command = [sys.executable, "-m", "simulation", "maps", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, env=environ, timeout=DEADLINE_S, check=False)
+
+
+def test_help_has_examples_and_loads_no_heavy_library():
+    probe = """
+import sys
+from simulation.cli import main
+try:
+    main()
+except SystemExit as end:
+    print("heavy:", sorted({"numpy", "cv2", "zmq"} & set(sys.modules)), "code:", end.code)
+"""
+    command = [sys.executable, "-c", probe, "maps", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, check=True)
+    assert "heavy: [] code: 0" in done.stdout
+    assert "--picture town.png" in done.stdout
+
+
+def test_the_loop_in_words():
+    done = maps(LOOP)
+    assert (done.returncode, done.stderr) == (0, "")
+    for words in (
+        "roads    1, 2.9 km",
+        "driving 5.7 km",
+        "shoulder driving | driving shoulder",
+        "closed    2879 m  tightest R 123 m",
+        "not supported: nothing",
+    ):
+        assert words in done.stdout
+
+
+def test_json_is_a_list_with_one_object_for_each_file(tmp_path):
+    hilly = roads.road().replace("<lanes>", roads.profile(slope=0.06) + "<lanes>", 1)
+    other = roads.write(tmp_path, hilly.replace("</road>", "<signals><signal/></signals></road>"))
+    done = maps(LOOP, other, "--json")
+    assert done.returncode == 0
+    first, second = json.loads(done.stdout)
+    assert first["file"] == str(LOOP)
+    assert first["routes"][0]["is_closed"]
+    assert first["routes"][0]["tightest_radius_m"] == pytest.approx(123.25, abs=0.1)
+    assert second["roads"][0]["lanes"] == ["|", "driving"]
+    assert second["routes"][0]["tightest_radius_m"] is None
+    assert second["slope_ratio"] == pytest.approx(0.06)
+    assert second["not_supported"] == [
+        "1 signals (signs, lights)",
+        "1 of 1 roads are not flat (slopes up to 6.0%); driven and drawn as flat",
+    ]
+
+
+def test_a_broken_file_is_named_and_the_others_are_told_of(tmp_path):
+    broken = roads.write(tmp_path, roads.road(geometry="<geometry/>"), name="broken.xodr")
+    done = maps(broken, LOOP, tmp_path / "missing.xodr")
+    assert done.returncode == 2
+    first, second = done.stderr.splitlines()
+    assert first == f"simulation: {broken}: road 1 geometry 0: attribute s is missing"
+    assert second == f"simulation: {tmp_path / 'missing.xodr'}: there is no such road file"
+    assert "closed    2879 m" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((LOOP, LOOP, "--picture", "a.png"), "--picture takes one FILE"),
+        ((LOOP, "--picture", "missing/a.png"), "missing/a.png: can not write this picture"),
+        ((LOOP, "--picture", "a.nonsense"), "a.nonsense: can not write this picture"),
+        ((LOOP, "--picture", "a.png", "--route", "1,9"), "there is no road 9"),
+    ],
+)
+def test_usage_errors_are_one_sentence_and_exit_code_2(arguments, words):
+    done = maps(*arguments)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_picture_is_written(tmp_path):
+    path = tmp_path / "loop.png"
+    assert maps(LOOP, "--picture", path).returncode == 0
+    assert cv2.imread(str(path)).shape[1] == 1600
+
+
+def share_of(image, colour):
+    return (np.abs(image.astype(int) - colour).max(axis=2) <= 2).mean()
+
+
+def test_lanes_and_route_are_in_the_picture(tmp_path):
+    road_map = read_map(roads.write(tmp_path, roads.road()))
+    image = picture(road_map, find_route(road_map))
+    for colour, least in ((ASPHALT, 0.01), (ROUTE, 0.003), (START, 1e-4), (END, 1e-4)):
+        assert share_of(image, colour) > least
+    # The road runs from left to right, so the start is left of the end.
+    at = {name: np.argwhere((image == colour).all(axis=2))[:, 1] for name, colour in (("start", START), ("end", END))}
+    assert at["start"].min() < at["end"].min()
+
+
+def test_figures_of_a_survey(tmp_path):
+    mark = roads.BROKEN + roads.SOLID.replace('sOffset="0"', 'sOffset="30"')
+    lanes = roads.lanes(left=roads.lane(1, width='a="3" b="0.01" c="0" d="0"'), right=roads.lane(-1, mark=mark))
+    found = survey(read_map(roads.write(tmp_path, roads.road(lanes_xml=lanes))))
+    assert found.lanes_m == {"driving": pytest.approx(200.0)}
+    assert found.marks_m == {"solid": pytest.approx(170.0), "broken": pytest.approx(130.0)}
+    assert found.lane_width_m == pytest.approx((3.0, 4.0))
+    assert {(route.lane, route.is_closed) for route in found.routes} == {(-1, False), (1, False)}

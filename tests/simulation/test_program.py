@@ -1,0 +1,246 @@
+"""The whole program with real channels and a real broker: what it publishes, obeys, writes and leaves behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from pathlib import Path
+
+import cv2
+import pytest
+
+from lkas.integration.shared_memory import ControlChannel, ImageChannel, VehicleChannel
+from lkas.integration.shared_memory.messages import ControlMode
+from lkas.integration.zmq import BrokerClient, LKASBroker
+from lkas.integration.zmq.ports import Ports
+from tests.simulation.films import HEIGHT_PX, WIDTH_PX, index_of, picture, write_folder, write_video
+
+DEADLINE_S = 30
+
+
+def segments(instance):
+    return [path.name for path in Path("/dev/shm").glob(f"lkas.*.{instance}.*")]
+
+
+@pytest.fixture
+def instance():
+    name = f"test{uuid.uuid4().hex[:12]}"
+    yield name
+    assert segments(name) == []
+
+
+@pytest.fixture
+def start(instance):
+    """Start a simulation of this test's instance; whatever still runs at the end is killed, and that is an error."""
+    started = []
+
+    def start(*arguments, **environ):
+        command = [sys.executable, "-m", "simulation", "--instance", instance, *map(str, arguments)]
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **environ}
+        )
+        started.append(process)
+        return process
+
+    yield start
+    leftover = [process for process in started if process.poll() is None]
+    for process in leftover:
+        process.kill()
+    for process in started:
+        process.communicate(timeout=DEADLINE_S)
+    assert not leftover
+
+
+def reader(kind, instance):
+    return kind(create=False, instance=instance)
+
+
+def finish(process, number=None):
+    if number is not None:
+        process.send_signal(number)
+    out, err = process.communicate(timeout=DEADLINE_S)
+    assert "Traceback" not in err
+    return process.returncode, out, err
+
+
+def test_a_film_is_published_to_its_end_with_matching_stamps(start, instance, tmp_path):
+    images, vehicle = reader(ImageChannel, instance), reader(VehicleChannel, instance)
+    process = start("--source", write_video(tmp_path / "a.avi", pictures=8), "--json", tmp_path / "drive.json")
+    seen = []
+    while (message := images.read(timeout=DEADLINE_S if not seen else 1.0)) is not None:
+        seen.append((index_of(message.image), message.frame_id, message.timestamp))
+        assert message.image.shape == (HEIGHT_PX, WIDTH_PX, 3)
+        assert 0 < message.capture_ns <= message.publish_ns
+        state = vehicle.latest()
+        if state is not None:
+            assert state.session == message.session
+    assert len(seen) >= 3
+    assert all((index, timestamp) == (n - 1, pytest.approx((n - 1) / 25)) for index, n, timestamp in seen)
+    code, out, err = finish(process)
+    assert code == 0
+    assert "a.avi is over" in err
+    assert "world: video (chosen by auto)" in out
+    figures = json.loads((tmp_path / "drive.json").read_text())
+    assert (figures["frames"], figures["departures"]) == (0, None)  # nobody drove
+    images.close()
+    vehicle.close()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_ends_it_with_json_and_table_and_nothing_left(start, instance, tmp_path, number, code):
+    process = start("--source", write_video(tmp_path / "a.avi"), "--loop", "--json", tmp_path / "drive.json")
+    images = reader(ImageChannel, instance)
+    first = images.read(timeout=DEADLINE_S)
+    controls = ControlChannel(create=True, instance=instance)
+    until = time.monotonic() + DEADLINE_S
+    while first.frame_id + 20 > (message := images.read(timeout=DEADLINE_S)).frame_id:
+        controls.write(
+            steering=0.1,
+            throttle=0.0,
+            brake=0.0,
+            mode=ControlMode.LANE_KEEPING,
+            session=message.session,
+            frame_id=message.frame_id,
+            timestamp=message.timestamp,
+            valid_until=message.timestamp + 0.2,
+        )
+        assert time.monotonic() < until
+    assert len(segments(instance)) == 3
+    returncode, out, _ = finish(process, number)
+    controls.close()
+    controls.unlink()
+    images.close()
+    assert returncode == code
+    assert "drive" in out
+    assert "missed frames ratio" in out
+    figures = json.loads((tmp_path / "drive.json").read_text())
+    assert figures["frames"] > 0
+    assert figures["engaged_ratio"] > 0
+    assert figures["distance_m"] is None
+
+
+def test_a_second_simulation_is_refused_by_pid_and_the_first_goes_on(start, instance, tmp_path):
+    film = write_folder(tmp_path / "film", ["0.png", "1.png"])
+    first = start("--source", film, "--loop")
+    images = reader(ImageChannel, instance)
+    assert images.read(timeout=DEADLINE_S) is not None
+    code, _, err = finish(start("--source", film))
+    assert code == 1
+    assert str(first.pid) in err
+    assert "--instance" in err
+    assert err.count("\n") == 1
+    assert images.read(timeout=DEADLINE_S) is not None
+    assert finish(first, signal.SIGTERM)[0] == 143
+    images.close()
+
+
+def test_duration_is_world_time(start, tmp_path):
+    film = write_video(tmp_path / "a.avi", pictures=10, rate_hz=25.0)
+    code, out, _ = finish(start("--source", film, "--loop", "--duration", "0.6"))
+    assert code == 0
+    assert "frames" in out
+
+
+def test_without_any_option_it_drives_the_embedded_world_and_says_so(start, instance):
+    images, vehicle = reader(ImageChannel, instance), reader(VehicleChannel, instance)
+    process = start("--duration", "1", "--speed", "10")
+    message, state = images.read(timeout=DEADLINE_S), vehicle.latest()
+    assert message.image.shape == (600, 800, 3)
+    assert state.session == message.session
+    assert state.camera is not None
+    code, out, _ = finish(process)
+    assert code == 0
+    assert out.startswith("world: embedded (chosen by auto)\n")
+    images.close()
+    vehicle.close()
+
+
+def test_images_of_another_size_end_it_with_a_sentence_and_its_json(start, tmp_path):
+    film = write_folder(tmp_path / "film", [f"{n}.png" for n in range(5)])
+    cv2.imwrite(str(film / "5.png"), picture(5, width_px=200))
+    code, _, err = finish(start("--source", film, "--json", tmp_path / "drive.json"))
+    assert code == 1
+    assert err.splitlines()[-1].startswith("simulation: ")
+    assert "5.png: 200 x 64 px, expected 96 x 64 px" in err
+    assert (tmp_path / "drive.json").exists()
+
+
+def test_it_dies_with_its_parent_when_it_is_told_who_that_is(instance, tmp_path):
+    film = write_folder(tmp_path / "film", ["0.png"])
+    parent = (
+        "import os, subprocess, sys, time\n"
+        f"child = subprocess.Popen([sys.executable, '-m', 'simulation', '--instance', {instance!r}, '--source', "
+        f"{str(film)!r}, '--loop'], env={{**os.environ, 'LKAS_PARENT': str(os.getpid())}})\n"
+        "print(child.pid, flush=True)\ntime.sleep(60)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE, text=True)
+    images = reader(ImageChannel, instance)
+    assert images.read(timeout=DEADLINE_S) is not None
+    process.kill()
+    process.communicate(timeout=DEADLINE_S)
+    until = time.monotonic() + DEADLINE_S
+    while segments(instance) and time.monotonic() < until:
+        images.read(timeout=0.05)
+    images.close()
+
+
+@pytest.fixture
+def broker_ports():
+    """Ports of a real broker that runs in a thread of its own."""
+    ready, stop, found = threading.Event(), threading.Event(), []
+
+    def serve():
+        broker = LKASBroker(Ports(0))
+        found.append(broker.ports)
+        ready.set()
+        while not stop.wait(0.002):
+            broker.poll()
+        broker.close()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    assert ready.wait(DEADLINE_S)
+    yield found[0]
+    stop.set()
+    thread.join(DEADLINE_S)
+
+
+def test_pause_resume_and_respawn_reach_it_through_the_broker_and_are_answered(start, instance, tmp_path, broker_ports):
+    film = write_folder(tmp_path / "film", [f"{n}.png" for n in range(9)])
+    process = start("--broadcast", "--source", film, "--loop", "--set", f"zmq.port_base={broker_ports.base}")
+    images, vehicle = reader(ImageChannel, instance), reader(VehicleChannel, instance)
+    assert images.read(timeout=DEADLINE_S) is not None
+    client = BrokerClient(broker_ports, topics=("health", "event"))
+    try:
+        process_entry = wait_for(lambda: simulation_entry(client.poll(0.1)))
+        assert process_entry["pid"] == process.pid
+        for action, is_paused in (("pause", True), ("resume", False), ("respawn", False)):
+            ack = client.act(action, timeout_s=DEADLINE_S)
+            assert (ack.ok, ack.applied) == (True, True)
+            wait_for(lambda paused=is_paused: (state := vehicle.read(timeout=0.1)) and state.paused == paused)
+        wait_for(lambda: client.poll(0.1) is not None and {"pause", "resume", "respawn"} <= event_names(client))
+        assert finish(process, signal.SIGTERM)[0] == 143
+    finally:
+        for closing in (client, images, vehicle):
+            closing.close()
+
+
+def event_names(client):
+    return {event["name"] for event in client.events}
+
+
+def simulation_entry(newest):
+    processes = newest.get("health", {}).get("processes", [])
+    return next((entry for entry in processes if entry["name"] == "simulation"), None)
+
+
+def wait_for(condition):
+    until = time.monotonic() + DEADLINE_S
+    while time.monotonic() < until:
+        if found := condition():
+            return found
+    raise AssertionError("did not happen in time")

@@ -1,0 +1,128 @@
+"""Films as worlds: video files and folders of images."""
+
+import math
+
+import cv2
+import numpy as np
+import pytest
+
+from lkas.vehicle import CameraConfig, VehicleConfig
+from simulation.config import SimulationConfig
+from simulation.video.world import open_source
+from simulation.world import WorldEnded, WorldError
+from tests.simulation.fakes import control
+from tests.simulation.films import HEIGHT_PX, WIDTH_PX, index_of, picture, write_folder, write_video
+
+
+def open_world(source, **keys):
+    keys = {"source": str(source), **keys}
+    return open_source(SimulationConfig(**keys), CameraConfig(rate_hz=20.0), VehicleConfig(max_steer_deg=30.0))
+
+
+def shown(world, ticks):
+    """(index, timestamp, frame_id) of the next pictures."""
+    image = np.empty((world.height_px, world.width_px, 3), np.uint8)
+    for _ in range(ticks):
+        frame = world.tick(None).frame
+        frame.render_into(image)
+        yield index_of(image), frame.timestamp, frame.frame_id
+
+
+def test_a_video_shows_each_picture_once_at_its_own_rate_and_ends(tmp_path):
+    world = open_world(write_video(tmp_path / "drive.avi", pictures=10, rate_hz=25.0))
+    assert (world.width_px, world.height_px) == (WIDTH_PX, HEIGHT_PX)
+    assert world.tick_s == pytest.approx(0.04)
+    expected = [(n, pytest.approx(n / 25), n + 1) for n in range(10)]
+    assert list(shown(world, 10)) == expected
+    with pytest.raises(WorldEnded, match=r"drive\.avi is over"):
+        world.tick(None)
+    world.close()
+
+
+def test_media_time_and_frame_numbers_go_on_over_loops(tmp_path):
+    world = open_world(write_video(tmp_path / "drive.avi", pictures=4), loop=True)
+    pictures, times, frame_ids = zip(*shown(world, 14), strict=True)
+    assert pictures == (0, 1, 2, 3) * 3 + (0, 1)
+    assert times == tuple(pytest.approx(n / 25) for n in range(14))
+    assert frame_ids == tuple(range(1, 15))
+    world.close()
+
+
+def test_a_film_tells_its_assumed_speed_and_nothing_it_does_not_know(tmp_path):
+    world = open_world(write_video(tmp_path / "drive.avi"), film_speed_mps=17.0)
+    tick = world.tick(control(steering=0.5))
+    state = tick.state
+    assert (state.speed_mps, state.tick_s, state.session) == (17.0, pytest.approx(0.04), world.session)
+    assert state.max_steer_rad == pytest.approx(math.radians(30.0))
+    unknown = (state.yaw_rate_radps, state.steering_angle_rad, state.pose, state.camera, tick.truth)
+    assert unknown == (None,) * 5
+    world.close()
+
+
+def test_pictures_come_as_rgb(tmp_path):
+    world = open_world(write_folder(tmp_path / "film", ["0.png"]))
+    image = np.empty((HEIGHT_PX, WIDTH_PX, 3), np.uint8)
+    world.tick(None).frame.render_into(image)
+    assert (image[0] == (255, 0, 0)).all()
+
+
+def test_a_folder_is_a_film_in_the_order_of_its_numbers(tmp_path):
+    folder = write_folder(tmp_path / "film", ["1.png", "2.png", "10.png", "b.png"])
+    (folder / "notes.txt").write_text("not a picture")
+    world = open_world(folder)
+    assert world.tick_s == pytest.approx(1 / 20)
+    assert [index for index, *_ in shown(world, 4)] == [0, 1, 2, 3]
+    with pytest.raises(WorldEnded):
+        world.tick(None)
+
+
+@pytest.mark.parametrize("kind", ["video", "folder"])
+def test_a_given_rate_overrules_the_film_s_own(tmp_path, kind):
+    film = write_video(tmp_path / "a.avi") if kind == "video" else write_folder(tmp_path / "film", ["0.png"])
+    assert open_world(film, film_rate_hz=50.0).tick_s == pytest.approx(0.02)
+
+
+@pytest.mark.parametrize("kind", ["video", "folder"])
+def test_respawn_shows_the_film_from_its_start_and_time_goes_on(tmp_path, kind):
+    names = [f"{n}.png" for n in range(5)]
+    film = write_video(tmp_path / "a.avi", 5) if kind == "video" else write_folder(tmp_path / "film", names)
+    world = open_world(film)
+    list(shown(world, 3))
+    world.respawn()
+    (index, timestamp, frame_id), *_ = shown(world, 1)
+    assert (index, timestamp, frame_id) == (0, pytest.approx(3 * world.tick_s), 4)
+    world.close()
+
+
+def test_two_worlds_of_one_film_are_two_sessions(tmp_path):
+    film = write_folder(tmp_path / "film", ["0.png"])
+    assert 0 < open_world(film).session != open_world(film).session < 2**53
+
+
+def test_bad_sources_are_named_with_what_to_do(tmp_path, capfd):
+    (tmp_path / "text.mp4").write_text("these are words")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "0.png").write_text("these are words")
+    for name, words in {
+        "missing.mp4": "no such video file or folder of images; check --source",
+        "text.mp4": "not a video that OpenCV can decode",
+        "empty": "no images in this folder; expected files ending in .bmp",
+        "broken": "not an image that OpenCV can decode",
+    }.items():
+        with pytest.raises(WorldError, match=rf"{name}.*{words}"):
+            open_world(tmp_path / name)
+    with pytest.raises(WorldError, match="camera 97: not there"):
+        open_world("97")
+    with pytest.raises(WorldError, match="needs --source"):
+        open_source(SimulationConfig(), CameraConfig(), VehicleConfig())
+    assert capfd.readouterr() == ("", "")  # OpenCV and FFmpeg hold their tongues
+
+
+def test_images_of_another_size_are_refused_when_they_come(tmp_path):
+    folder = write_folder(tmp_path / "film", ["0.png"])
+    cv2.imwrite(str(folder / "1.png"), picture(1, width_px=128))
+    world = open_world(folder)
+    world.tick(None)
+    with pytest.raises(WorldError, match=r"1\.png: 128 x 64 px, expected 96 x 64 px"):
+        world.tick(None)
