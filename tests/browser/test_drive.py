@@ -1,0 +1,127 @@
+"""The page on a real drive: embedded world, detection, decision, broker and viewer as real processes."""
+
+import base64
+
+import cv2
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import TIMEOUT_MS
+from tests.support.stack import Stack, wait_until
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+
+CANVAS = "id => document.getElementById(id).toDataURL('image/png')"
+START_MS = 60_000
+
+
+@pytest.fixture
+def drive(stack: Stack) -> Stack:
+    stack.start(
+        "lkas", "demo", "--no-browser", "--port", str(stack.viewer_port), "--set", "simulation.start_speed_mps=12"
+    )
+    wait_until(lambda: stack.health().get("latency_ms", {}).get("pose_to_control"), f"a drive\n{stack.output()}", 60)
+    return stack
+
+
+@pytest.fixture
+def open_page(browser: Browser, drive: Stack):
+    complaints: list[str] = []
+    contexts = []
+
+    def opened() -> Page:
+        context = browser.new_context(viewport={"width": 1280, "height": 800})
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(TIMEOUT_MS)
+        page.on("console", lambda message: complaints.append(message.text) if message.type != "log" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(f"http://localhost:{drive.viewer_port}/")
+        expect(page.locator("#picture")).to_have_attribute("data-state", "live", timeout=START_MS)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def canvas(page: Page, name: str) -> np.ndarray:
+    """(H, W, 4) BGRA pixels of a canvas."""
+    data = base64.b64decode(page.evaluate(CANVAS, name).partition(",")[2])
+    return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+
+
+def pause(page: Page) -> None:
+    page.get_by_role("button", name="Pause").click()
+    expect(page.locator("#picture")).to_have_attribute("data-state", "paused")
+
+
+def solid_line_errors_px(page: Page) -> np.ndarray:
+    """Per row, how far the drawn right line lies from the middle of the right edge marking, in picture pixels."""
+    video = canvas(page, "video")
+    height, width = video.shape[:2]
+    drawn = cv2.resize(canvas(page, "overlay")[:, :, 3], (width, height), interpolation=cv2.INTER_AREA)
+    brightness = video[:, :, :3].min(axis=2).astype(float)
+    errors = []
+    for row in range(int(0.62 * height), int(0.85 * height), 4):
+        columns = np.flatnonzero(drawn[row] > 120)
+        columns = columns[columns > width * 0.45]
+        if columns.size == 0:
+            continue
+        line = float(columns.max() + columns[columns > columns.max() - 12].min()) / 2
+        low, high = max(0, round(line) - 30), min(width, round(line) + 30)
+        marking = np.flatnonzero(brightness[row, low:high] > brightness[row, low:high].max() - 40)
+        if brightness[row, low:high].max() > 150:
+            errors.append(line - (low + marking.mean()))
+    return np.array(errors)
+
+
+def test_a_drive_in_the_browser(drive, open_page):
+    page = open_page()
+    first = canvas(page, "video")
+    expect(page.locator("#mode")).to_have_text("lane keeping", timeout=START_MS)
+    wait_until(lambda: (canvas(page, "video") != first).any(), "another picture on the page")
+
+    # The overlay sits on the markings of its own picture.
+    page.get_by_role("button", name="Lane", exact=True).click()
+    page.get_by_role("button", name="Centre", exact=True).click()
+    pause(page)
+    expect(page.locator("#overlay")).to_have_attribute("data-join", "exact")
+    errors = solid_line_errors_px(page)
+    assert len(errors) > 15
+    assert np.median(np.abs(errors)) < 2
+
+    # Paused, the picture stands; resumed, it goes on.
+    frozen = page.locator("#frame-id").inner_text()
+    page.wait_for_timeout(500)
+    assert page.locator("#frame-id").inner_text() == frozen
+    page.get_by_role("button", name="Resume").click()
+    expect(page.locator("#picture")).to_have_attribute("data-state", "live")
+    expect(page.locator("#frame-id")).not_to_have_text(frozen)
+
+    # A change on the page is acknowledged and reaches the process; a second page sees it.
+    row = page.locator("[data-parameter='decision.set_speed_mps']")
+    row.locator(".entry").fill("9")
+    row.locator(".entry").press("Enter")
+    expect(row).to_have_attribute("data-state", "applied")
+    assert drive.lkas("param", "get", "decision.set_speed_mps").stdout.strip() == "9.0"
+    second = open_page()
+    expect(second.locator("[data-parameter='decision.set_speed_mps'] .entry")).to_have_value("9")
+
+
+def test_a_change_of_the_detector_changes_what_it_finds(stack, browser):
+    """hough with an impossible threshold finds nothing: the slider really reaches the detector."""
+    stack.start("lkas", "demo", "--no-browser", "--method", "hough", "--port", str(stack.viewer_port))
+    wait_until(lambda: stack.health().get("latency_ms", {}).get("pose_to_control"), f"a drive\n{stack.output()}", 60)
+    page = browser.new_page()
+    page.goto(f"http://localhost:{stack.viewer_port}/")
+    expect(page.locator("#mode")).to_have_text("lane keeping", timeout=START_MS)
+    for name, value in (("hough_threshold", "150"), ("hough_min_line_len", "150"), ("canny_low", "150")):
+        row = page.locator(f"[data-parameter='detection.{name}']")
+        row.locator(".entry").fill(value)
+        row.locator(".entry").press("Enter")
+        expect(row).to_have_attribute("data-state", "applied")
+    expect(page.locator("#mode")).not_to_have_text("lane keeping", timeout=START_MS)
+    page.close()

@@ -1,0 +1,101 @@
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+import psutil
+import pytest
+from websockets.sync.client import connect
+
+from lkas.integration.zmq.ports import Ports
+from tests.support.viewer_process import running_viewer
+from viewer.wire import MAX_CREDIT
+
+
+def run_viewer(*arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, "-m", "viewer", *arguments], capture_output=True, text=True, timeout=20)
+
+
+def test_help_loads_neither_numpy_nor_opencv_nor_zmq():
+    program = (
+        "import sys\n"
+        "from viewer.cli import app\n"
+        "app(['--help'], standalone_mode=False)\n"
+        "print('loaded:', [name for name in ('numpy', 'cv2', 'zmq', 'uvicorn') if name in sys.modules])\n"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20)
+    assert result.returncode == 0, result.stderr
+    assert "--port" in result.stdout
+    assert "viewer --port 0" in result.stdout
+    assert "loaded: []" in result.stdout
+
+
+def test_a_port_in_use_is_named_with_the_way_out():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = run_viewer("--port", str(port))
+    assert result.returncode == 2
+    assert str(port) in result.stderr
+    assert "--port" in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "example.org"])
+def test_an_address_others_could_reach_is_refused(host):
+    result = run_viewer("--host", host, "--port", "0")
+    assert result.returncode == 2
+    assert host in result.stderr
+    assert "loopback" in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--set", "viewer.prot=1"], ["viewer.prot", "did you mean port"]),
+        (["--set", "viewer.port=99999"], ["viewer.port", "65535"]),
+        (["--broker", "127.0.0.1:many"], ["zmq.port_base", "many"]),
+        (["--set", "zmq.port_base=0"], ["--broker"]),
+    ],
+)
+def test_a_wrong_setting_is_refused_by_name(arguments, words):
+    result = run_viewer(*arguments)
+    assert result.returncode == 2
+    for word in words:
+        assert word in result.stderr
+
+
+def test_it_ends_with_its_parent(ports: Ports):
+    """Started by a supervisor that is killed, it does not stay behind."""
+    starter = (
+        "import subprocess, sys, time\n"
+        f"command = [sys.executable, '-m', 'viewer', '--port', '0', '--broker', '127.0.0.1:{ports.base}']\n"
+        "child = subprocess.Popen(command)\n"
+        "print(child.pid, flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", starter], stdout=subprocess.PIPE, text=True, env={**os.environ, "LKAS_PARENT": "1"}
+    ) as parent:
+        assert parent.stdout is not None
+        child = psutil.Process(int(parent.stdout.readline()))
+        assert "http://" in parent.stdout.readline()
+        parent.kill()
+        child.wait(10)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_ends_it_also_with_stalled_viewers(ports: Ports, broker, number, code):
+    with (
+        running_viewer(ports) as viewer,
+        connect(viewer.websocket_url, max_queue=1, close_timeout=0.1) as page,
+        socket.create_connection(("127.0.0.1", viewer.port)) as stream,
+    ):
+        page.send(f'{{"type": "credit", "frames": {MAX_CREDIT}}}')
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        stream.sendall(f"GET /stream.mjpg?fps=60 HTTP/1.1\r\nHost: {viewer.host}\r\n\r\n".encode())
+        assert stream.recv(100)
+        viewer.process.send_signal(number)
+        # The bound itself: nothing here may wait for a client that does not read.
+        assert viewer.process.wait(5) == code

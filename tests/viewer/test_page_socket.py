@@ -1,0 +1,170 @@
+from contextlib import ExitStack, suppress
+
+import psutil
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from lkas.integration.zmq.ports import Ports, free_port_base
+from tests.support.fake_broker import SESSION, FakeBroker
+from tests.support.page_client import (
+    close_code,
+    final_ack,
+    is_final_ack,
+    next_frame,
+    next_frame_id,
+    of_type,
+    received,
+    received_all,
+    say,
+)
+from tests.support.viewer_process import running_viewer
+from viewer.wire import MAX_CREDIT
+
+
+@pytest.fixture
+def page(viewer):
+    with connect(viewer.websocket_url) as connection:
+        yield connection
+
+
+@pytest.mark.parametrize("topic", ["viewer", "state", "control", "detection", "health", "parameters"])
+def test_every_topic_reaches_the_page(page, topic):
+    assert received(page, of_type(topic))["type"] == topic
+
+
+def test_frames_come_only_for_credit_and_are_the_newest(page, broker):
+    with pytest.raises(TimeoutError):
+        received(page, lambda message: isinstance(message, bytes), patience_s=0.5)
+    say(page, type="credit", frames=1)
+    _, _, session, first = next_frame(page)
+    assert session == SESSION
+    with pytest.raises(TimeoutError):
+        received(page, lambda message: isinstance(message, bytes), patience_s=0.5)
+    newest = broker.frame_id
+    say(page, type="credit", frames=1)
+    assert next_frame_id(page) >= newest - 2 > first
+
+
+def test_a_stalled_page_costs_nothing_and_delays_nobody(viewer, broker):
+    process = psutil.Process(viewer.process.pid)
+    with ExitStack() as opened:
+        stalled = [
+            opened.enter_context(connect(viewer.websocket_url, max_queue=1, close_timeout=0.1)) for _ in range(5)
+        ]
+        reading = opened.enter_context(connect(viewer.websocket_url))
+
+        def read_frames(count: int) -> None:
+            for connection in stalled:  # they take what they can get, and never read it
+                say(connection, type="credit", frames=MAX_CREDIT)
+            for _ in range(count):
+                say(reading, type="credit", frames=1)
+                assert broker.frame_id - next_frame_id(reading) < 30  # not out of a queue
+
+        read_frames(20)
+        before = process.memory_info().rss
+        for _ in range(3):
+            read_frames(20)
+        assert process.memory_info().rss - before < 8 << 20
+
+
+def test_an_action_is_answered_and_done(page, broker):
+    say(page, type="action", action="respawn", request_id="a1")
+    ack, event = received_all(page, is_final_ack("a1"), of_type("event"))
+    assert ack["applied"] is True
+    assert "respawn" in broker.actions
+    assert event["name"] == "respawn"
+
+
+def test_an_unknown_action_is_refused_with_its_name(page):
+    say(page, type="action", action="fly", request_id="a2")
+    ack = final_ack(page, "a2")
+    assert not ack["ok"]
+    assert "fly" in ack["error"]
+
+
+def value_in(table: dict, name: str):
+    return next(entry["value"] for entry in table["parameters"] if entry["name"] == name)
+
+
+def test_a_parameter_is_applied_and_everybody_sees_it(viewer, page, broker):
+    with connect(viewer.websocket_url) as other:
+        received(other, of_type("parameters"))
+        say(page, type="parameter", category="detection", name="canny_low", value=61.0, request_id="p1")
+        ack = final_ack(page, "p1")
+        assert (ack["ok"], ack["applied"], ack["active"]) == (True, 61.0, False)
+        received(other, lambda m: of_type("parameters")(m) and value_in(m, "canny_low") == 61.0)
+    assert broker.values["detection", "canny_low"] == 61.0
+
+
+def test_a_value_out_of_range_is_refused_with_the_range(page):
+    say(page, type="parameter", category="detection", name="canny_low", value=9000, request_id="p2")
+    ack = final_ack(page, "p2")
+    assert not ack["ok"]
+    assert "from 1 to 150" in ack["error"]
+
+
+def test_two_pages_may_count_alike(viewer, broker):
+    with connect(viewer.websocket_url) as one, connect(viewer.websocket_url) as two:
+        say(one, type="parameter", category="detection", name="canny_low", value=30, request_id="1")
+        say(two, type="parameter", category="detection", name="canny_high", value=130, request_id="1")
+        assert final_ack(one, "1")["applied"] == 30
+        assert final_ack(two, "1")["applied"] == 130
+
+
+def test_a_broker_that_does_not_answer_is_reported(page, broker):
+    broker.answers = False
+    try:
+        say(page, type="action", action="pause", request_id="silent")
+        ack = final_ack(page, "silent")
+    finally:
+        broker.answers = True
+    assert not ack["ok"]
+    assert "no answer from the broker" in ack["error"]
+
+
+@pytest.mark.parametrize("text", ["{", '{"type": "shutdown"}', '{"type": "credit", "frames": -1}', "\x00"])
+def test_nonsense_ends_the_connection_with_the_reason(page, text):
+    page.send(text)
+    assert close_code(page) == 1008
+    assert page.close_reason
+
+
+def test_binary_ends_the_connection(page):
+    page.send(b"\x00")
+    assert close_code(page) == 1008
+
+
+def test_a_message_that_is_too_big_ends_the_connection(page):
+    page.send("x" * 10_000)
+    assert close_code(page) == 1009
+
+
+def test_a_flood_ends_the_connection(page):
+    with suppress(ConnectionClosed):  # which may come before all is sent
+        for _ in range(2000):
+            say(page, type="credit", frames=1)
+    assert close_code(page) == 1008
+
+
+def test_one_page_too_many_is_told_the_limit(ports, broker):
+    with (
+        running_viewer(ports, "--set", "viewer.max_clients=1") as viewer,
+        connect(viewer.websocket_url) as first,
+    ):
+        received(first, of_type("viewer"))
+        with connect(viewer.websocket_url) as second:
+            assert close_code(second) == 1013
+            assert "viewer.max_clients = 1" in str(second.close_reason)
+
+
+def test_without_a_broker_a_request_fails_at_once_and_is_not_kept():
+    ports = Ports(free_port_base())
+    with running_viewer(ports) as viewer, connect(viewer.websocket_url) as page:
+        say(page, type="action", action="respawn", request_id="1")
+        assert "not connected to the broker" in final_ack(page, "1")["error"]
+        with FakeBroker(ports) as broker:
+            received(page, of_type("state"))
+            say(page, type="action", action="pause", request_id="2")
+            assert final_ack(page, "2")["applied"] is True
+            assert broker.actions == ["pause"]

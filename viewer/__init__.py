@@ -1,0 +1,1 @@
+"""The web page on localhost:8080; it speaks to the broker only."""

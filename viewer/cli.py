@@ -1,0 +1,97 @@
+"""The command `viewer`. Heavy imports stand inside the function: `--help` loads neither NumPy nor ZMQ."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from lkas import log
+from lkas.child import die_with_parent
+from lkas.config import ConfigError, load
+from viewer.config import ViewerConfig
+from viewer.listener import AddressError, listen
+
+USAGE_ERROR = 2
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command(
+    epilog="Examples:  viewer  |  viewer --port 0 --browser  |  viewer --broker 127.0.0.1:6557  |  "
+    "viewer --set viewer.max_clients=8"
+)
+def viewer(
+    port: Annotated[int | None, typer.Option(help="Port of the page; 0 takes a free one.  [default: 8080]")] = None,
+    host: Annotated[str | None, typer.Option(help="Address of the page; loopback only.  [default: 127.0.0.1]")] = None,
+    broker: Annotated[
+        str | None,
+        typer.Option(metavar="HOST[:PORT]", help="Where the broker is; PORT is the first of its six.  [default: 5557]"),
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="Configuration file.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="One configuration value.")
+    ] = None,
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.", metavar="")
+    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.", metavar="")] = False,
+) -> None:
+    """Serve the web page of a running lkas: live picture, telemetry, parameters, actions."""
+    if "LKAS_PARENT" in os.environ:
+        die_with_parent()
+    log.set_up("viewer", verbose)
+
+    from lkas.integration.zmq.ports import Ports, ZmqConfig
+
+    assignments = list(set_ or [])
+    assignments += [f"viewer.port={port}"] if port is not None else []
+    assignments += [f"viewer.host={host}"] if host is not None else []
+    assignments += _broker_assignments(broker) if broker is not None else []
+    try:
+        configuration = load({"viewer": ViewerConfig, "zmq": ZmqConfig}, file=config, assignments=assignments)
+    except ConfigError as error:
+        _refuse(str(error))
+    zmq_config: ZmqConfig = configuration["zmq"]
+    if zmq_config.port_base == 0:
+        _refuse("zmq.port_base is 0, which only a broker can use: say where it is with --broker HOST:PORT")
+
+    viewer_config: ViewerConfig = configuration["viewer"]
+    try:
+        listener = listen(viewer_config.host, viewer_config.port)
+    except AddressError as error:
+        _refuse(str(error))
+
+    from viewer.server import run
+
+    def announce(url: str) -> None:
+        print(f"viewer: {url}", flush=True)
+        if browser:
+            import webbrowser
+
+            webbrowser.open(url)
+
+    raise typer.Exit(
+        run(
+            listener,
+            Ports(zmq_config.port_base, zmq_config.host),
+            max_clients=viewer_config.max_clients,
+            on_serving=announce,
+        )
+    )
+
+
+def _broker_assignments(text: str) -> list[str]:
+    host, colon, base = text.rpartition(":")
+    return [f"zmq.host={host}", f"zmq.port_base={base}"] if colon else [f"zmq.host={text}"]
+
+
+def _refuse(sentence: str) -> NoReturn:
+    print(f"viewer: {sentence}", file=sys.stderr)
+    raise typer.Exit(USAGE_ERROR)
+
+
+def main() -> None:
+    """Entry point of the command."""
+    app()

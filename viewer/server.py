@@ -1,0 +1,113 @@
+"""The web server: what is served where, on which socket, and how it ends within a second."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Generator
+from pathlib import Path
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import Mount, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+
+from lkas.integration.zmq.ports import Ports
+from viewer import api
+from viewer.bridge import Bridge
+from viewer.hub import Hub
+from viewer.listener import url_of
+from viewer.page import PageSockets
+from viewer.security import Guard
+from viewer.wire import MAX_INBOUND_BYTES
+
+STATIC = Path(__file__).parent / "static"
+GRACEFUL_SHUTDOWN_S = 1
+ABORT_AFTER_S = 0.4  # connections that do not read never close by themselves
+
+
+def application(bridge: Bridge, hub: Hub) -> Starlette:
+    """Everything that is served."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        receiving = asyncio.create_task(bridge.run())
+        try:
+            yield
+        finally:
+            receiving.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await receiving
+
+    return Starlette(
+        routes=[
+            *api.routes(bridge, hub),
+            WebSocketRoute("/ws", PageSockets(bridge, hub).serve),
+            Mount("/", StaticFiles(directory=STATIC, html=True)),
+        ],
+        middleware=[Middleware(Guard)],
+        lifespan=lifespan,
+    )
+
+
+def run(listener: socket.socket, ports: Ports, *, max_clients: int, on_serving: Callable[[str], None]) -> int:
+    """Serve until SIGINT or SIGTERM; returns the exit code. `on_serving` gets the URL once it answers."""
+    return asyncio.run(_serve(listener, ports, max_clients, on_serving))
+
+
+async def _serve(listener: socket.socket, ports: Ports, max_clients: int, on_serving: Callable[[str], None]) -> int:
+    hub = Hub(max_clients)
+    server = _Server(
+        uvicorn.Config(
+            application(Bridge(ports, hub), hub),
+            ws="websockets-sansio",
+            ws_per_message_deflate=False,  # JPEG does not get smaller: 25 times the work for nothing
+            ws_max_size=MAX_INBOUND_BYTES,
+            timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_S,
+            log_config=None,
+            log_level=logging.WARNING,
+            access_log=False,
+            server_header=False,
+        )
+    )
+    exit_code = 0
+
+    def stop(number: int) -> None:
+        nonlocal exit_code
+        exit_code = 128 + number
+        hub.close()
+        server.should_exit = True
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop, number)
+    url = url_of(listener)
+    server.on_serving = lambda: on_serving(url)
+    await server.serve(sockets=[listener])
+    return exit_code
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, but signals are ours (for the exit code) and no client can hold up the end."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.on_serving: Callable[[], None] = lambda: None
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.on_serving()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        asyncio.get_running_loop().call_later(ABORT_AFTER_S, self._abort_connections)
+        await super().shutdown(sockets)
+
+    def _abort_connections(self) -> None:
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()

@@ -1,0 +1,104 @@
+// The one WebSocket: frames and telemetry in, credit and requests out; comes back by itself.
+
+const FRAME_TYPE = 1;
+const HEADER_BYTES = 32;
+const FRAMES_UNDER_WAY = 2;
+const FIRST_RETRY_MS = 250;
+const LONGEST_RETRY_MS = 3000;
+
+/** @typedef {{session: number, frameId: number, timestamp: number, width: number, height: number, jpeg: Uint8Array}} Frame */
+
+/** Binary message -> frame. The layout stands in viewer/wire.py. @param {ArrayBuffer} buffer @returns {Frame | null} */
+export function parseFrame(buffer) {
+  if (buffer.byteLength <= HEADER_BYTES) return null;
+  const view = new DataView(buffer);
+  if (view.getUint8(0) !== FRAME_TYPE) return null;
+  return {
+    width: view.getUint16(4, true),
+    height: view.getUint16(6, true),
+    session: Number(view.getBigInt64(8, true)), // below 2**53
+    frameId: Number(view.getBigInt64(16, true)),
+    timestamp: view.getFloat64(24, true),
+    jpeg: new Uint8Array(buffer, HEADER_BYTES),
+  };
+}
+
+export class Connection {
+  #url;
+  #socket = /** @type {WebSocket | null} */ (null);
+  #retryMs = FIRST_RETRY_MS;
+  #handlers = new Map();
+  #clockOffsets = /** @type {number[]} */ ([]);
+  isOpen = false;
+  /** Why the viewer closed the connection, in its own words. */
+  closeReason = "";
+
+  /** @param {string} url */
+  constructor(url) {
+    this.#url = url;
+  }
+
+  /** Call `handler` for messages of this type; besides the topics: frame, open, close.
+   * @param {string} type @param {(message: any) => void} handler */
+  on(type, handler) {
+    this.#handlers.set(type, [...(this.#handlers.get(type) ?? []), handler]);
+  }
+
+  connect() {
+    const socket = new WebSocket(this.#url);
+    socket.binaryType = "arraybuffer";
+    socket.onopen = () => {
+      this.isOpen = true;
+      this.#clockOffsets = [];
+      this.grant(FRAMES_UNDER_WAY);
+      this.#tell("open", null);
+    };
+    socket.onmessage = ({ data }) => this.#receive(data);
+    socket.onclose = ({ reason }) => {
+      if (this.isOpen) this.#retryMs = FIRST_RETRY_MS;
+      this.isOpen = false;
+      this.closeReason = reason;
+      this.#tell("close", reason);
+      setTimeout(() => this.connect(), this.#retryMs * (0.8 + 0.4 * Math.random()));
+      this.#retryMs = Math.min(this.#retryMs * 1.7, LONGEST_RETRY_MS);
+    };
+    this.#socket = socket;
+  }
+
+  /** @param {object} message @returns {boolean} whether it went out */
+  send(message) {
+    if (!this.isOpen || this.#socket?.readyState !== WebSocket.OPEN) return false;
+    this.#socket.send(JSON.stringify(message));
+    return true;
+  }
+
+  /** There is room for so many more frames. @param {number} frames */
+  grant(frames) {
+    this.send({ type: "credit", frames });
+  }
+
+  /** The viewer's clock, epoch seconds: this machine's may be set differently. */
+  now() {
+    return Date.now() / 1000 - (this.#clockOffsets.length ? Math.min(...this.#clockOffsets) : 0);
+  }
+
+  /** @param {string | ArrayBuffer} data */
+  #receive(data) {
+    if (typeof data !== "string") {
+      const frame = parseFrame(data);
+      if (frame) this.#tell("frame", frame);
+      return;
+    }
+    const message = JSON.parse(data);
+    if (message.type === "viewer") {
+      // The least of the last offsets is the one whose message travelled fastest.
+      this.#clockOffsets = [...this.#clockOffsets.slice(-9), Date.now() / 1000 - message.time];
+    }
+    this.#tell(message.type, message);
+  }
+
+  /** @param {string} type @param {any} message */
+  #tell(type, message) {
+    for (const handler of this.#handlers.get(type) ?? []) handler(message);
+  }
+}

@@ -1,0 +1,55 @@
+// The processes and the latency of each stage, from the `health` topic.
+
+import { byId, make, setText } from "./dom.js";
+import { figure, spoken } from "./words.js";
+
+const GOOD_STATES = ["running", "paused", "lane_keeping", "standby", "manual"];
+const BAD_STATES = ["failing", "silent", "finished", "degraded", "minimum_risk"];
+
+/** Everything else is on its way somewhere: starting, waiting for this or that. @param {string} state */
+function level(state) {
+  if (GOOD_STATES.includes(state)) return "";
+  return BAD_STATES.includes(state) ? "bad" : "warn";
+}
+
+/** @param {any} health */
+export function showHealth(health) {
+  byId("system-empty").hidden = true;
+  fill(byId("processes"), health.processes.map((/** @type {any} */ p) => [
+    { text: p.name, title: p.pid === null ? "" : `pid ${p.pid}` },
+    { text: spoken(p.state), level: level(p.state) },
+    { text: `${figure(p.rate_hz)} Hz` },
+    { text: `${figure(p.age_ms)} ms` },
+    { text: figure(p.restarts), level: p.restarts ? "warn" : "" },
+  ]));
+  fill(byId("latency"), Object.entries(health.latency_ms).map(([stage, { p50, p99 }]) => [
+    { text: spoken(stage) }, { text: `${figure(p50, 1)} ms` }, { text: `${figure(p99, 1)} ms` },
+  ]));
+}
+
+/** What is too old to be true now is greyed. @param {boolean} isOld */
+export function ageHealth(isOld) {
+  byId("processes").classList.toggle("is-old", isOld);
+  byId("latency").classList.toggle("is-old", isOld);
+}
+
+/** @param {any} viewer the `viewer` message */
+export function showFoot({ viewers, broker }) {
+  setText(byId("foot"), `broker ${broker.address}, ${viewers} ${viewers === 1 ? "viewer" : "viewers"}`);
+}
+
+/** Write rows into a table, re-using the cells that are there.
+ * @param {HTMLTableElement} table @param {{text: string, title?: string, level?: string}[][]} rows */
+function fill(table, rows) {
+  const body = table.tBodies[0];
+  while (body.rows.length > rows.length) body.deleteRow(-1);
+  rows.forEach((cells, i) => {
+    const row = body.rows[i] ?? body.appendChild(make("tr"));
+    cells.forEach(({ text, title = "", level = "" }, j) => {
+      const cell = row.cells[j] ?? row.insertCell();
+      setText(cell, text);
+      if (cell.title !== title) cell.title = title;
+      if (cell.dataset.level !== level) cell.dataset.level = level;
+    });
+  });
+}
