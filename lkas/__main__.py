@@ -1,0 +1,5 @@
+"""`python -m lkas` is `lkas`."""
+
+from lkas.cli import main
+
+main()

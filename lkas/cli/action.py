@@ -1,0 +1,37 @@
+"""`lkas action`: send an action to the running simulation."""
+
+from typing import Annotated
+
+import typer
+
+from lkas.cli.settings import EXIT_USAGE, ConfigOption, SetOption, fail
+from lkas.cli.telemetry import check, connect
+
+ACTION_LIMIT_S = 31.0  # a respawn or another map may take 30 s
+
+
+def action(
+    name: Annotated[str, typer.Argument(help="pause, resume or respawn.")],
+    params: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Its parameters.")] = None,
+    config: ConfigOption = None,
+    assignments: SetOption = None,
+) -> None:
+    """Send an action, wait until it was applied and say so.
+
+    Example: lkas action pause
+    """
+    import yaml
+
+    values = {}
+    for text in params or []:
+        key, equals, value = text.partition("=")
+        if not equals:
+            fail(f"{text}: expected KEY=VALUE", EXIT_USAGE)
+        values[key] = yaml.safe_load(value)
+    client = connect(config, assignments)
+    try:
+        ack = client.act(name, values, ACTION_LIMIT_S)
+        check(client, ack, name)
+    finally:
+        client.close()
+    typer.echo(f"{name}: applied" if ack.applied else f"{name}: accepted, but its end was not heard of in time")

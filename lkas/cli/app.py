@@ -1,0 +1,83 @@
+"""The command line of `lkas`: one typer app; each group of commands has its own module."""
+
+import os
+from typing import Annotated
+
+import typer
+
+from lkas import __version__
+from lkas.cli.action import action
+from lkas.cli.bench import bench_app
+from lkas.cli.demo import demo
+from lkas.cli.detect import detect
+from lkas.cli.doctor import doctor
+from lkas.cli.param import param_app
+from lkas.cli.run import run
+from lkas.cli.settings import CONTROLLER_HELP, METHOD_HELP, ConfigOption, InstanceOption, SetOption
+from lkas.cli.status import status
+
+EXAMPLES = """
+[bold]Examples[/bold]
+
+  lkas demo                               simulation, lkas and the page, in one go
+  lkas --method cv --broadcast            detection, decision and the broker
+  lkas detect film.mp4 --annotate out/    look at what the detector sees
+  lkas param set detection.canny_low 60   change a running parameter
+"""
+
+app = typer.Typer(
+    add_completion=True,
+    no_args_is_help=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"lkas {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True, epilog=EXAMPLES)
+def main(
+    context: typer.Context,
+    method: Annotated[str | None, typer.Option(metavar="NAME", help=METHOD_HELP)] = None,
+    controller: Annotated[str | None, typer.Option(metavar="NAME", help=CONTROLLER_HELP)] = None,
+    broadcast: Annotated[
+        bool, typer.Option("--broadcast", help="Run the broker too, for viewers and tools.", metavar="")
+    ] = False,
+    config: ConfigOption = None,
+    assignments: SetOption = None,
+    instance: InstanceOption = "default",
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.", metavar="")] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, metavar="")] = False,
+) -> None:
+    """Lane keeping: sees the lane, decides how to steer, keeps both running.
+
+    Without a command it runs detection and decision (and the broker with --broadcast) until Ctrl-C. The camera comes
+    from the program `simulation`, the page from `viewer`; any of the three may start first.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    os.environ["LKAS_INSTANCE"] = instance
+    raise typer.Exit(
+        run(
+            config=config,
+            assignments=assignments or [],
+            flags={"--method": ("detection.method", method), "--controller": ("decision.controller", controller)},
+            instance=instance,
+            broadcast=broadcast,
+            verbose=verbose,
+        )
+    )
+
+
+app.command()(demo)
+app.command()(detect)
+app.command()(status)
+app.command()(doctor)
+app.command()(action)
+app.add_typer(param_app, name="param")
+app.add_typer(bench_app, name="bench")

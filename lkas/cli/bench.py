@@ -1,0 +1,190 @@
+"""`lkas bench`: what the shared-memory channels cost here, next to other ways to send a message."""
+
+import os
+import platform
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import typer
+
+from lkas.cli.settings import JsonOption
+
+if TYPE_CHECKING:
+    from lkas.cli.ipc_rows import Row
+
+bench_app = typer.Typer(no_args_is_help=True, help="Measure this machine.")
+
+OURS = "lkas"
+
+
+class Target(msgspec.Struct, frozen=True):
+    """A ratio that the channels are built for: ours / theirs, medians of one run, at most `limit`."""
+
+    metric: str
+    against: str
+    limit: float
+
+
+TARGETS = (
+    Target("control", "iceoryx2", 0.25),
+    Target("control", "Python seqlock", 0.6),
+    Target("small", "iceoryx2", 0.25),
+    Target("small_call", "iceoryx2", 0.2),
+    Target("empty_poll", "iceoryx2", 0.3),
+    Target("frame_in_place", "iceoryx2", 0.5),
+    Target("frame_in_place_call", "iceoryx2", 0.3),
+    Target("frame", "iceoryx2", 1.0),
+    Target("frame", "numpy copyto", 2.3),
+    Target("wake", "iceoryx2", 0.7),
+    Target("many_small", "iceoryx2", 0.7),
+    Target("many_frame", "iceoryx2", 0.8),
+    Target("many_small_call", "iceoryx2", 0.6),
+)
+
+TITLES = {
+    "control": "nine typed fields, written to read, polled",
+    "control_full": "a full ControlMessage, polled",
+    "small": "64 bytes, polled",
+    "empty_poll": "a look when there is nothing",
+    "frame": "1.44 MB copied in and out, polled",
+    "frame_in_place": "1.44 MB without a copy, polled",
+    "wake": "64 bytes to a sleeping reader",
+    "many_small": "64 bytes to many sleeping readers",
+    "many_frame": "1.44 MB to many sleeping readers",
+}
+
+
+@bench_app.command()
+def ipc(
+    as_json: JsonOption = False,
+    quick: Annotated[bool, typer.Option("--quick", help="One short round: a first impression, no proof.")] = False,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds; a figure is the median over them.")] = 3,
+    readers: Annotated[int, typer.Option(min=2, max=16, help="Sleeping readers in the tests with many.")] = 10,
+    scale: Annotated[float, typer.Option(min=0.001, max=100.0, help="Messages per test, as a share of the usual.")] = 1,
+) -> None:
+    """Channels against iceoryx2, pyzmq, multiprocessing and a seqlock in Python, in turn, in one run.
+
+    Example: lkas bench ipc --quick
+    """
+    from lkas.cli import ipc_duel
+
+    if quick:
+        rounds, readers, scale = 1, min(readers, 3), scale * 0.2
+    reasons = {row.name: row.missing() for row in ipc_duel.ROWS}
+    rows = [row for row in ipc_duel.ROWS if reasons[row.name] is None]
+    began = time.monotonic()
+    figures = _measured(rows, rounds, scale, readers, is_quiet=as_json)
+    table = ipc_duel.medians(figures)
+    report = {
+        "machine": _machine(),
+        "rounds": rounds,
+        "scale": scale,
+        "readers": readers,
+        "took_s": time.monotonic() - began,
+        "skipped": {name: reason for name, reason in reasons.items() if reason},
+        "rows": table,
+        "targets": _judged(table),
+    }
+    if as_json:
+        typer.echo(msgspec.json.encode(report).decode())
+    else:
+        _print(report)
+
+
+def _measured(
+    rows: "list[type[Row]]", rounds: int, scale: float, readers: int, *, is_quiet: bool
+) -> list[tuple[str, str, float, float]]:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from lkas.cli import ipc_duel
+
+    figures = []
+    with Progress(console=Console(stderr=True), transient=True, disable=is_quiet) as progress:
+        task = progress.add_task("measuring", total=None)
+        for figure in ipc_duel.run(rounds, scale, readers, rows):
+            figures.append(figure)
+            progress.update(task, advance=1, description=f"{figure[0]}: {TITLES.get(figure[1], figure[1])}")
+    return figures
+
+
+def _machine() -> dict[str, Any]:
+    return {
+        "system": platform.platform(),
+        "processor": _processor(),
+        "cpus": len(os.sched_getaffinity(0)),
+        "load": os.getloadavg()[0],
+        "python": platform.python_version(),
+    }
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
+    except OSError:
+        names = []
+    return names[0] if names else platform.machine()
+
+
+def _judged(table: dict[str, dict[str, dict[str, float]]]) -> list[dict[str, Any]]:
+    """Each target with the ratio of this run; None where one side was not measured."""
+    judged = []
+    for target in TARGETS:
+        ours, theirs = (table.get(row, {}).get(target.metric) for row in (OURS, target.against))
+        ratio = ours["p50_us"] / theirs["p50_us"] if ours and theirs and theirs["p50_us"] else None
+        judged.append(
+            {
+                "metric": target.metric,
+                "against": target.against,
+                "ratio": ratio,
+                "limit": target.limit,
+                "met": None if ratio is None else ratio <= target.limit,
+            }
+        )
+    return judged
+
+
+def _print(report: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    for metric, title in TITLES.items():
+        measured = {row: metrics[metric] for row, metrics in report["rows"].items() if metric in metrics}
+        if not measured:
+            continue
+        base = measured.get(OURS)
+        table = Table("", "p50 us", "p99 us", "call us", "p50 ratio", box=None, pad_edge=False, title=title)
+        table.title_justify = "left"
+        table.columns[0].min_width = 22
+        for column in table.columns[1:]:
+            column.justify = "right"
+            column.min_width = 10
+        for row, figures in measured.items():
+            call = report["rows"][row].get(f"{metric}_call")
+            table.add_row(
+                row,
+                f"{figures['p50_us']:.2f}",
+                f"{figures['p99_us']:.2f}",
+                "-" if call is None else f"{call['p50_us']:.2f}",
+                "-" if base is None else f"{figures['p50_us'] / base['p50_us']:.2f}x",
+            )
+        console.print(table)
+        console.print()
+    targets = Table("target", "against", "ratio", "at most", box=None, pad_edge=False)
+    for target in report["targets"]:
+        ratio = "not measured" if target["ratio"] is None else f"{target['ratio']:.2f}"
+        mark = {None: "", True: "[green]met[/]", False: "[red]missed[/]"}[target["met"]]
+        targets.add_row(target["metric"], target["against"], f"{ratio} {mark}", f"{target['limit']:.2f}")
+    console.print(targets)
+    for name, reason in report["skipped"].items():
+        console.print(f"{name}: {reason}")
+    machine = report["machine"]
+    console.print(
+        f"{machine['processor']}, {machine['cpus']} CPUs, load {machine['load']:.1f}, {machine['system']}, Python "
+        f"{machine['python']}; medians of {report['rounds']} rounds, {report['readers']} readers, "
+        f"{report['took_s']:.0f} s. One-way times are from before sending until the content is in hand. On a machine "
+        "that does other things too, compare rows of one run, and take a p99 above 50 us for the scheduler's."
+    )

@@ -1,0 +1,97 @@
+"""`lkas param`: list, get and set the parameters of running processes."""
+
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from lkas.cli.settings import EXIT_USAGE, ConfigOption, JsonOption, SetOption, fail
+from lkas.cli.telemetry import check, connect, newest
+
+param_app = typer.Typer(help="List, get and set the parameters of running processes.", no_args_is_help=True)
+
+NameArgument = Annotated[str, typer.Argument(metavar="CATEGORY.NAME", help="As in detection.canny_low.")]
+
+
+@param_app.command("list")
+def list_parameters(as_json: JsonOption = False, config: ConfigOption = None, assignments: SetOption = None) -> None:
+    """Every live parameter with its value, range and meaning.
+
+    Example: lkas param list
+    """
+    table = _table(config, assignments)
+    if as_json:
+        typer.echo(msgspec.json.encode(table).decode())
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    view = Table("parameter", "value", "default", "allowed", "unit", "what it is", box=None, pad_edge=False)
+    for row in table:
+        style = None if row["active"] else "dim"
+        note = row["description"] if row["active"] else f"{row['description']} (not used by the running method)"
+        allowed = ", ".join(row["choices"]) or f"{row['minimum']:g} … {row['maximum']:g}" if _has_range(row) else ""
+        view.add_row(
+            f"{row['category']}.{row['name']}",
+            str(row["value"]),
+            str(row["default"]),
+            allowed or ", ".join(row["choices"]),
+            row["unit"],
+            note,
+            style=style,
+        )
+    Console().print(view)
+
+
+@param_app.command("get")
+def get_parameter(name: NameArgument, config: ConfigOption = None, assignments: SetOption = None) -> None:
+    """The value of one parameter.
+
+    Example: lkas param get detection.canny_low
+    """
+    category, key = _split(name)
+    rows = _table(config, assignments)
+    for row in rows:
+        if (row["category"], row["name"]) == (category, key):
+            typer.echo(msgspec.json.encode(row["value"]).decode())
+            return
+    fail(f"{name}: no such live parameter; `lkas param list` shows all {len(rows)}", EXIT_USAGE)
+
+
+@param_app.command("set")
+def set_parameter(
+    name: NameArgument,
+    value: Annotated[str, typer.Argument(help="The new value.")],
+    config: ConfigOption = None,
+    assignments: SetOption = None,
+) -> None:
+    """Change one parameter and wait until it is in force.
+
+    Example: lkas param set detection.canny_low 60
+    """
+    import yaml
+
+    category, key = _split(name)
+    client = connect(config, assignments)
+    try:
+        ack = client.set_parameter(category, key, yaml.safe_load(value))
+        check(client, ack, name)
+    finally:
+        client.close()
+    note = "" if ack.active else " (stored; the running method does not use it)"
+    typer.echo(f"{name} = {msgspec.json.encode(ack.applied).decode()}{note}")
+
+
+def _split(name: str) -> tuple[str, str]:
+    category, dot, key = name.partition(".")
+    if not dot or not category or not key:
+        fail(f"{name}: expected CATEGORY.NAME, as in detection.canny_low", EXIT_USAGE)
+    return category, key
+
+
+def _has_range(row: dict[str, Any]) -> bool:
+    return row["minimum"] is not None and row["maximum"] is not None
+
+
+def _table(config: str | None, assignments: list[str] | None) -> list[dict[str, Any]]:
+    return newest(config, assignments, "parameters")["parameters"]

@@ -1,0 +1,60 @@
+"""Loading the configuration for a command, with errors as one sentence and exit code 2."""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from lkas.config import ConfigError, Configuration, load
+from lkas.decision.parameters import DecisionParameters
+from lkas.detection.parameters import DetectionParameters
+from lkas.integration.zmq.ports import Ports, ZmqConfig
+from lkas.parameters import Section, declared
+from lkas.vehicle import CameraConfig, VehicleConfig
+
+EXIT_FAILED, EXIT_USAGE, EXIT_UNREACHABLE, EXIT_INTERRUPTED, EXIT_TERMINATED = 1, 2, 3, 130, 143
+
+SECTIONS: dict[str, type[Section]] = {
+    "camera": CameraConfig,
+    "vehicle": VehicleConfig,
+    "detection": DetectionParameters,
+    "decision": DecisionParameters,
+    "zmq": ZmqConfig,
+}
+
+METHOD_HELP = f"Detection method: {', '.join(declared('detection', DetectionParameters)['method'].choices)}."
+CONTROLLER_HELP = f"Steering law: {', '.join(declared('decision', DecisionParameters)['controller'].choices)}."
+
+ConfigOption = Annotated[
+    str | None, typer.Option("--config", metavar="FILE", help="YAML file with sections and keys to change.")
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one key, as in --set detection.canny_low=60."),
+]
+InstanceOption = Annotated[
+    str, typer.Option("--instance", envvar="LKAS_INSTANCE", metavar="NAME", help="Which stack, when several run.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.", metavar="")]
+
+
+def fail(message: str, code: int) -> NoReturn:
+    """One sentence on standard error, and out."""
+    typer.echo(f"lkas: {message}", err=True)
+    raise typer.Exit(code)
+
+
+def load_settings(
+    file: str | None, assignments: Sequence[str] | None, flags: Mapping[str, tuple[str, Any]] | None = None
+) -> Configuration:
+    """The lkas sections, or exit code 2 with the reason."""
+    try:
+        return load(SECTIONS, file=file, environ=os.environ, assignments=assignments or (), flags=flags)
+    except ConfigError as error:
+        fail(str(error), EXIT_USAGE)
+
+
+def configured_ports(configuration: Configuration) -> Ports:
+    """The broker's endpoints as configured."""
+    return Ports(configuration["zmq"].port_base, configuration["zmq"].host)

@@ -1,0 +1,48 @@
+"""`lkas status`: which processes run and how healthy they are."""
+
+from typing import Any
+
+import msgspec
+import typer
+
+from lkas.cli.settings import ConfigOption, JsonOption, SetOption
+from lkas.cli.telemetry import newest
+
+
+def status(as_json: JsonOption = False, config: ConfigOption = None, assignments: SetOption = None) -> None:
+    """Processes, rates, ages and latencies, as the broker knows them.
+
+    Example: lkas status --json
+    """
+    health = newest(config, assignments, "health")
+    if as_json:
+        typer.echo(msgspec.json.encode(health).decode())
+    else:
+        _print(health)
+
+
+def _print(health: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    processes = Table("process", "pid", "state", "rate", "age", "restarts", box=None, pad_edge=False)
+    for row in health["processes"]:
+        processes.add_row(
+            row["name"],
+            _text(row["pid"]),
+            row["state"],
+            _text(row["rate_hz"], "{:.1f} Hz"),
+            _text(row["age_ms"], "{:.0f} ms"),
+            _text(row["restarts"]),
+        )
+    latencies = Table("latency", "p50", "p99", box=None, pad_edge=False)
+    for stage, percentiles in health["latency_ms"].items():
+        latencies.add_row(stage, f"{percentiles['p50']:.1f} ms", f"{percentiles['p99']:.1f} ms")
+    console = Console()
+    console.print(processes)
+    console.print()
+    console.print(latencies)
+
+
+def _text(value: object, form: str = "{}") -> str:
+    return "-" if value is None else form.format(value)

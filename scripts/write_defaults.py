@@ -1,0 +1,35 @@
+"""Writes what is derived from declarations: configs/default.yaml, lkas_messages.h and the built-in map.
+
+`make defaults` calls this; tests compare the committed files with it.
+"""
+
+from pathlib import Path
+
+from configs.maps.make_loop import loop_xml
+from lkas.cli.settings import SECTIONS
+from lkas.config import default_yaml
+from lkas.integration.shared_memory.layout import c_header
+from simulation.config import SimulationConfig
+from viewer.config import ViewerConfig
+
+ROOT = Path(__file__).parents[1]
+ALL_SECTIONS = {**SECTIONS, "simulation": SimulationConfig, "viewer": ViewerConfig}
+
+
+def derived_files() -> dict[Path, str]:
+    """Path -> text of every derived file."""
+    return {
+        ROOT / "configs/default.yaml": default_yaml(ALL_SECTIONS),
+        ROOT / "configs/maps/loop.xodr": loop_xml(),
+        ROOT / "lkas/include/lkas_messages.h": c_header(),
+    }
+
+
+def main() -> None:
+    for path, text in derived_files().items():
+        path.write_text(text, encoding="utf-8")
+        print(f"wrote {path.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+"""Who may import whom. The rules stand here; the test reads the code base."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for package in ("lkas", "simulation", "viewer")
+    for path in sorted((ROOT / package).rglob("*.py"))
+}
+OPTIONAL = {"carla", "onnxruntime", "dask", "osqp", "mcap", "PySide6", "torch", "matplotlib", "scipy"}
+CHANNEL_USERS = ("lkas.detection.server", "lkas.decision.server", "lkas.integration.zmq.server", "lkas.cli")
+CHANNELS = "lkas.integration.shared_memory"
+PLAIN = tuple(f"lkas.{name}" for name in ("clock", "log", "frames", "config", "parameters", "health", "vehicle"))
+MESSAGES = f"{CHANNELS}.messages"
+
+
+def imports(path: Path, *, top_level_only: bool = False) -> set[str]:
+    """Full names a module imports (for `from a import b` both a and a.b)."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    nodes = tree.body if top_level_only else list(ast.walk(tree))
+    found: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert node.level == 0, f"{path}: relative import"
+            found.add(node.module)
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def of(package: str) -> list[str]:
+    return [name for name in MODULES if name == package or name.startswith(package + ".")]
+
+
+def reaches(name: str, package: str) -> bool:
+    return name == package or name.startswith(package + ".")
+
+
+def ours(module: str) -> set[str]:
+    return {
+        name for name in imports(MODULES[module]) if any(reaches(name, top) for top in ("lkas", "simulation", "viewer"))
+    }
+
+
+def offenders(modules: list[str], forbidden: tuple[str, ...], allowed: tuple[str, ...] = ()) -> list[str]:
+    return [
+        f"{module} imports {name}"
+        for module in modules
+        for name in sorted(ours(module) - {"lkas"})
+        if any(reaches(name, package) for package in forbidden)
+        and not any(reaches(name, package) for package in allowed)
+    ]
+
+
+def test_the_code_base_was_found():
+    assert {"lkas.supervisor", "simulation.runner", "viewer.server"} <= set(MODULES)
+
+
+def test_lkas_never_imports_simulation_or_viewer():
+    assert offenders(of("lkas"), ("simulation", "viewer")) == []
+
+
+def test_messages_import_nothing_of_ours():
+    assert ours(MESSAGES) == set()
+
+
+def test_the_ground_everybody_stands_on_imports_no_package():
+    for module in PLAIN:
+        assert offenders([module], ("lkas",), allowed=(*PLAIN, MESSAGES)) == []
+
+
+def test_only_the_servers_and_the_commands_touch_channels():
+    outside = [
+        module
+        for module in of("lkas")
+        if not any(reaches(module, user) for user in CHANNEL_USERS) and not reaches(module, CHANNELS)
+    ]
+    assert offenders(outside, (CHANNELS,), allowed=(MESSAGES, f"{CHANNELS}.errors")) == []
+
+
+def test_decision_never_imports_detection_nor_the_other_way_round():
+    assert offenders(of("lkas.decision"), ("lkas.detection",)) == []
+    assert offenders(of("lkas.detection"), ("lkas.decision",)) == []
+
+
+def test_the_supervisor_knows_no_domain_word():
+    assert ours("lkas.supervisor") <= {
+        "lkas.clock", "lkas.clock.Clock", "lkas.clock.MonotonicClock",
+        "lkas.processes", "lkas.processes.Process", "lkas.processes.Restart",
+    }  # fmt: skip
+
+
+def test_the_viewer_speaks_to_the_broker_only():
+    allowed = ("lkas.config", "lkas.log", "lkas.parameters", "lkas.child", "lkas.clock", "lkas.integration.zmq")
+    assert offenders(of("viewer"), ("lkas", "simulation"), allowed) == []
+    assert offenders(of("viewer"), ("lkas.integration.zmq.broker", "lkas.integration.zmq.server")) == []
+
+
+def test_only_the_evaluation_of_the_simulation_uses_the_algorithms():
+    outside = [module for module in of("simulation") if not reaches(module, "simulation.evaluation")]
+    assert offenders(outside, ("lkas.detection", "lkas.decision", "viewer")) == []
+
+
+def test_optional_packages_are_imported_where_they_are_used():
+    for module, path in MODULES.items():
+        tops = {name.partition(".")[0] for name in imports(path, top_level_only=True)}
+        assert not tops & OPTIONAL, f"{module} imports {tops & OPTIONAL} at its top"
+
+
+@pytest.mark.parametrize("program", ["lkas", "simulation", "viewer"])
+def test_help_imports_nothing_heavy(program):
+    code = (
+        "import sys\n"
+        f"sys.argv = ['{program}', '--help']\n"
+        f"from {program}.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as end: assert not end.code, end.code\n"
+        "print(*sorted({'numpy', 'cv2', 'zmq'} & set(sys.modules)), sep=',', file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.strip() == ""
+    assert "Usage" in done.stdout

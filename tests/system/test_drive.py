@@ -1,0 +1,99 @@
+"""The whole of it, as a user starts it: camera to steering in real processes."""
+
+import json
+import os
+import signal
+import time
+
+import pytest
+
+from tests.support.stack import Stack, segments, wait_until
+
+pytestmark = pytest.mark.timeout(180)
+
+
+def start_demo(stack: Stack, *arguments: str):
+    return stack.start("lkas", "demo", "--no-browser", "--port", str(stack.viewer_port), *arguments)
+
+
+def wait_for_lane_keeping(stack: Stack) -> None:
+    wait_until(
+        lambda: stack.health() and "pose_to_control" in stack.health()["latency_ms"], f"a drive\n{stack.output()}"
+    )
+
+
+def test_a_demo_drives_and_tells_its_figures(stack, tmp_path):
+    figures_file = tmp_path / "out.json"
+    demo = start_demo(stack, "--duration", "20", "--json", str(figures_file))
+    assert demo.wait(120) == 0, stack.output()
+    figures = json.loads(figures_file.read_text())
+    assert figures["departures"] == 0
+    assert figures["offset_max_m"] < 0.5
+    assert figures["engaged_ratio"] > 0.9
+    assert figures["distance_m"] > 100
+    assert figures["restarts"] == 0
+    for key in ("latency_ms", "frame_to_control_ms", "detection_ms"):
+        assert 0 < figures[key]["p50"] <= figures[key]["p99"]
+    assert figures["cpu_cores"] > 0
+    assert figures["rss_mb"] > 0
+
+
+@pytest.mark.parametrize("name", ["detection", "decision", "broker"])
+def test_a_killed_process_comes_back_and_the_drive_goes_on(stack, tmp_path, name):
+    figures_file = tmp_path / "out.json"
+    demo = start_demo(stack, "--duration", "14", "--json", str(figures_file))
+    wait_for_lane_keeping(stack)
+    time.sleep(5.5)  # long enough to be called healthy
+    first = wait_until(lambda: stack.pid_of(name), f"{name} runs")
+    os.kill(first, signal.SIGKILL)
+    wait_until(lambda: stack.pid_of(name) not in (None, first), f"{name} is back")
+    assert demo.wait(120) == 0, stack.output()
+    figures = json.loads(figures_file.read_text())
+    assert figures["restarts"] == 1
+    assert figures["departures"] == 0
+
+
+@pytest.mark.parametrize("order", [("viewer", "lkas", "simulation"), ("simulation", "lkas", "viewer")])
+def test_the_start_order_does_not_matter(stack, order):
+    arguments = {
+        "lkas": ("--method", "cv", "--broadcast"),
+        "simulation": ("--broadcast",),
+        "viewer": ("--port", str(stack.viewer_port)),
+    }
+    for program in order:
+        stack.start(program, *arguments[program])
+        time.sleep(1.0)  # so that each one really meets the others missing
+    wait_for_lane_keeping(stack)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_demo_leaves_nothing(stack, number, code):
+    demo = start_demo(stack)
+    wait_for_lane_keeping(stack)
+    demo.send_signal(number)
+    assert demo.wait(20) == code, stack.output()
+    assert segments(stack.instance) == []
+
+
+def test_children_die_with_a_killed_supervisor(stack):
+    demo = start_demo(stack)
+    wait_for_lane_keeping(stack)
+    demo.kill()
+    demo.wait(5)  # the fixture proves that no child and no segment is left
+
+
+def test_actions_and_parameters_from_the_command_line(stack):
+    start_demo(stack)
+    wait_for_lane_keeping(stack)
+    for name in ("pause", "resume", "respawn"):
+        done = stack.lkas("action", name)
+        assert done.returncode == 0, done.stderr
+        assert "applied" in done.stdout
+    assert stack.lkas("param", "set", "decision.set_speed_mps", "10").returncode == 0
+    assert stack.lkas("param", "get", "decision.set_speed_mps").stdout.strip() == "10.0"
+    refused = stack.lkas("param", "set", "detection.canny_low", "900")
+    assert refused.returncode == 1
+    assert "from 1 to 150" in refused.stderr
+    unknown = stack.lkas("action", "fly")
+    assert unknown.returncode == 1
+    assert "fly" in unknown.stderr
