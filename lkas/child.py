@@ -32,12 +32,10 @@ class Child:
         broadcast: bool = False,
         verbose: bool = False,
         heartbeat_fd: int | None = None,
-        options: Mapping[str, str] | None = None,
     ) -> None:
         self.name = name
         self.instance = instance
         self.broadcast = broadcast
-        self.options = dict(options or {})
         self._configuration = configuration
         self._verbose = verbose
         self._heartbeat_fd = heartbeat_fd

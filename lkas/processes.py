@@ -22,7 +22,6 @@ class Process(Struct, frozen=True, kw_only=True):
 
     name: str
     command: tuple[str, ...]
-    environment: Mapping[str, str] = {}
     restart: Restart = Restart.ALWAYS
     heartbeat_limit_s: float | None = None  # silent for longer, once it has spoken: hung; None: it sends none
     stop_limit_s: float = 3.0  # after this it is killed
@@ -30,7 +29,7 @@ class Process(Struct, frozen=True, kw_only=True):
 
     def child_environment(self, heartbeat_fd: int | None) -> dict[str, str]:
         """The variables to add to its environment."""
-        variables = {"LKAS_PARENT": "1", **self.environment}
+        variables = {"LKAS_PARENT": "1"}
         if self.settings is not None:
             variables[ENVIRONMENT_KEY] = json.dumps({**self.settings, "name": self.name, "heartbeat_fd": heartbeat_fd})
         return variables

@@ -1,10 +1,8 @@
-"""Writes loop.xodr, the built-in road: `python -m configs.maps.make_loop`.
+"""Makes loop.xodr, the built-in road; `make defaults` writes it.
 
 A closed country road of two 3.5 m lanes: straights, then bends of both hands from R = 1000 m down to R = 125 m, each
 entered and left over a clothoid, so that curvature never jumps.
 """
-
-from pathlib import Path
 
 import numpy as np
 
@@ -46,7 +44,3 @@ def loop_xml() -> str:
     """The whole file."""
     note = "Written by configs/maps/make_loop.py; do not edit."
     return road_xml("loop", loop_pieces(), lane_width_m=LANE_WIDTH_M, is_closed=True, note=note)
-
-
-if __name__ == "__main__":
-    Path(__file__).with_name("loop.xodr").write_text(loop_xml(), encoding="utf-8")

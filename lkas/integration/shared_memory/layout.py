@@ -1,6 +1,6 @@
 """The binary record of a message, derived from its struct in messages.py, and the C header written from it.
 
-    python -m lkas.integration.shared_memory.layout --write      # writes lkas/include/lkas_messages.h
+    make defaults      # writes lkas/include/lkas_messages.h
 
 A record is laid out as a C compiler would lay out the generated struct, so that C programs and Python read the same
 bytes: `int` int64_t, `float` double, `bool` uint8_t, an Enum its member's index as int32_t, a nested struct in place,
@@ -8,12 +8,10 @@ bytes: `int` int64_t, `float` double, `bool` uint8_t, an Enum its member's index
 uint32_t before its elements. The schema hash covers all of that, nested records and enum members included.
 """
 
-import argparse
 import enum
 import functools
 import hashlib
 import re
-import sys
 import types
 import typing
 from collections.abc import Iterator
@@ -288,17 +286,3 @@ def _c_type(field: Field) -> str:
 
 def _snake(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
-
-
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Derive lkas_messages.h from messages.py.")
-    parser.add_argument("--write", action="store_true", help=f"write {HEADER.name}; without it, print the text")
-    if parser.parse_args(arguments).write:
-        HEADER.write_text(c_header(), encoding="utf-8")
-    else:
-        sys.stdout.write(c_header())
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
