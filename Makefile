@@ -5,14 +5,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 SHM := lkas/integration/shared_memory
 
-.PHONY: help setup run test check bench format defaults screenshot clean
+.PHONY: help setup run test check coverage bench format defaults screenshot clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.ready  ## make .venv with the commands lkas, simulation and viewer, and all that tests need
 
-$(VENV)/.ready: pyproject.toml scripts/setup.sh $(wildcard lkas/include/*.h $(SHM)/*.[ch] $(SHM)/*/*.[ch])
+$(VENV)/.ready: pyproject.toml scripts/setup.sh $(wildcard lkas/include/*.h $(SHM)/*.[ch] $(SHM)/*/*.[ch] simulation/embedded/renderer/*.[ch])
 	@PYTHON=$(PYTHON) VENV=$(VENV) bash scripts/setup.sh
 	@touch $@
 
@@ -22,10 +22,15 @@ run: setup  ## drive: simulation, lkas and the page at http://localhost:8080
 test: setup  ## all tests
 	@$(BIN)/python -m pytest
 
-check: setup  ## lint, format and types
+check: setup  ## lint, format, types, and the C core with every compiler that is here (MinGW: for Windows)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/pyright
+	@bash scripts/check_headers.sh
+
+coverage: setup  ## which lines of the shared-memory package the tests reach; less than 90 % is an error
+	@$(BIN)/python -m pytest -q tests/integration/shared_memory --cov=lkas.integration.shared_memory \
+		--cov-report=term-missing --cov-fail-under=90
 
 bench: setup  ## measure the channels against pyzmq, multiprocessing and, where installed, iceoryx2
 	@$(BIN)/lkas bench ipc
@@ -43,4 +48,4 @@ screenshot: setup  ## take the picture of the page that the README shows
 clean:  ## remove .venv and everything built
 	rm -rf $(VENV) build dist *.egg-info .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
-	find lkas -name '*.so' -delete
+	find lkas simulation -name '*.so' -delete

@@ -9,11 +9,12 @@ from configs.maps.make_loop import loop_xml
 from lkas.cli.settings import SECTIONS
 from lkas.config import default_yaml
 from lkas.integration.shared_memory.layout import c_header
+from simulation.carla.config import CarlaConfig
 from simulation.config import SimulationConfig
 from viewer.config import ViewerConfig
 
 ROOT = Path(__file__).parents[1]
-ALL_SECTIONS = {**SECTIONS, "simulation": SimulationConfig, "viewer": ViewerConfig}
+ALL_SECTIONS = {**SECTIONS, "simulation": SimulationConfig, "carla": CarlaConfig, "viewer": ViewerConfig}
 
 
 def derived_files() -> dict[Path, str]:

@@ -11,6 +11,8 @@ import typer
 from lkas.cli.settings import JsonOption
 
 if TYPE_CHECKING:
+    from lkas.cli.ipc_duel import Figure
+    from lkas.cli.ipc_floor import Floor
     from lkas.cli.ipc_rows import Row
 
 bench_app = typer.Typer(no_args_is_help=True, help="Measure this machine.")
@@ -37,9 +39,14 @@ TARGETS = (
     Target("frame", "iceoryx2", 1.0),
     Target("frame", "numpy copyto", 2.3),
     Target("wake", "iceoryx2", 0.7),
+    Target("wake", "C futex", 2.5),
     Target("many_small", "iceoryx2", 0.7),
     Target("many_frame", "iceoryx2", 0.8),
     Target("many_small_call", "iceoryx2", 0.6),
+    Target("stream", "iceoryx2", 1 / 5),
+    Target("stream", "pyzmq ipc", 1 / 1.2),
+    Target("round_trip", "pyzmq ipc", 0.2),
+    Target("round_trip_asleep", "pyzmq ipc", 0.8),
 )
 
 TITLES = {
@@ -52,6 +59,9 @@ TITLES = {
     "wake": "64 bytes to a sleeping reader",
     "many_small": "64 bytes to many sleeping readers",
     "many_frame": "1.44 MB to many sleeping readers",
+    "stream": "64 bytes pushed and pulled, flat out, time per message",
+    "round_trip": "a msgpack question and its answer, both sides polling",
+    "round_trip_asleep": "a msgpack question and its answer, both sides asleep",
 }
 
 
@@ -63,21 +73,26 @@ def ipc(
     readers: Annotated[int, typer.Option(min=2, max=16, help="Sleeping readers in the tests with many.")] = 10,
     scale: Annotated[float, typer.Option(min=0.001, max=100.0, help="Messages per test, as a share of the usual.")] = 1,
 ) -> None:
-    """Channels against iceoryx2, pyzmq, multiprocessing and a seqlock in Python, in turn, in one run.
+    """Channels and sockets against iceoryx2, pyzmq, multiprocessing and a seqlock in Python, in turn, in one run.
+
+    A seqlock is what a Python program would write by itself over shared memory. Rows of packages that are not
+    installed are left out. Every target of the channels is judged at the end.
 
     Example: lkas bench ipc --quick
     """
     from lkas.cli import ipc_duel
+    from lkas.cli.ipc_floor import Floor
 
     if quick:
         rounds, readers, scale = 1, min(readers, 3), scale * 0.2
-    reasons = {row.name: row.missing() for row in ipc_duel.ROWS}
-    rows = [row for row in ipc_duel.ROWS if reasons[row.name] is None]
     began = time.monotonic()
-    figures = _measured(rows, rounds, scale, readers, is_quiet=as_json)
+    with Floor() as floor:
+        reasons = {row.name: row.missing() for row in ipc_duel.ROWS} | {floor.name: floor.missing()}
+        rows = [row for row in ipc_duel.ROWS if reasons[row.name] is None]
+        figures = _measured(rows, rounds, scale, readers, floor, is_quiet=as_json)
     table = ipc_duel.medians(figures)
     report = {
-        "machine": _machine(),
+        "machine": machine(),
         "rounds": rounds,
         "scale": scale,
         "readers": readers,
@@ -93,8 +108,8 @@ def ipc(
 
 
 def _measured(
-    rows: "list[type[Row]]", rounds: int, scale: float, readers: int, *, is_quiet: bool
-) -> list[tuple[str, str, float, float]]:
+    rows: "list[type[Row]]", rounds: int, scale: float, readers: int, floor: "Floor", *, is_quiet: bool
+) -> "list[Figure]":
     from rich.console import Console
     from rich.progress import Progress
 
@@ -102,14 +117,16 @@ def _measured(
 
     figures = []
     with Progress(console=Console(stderr=True), transient=True, disable=is_quiet) as progress:
-        task = progress.add_task("measuring", total=None)
-        for figure in ipc_duel.run(rounds, scale, readers, rows):
-            figures.append(figure)
-            progress.update(task, advance=1, description=f"{figure[0]}: {TITLES.get(figure[1], figure[1])}")
+        task = progress.add_task("starting", total=1.0)
+        for share, measured in ipc_duel.run(rounds, scale, readers, rows, floor):
+            figures += measured
+            for row, metric, *_ in measured[:1]:
+                progress.update(task, completed=share, description=f"{row}: {TITLES[metric]}")
     return figures
 
 
-def _machine() -> dict[str, Any]:
+def machine() -> dict[str, Any]:
+    """What figures of this run were measured on."""
     return {
         "system": platform.platform(),
         "processor": _processor(),
@@ -173,11 +190,14 @@ def _print(report: dict[str, Any]) -> None:
             )
         console.print(table)
         console.print()
-    targets = Table("target", "against", "ratio", "at most", box=None, pad_edge=False)
+    targets = Table("p50 of lkas", "against", "ratio", "at most", "", box=None, pad_edge=False)
+    for column in targets.columns[2:4]:
+        column.justify = "right"
     for target in report["targets"]:
-        ratio = "not measured" if target["ratio"] is None else f"{target['ratio']:.2f}"
-        mark = {None: "", True: "[green]met[/]", False: "[red]missed[/]"}[target["met"]]
-        targets.add_row(target["metric"], target["against"], f"{ratio} {mark}", f"{target['limit']:.2f}")
+        title = TITLES.get(target["metric"]) or f"{TITLES[target['metric'].removesuffix('_call')]}: the call"
+        ratio = "-" if target["ratio"] is None else f"{target['ratio']:.2f}"
+        mark = {None: "not measured", True: "[green]met[/]", False: "[red]missed[/]"}[target["met"]]
+        targets.add_row(title, target["against"], ratio, f"{target['limit']:.2f}", mark)
     console.print(targets)
     for name, reason in report["skipped"].items():
         console.print(f"{name}: {reason}")

@@ -14,16 +14,24 @@ from typing import Any
 
 from msgspec import Struct
 
+from lkas.cli.ipc_floor import Floor
 from lkas.cli.ipc_iceoryx2 import Iceoryx2
-from lkas.cli.ipc_rows import FRAME_BYTES, Channels, Pipe, Row, Seqlock, Zmq
+from lkas.cli.ipc_patterns import Iceoryx2Stream, PipeStream, Sockets, ZmqSockets
+from lkas.cli.ipc_rows import FRAME_BYTES, Channels, Pipe, Receiver, Row, Seqlock, Zmq
 
-ROWS: tuple[type[Row], ...] = (Channels, Iceoryx2, Seqlock, Pipe, Zmq)
+ROWS: tuple[type[Row], ...] = (
+    Channels, Iceoryx2, Seqlock, Pipe, Zmq, Sockets, Iceoryx2Stream, PipeStream, ZmqSockets,
+)  # fmt: skip
 WARM_UP = 10
 IDLE_S = 0.002  # before each message to a sleeping reader
 JOIN_S = 10.0  # for a connection to come up
 LOST_S = 1.0  # without an acknowledgement a message counts as lost
 TEST_S = 30.0
+COPY_NAME = "numpy copyto"
+LAST = -1  # the stamp that ends a stream
 ACKNOWLEDGED, ENDED, BEGAN = range(3)  # words of the board that the two processes of a row share
+
+Figure = tuple[str, str, float, float]  # row, metric, p50 and p99 in microseconds
 
 now = time.perf_counter_ns
 
@@ -51,6 +59,9 @@ def tests(scale: float, readers: int) -> list[Test]:
         Test(metric="frame", kind="frame", count=count(80)),
         Test(metric="frame_in_place", kind="frame_in_place", count=count(80)),
         Test(metric="wake", kind="small", count=count(100), sleeps=True),
+        Test(metric="stream", kind="stream", count=count(20_000)),
+        Test(metric="round_trip", kind="round_trip", count=count(1500)),
+        Test(metric="round_trip_asleep", kind="round_trip", count=count(100), sleeps=True),
         Test(metric="many_small", kind="small", count=count(100), sleeps=True, readers=readers),
         Test(metric="many_frame", kind="frame", count=count(40), sleeps=True, readers=readers),
     ]
@@ -68,6 +79,12 @@ def _write(row: type[Row], topic: str, test: Test, shared: Any, board: Any, conn
     while board[ACKNOWLEDGED] == 0 and time.monotonic() < deadline:
         sender.send(now())
         time.sleep(0.005)
+    if test.kind == "stream":
+        for stamp in [*range(1, test.count + 1), LAST]:
+            sender.send(stamp)
+        conn.recv()
+        sender.close()
+        return []
     costs, deadline, begin = [], time.monotonic() + TEST_S, now()
     board[BEGAN] = begin
     for _ in range(test.count + WARM_UP):
@@ -97,6 +114,10 @@ def _read(row: type[Row], topic: str, test: Test, shared: Any, board: Any, conn:
     conn.send("open")
     times, deadline = [], time.monotonic() + JOIN_S + TEST_S
     receive: Callable[[], int | None] = (lambda: receiver.wait(0.1)) if test.sleeps else receiver.poll
+    if test.kind == "stream":
+        times = _drain(receiver, test.count, board)
+        receiver.close()
+        return times
     while not board[ENDED] and time.monotonic() < deadline:
         for _ in range(1 if test.sleeps else 200):
             stamp = receive()
@@ -108,6 +129,39 @@ def _read(row: type[Row], topic: str, test: Test, shared: Any, board: Any, conn:
             board[ACKNOWLEDGED] = stamp
     receiver.close()
     return times[WARM_UP:]
+
+
+def _drain(receiver: Receiver, count: int, board: Any) -> list[int]:
+    """The time per message of a whole stream, polled: falling asleep and being woken has tests of its own."""
+    received, begin, deadline = 0, 0, time.monotonic() + JOIN_S + TEST_S
+    while time.monotonic() < deadline:
+        stamp = receiver.poll()
+        if stamp == LAST:
+            if received < count - 1:
+                raise RuntimeError(f"{count - 1 - received} of {count} messages of the stream were lost")
+            return [(now() - begin) // received]
+        if stamp is None:
+            continue
+        if begin:
+            received += 1
+        elif stamp == 1:
+            begin = now()
+        else:
+            board[ACKNOWLEDGED] = stamp
+    raise TimeoutError(f"the stream of {count} messages did not end; {received} came")
+
+
+def _copy_frame() -> list[int]:
+    """The floor under every copied frame: numpy copyto."""
+    import numpy as np
+
+    source, target = np.ones(FRAME_BYTES, np.uint8), np.empty(FRAME_BYTES, np.uint8)
+    costs = []
+    for _ in range(50):
+        start = now()
+        np.copyto(target, source)
+        costs.append(now() - start)
+    return costs[WARM_UP:]
 
 
 def _poll_empty(row: type[Row], topic: str, shared: Any) -> list[int]:
@@ -126,13 +180,15 @@ def _poll_empty(row: type[Row], topic: str, shared: Any) -> list[int]:
 
 
 def _worker(conn: Connection, board: Any, pipes: dict[str, Any], cpu: int | None) -> None:
-    rows = {row.name: row for row in ROWS}
+    rows = {row.__name__: row for row in ROWS}
     if cpu is not None:
         os.sched_setaffinity(0, {cpu})
     while (command := conn.recv()) is not None:
         role, name, topic, test = command
         try:
-            if role == "poll":
+            if role == "copy":
+                conn.send(_copy_frame())
+            elif role == "poll":
                 conn.send(_poll_empty(rows[name], topic, pipes[name]))
             else:
                 run = _write if role == "write" else _read
@@ -150,7 +206,7 @@ class Duel:
     def __init__(self, rows: list[type[Row]], readers: int) -> None:
         context = multiprocessing.get_context("spawn")
         self._board = context.RawArray("q", 3)
-        pipes = {row.name: row.prepare(context) for row in rows}
+        pipes = {row.__name__: row.prepare(context) for row in rows}
         cpus = sorted(os.sched_getaffinity(0))
         self._peers, self._processes = [], []
         for i in range(1 + readers):
@@ -167,10 +223,10 @@ class Duel:
         topic = next(self._topics)
         self._board[:] = [0, 0, 0]
         writer, readers = self._peers[0], self._peers[1 : 1 + test.readers]
-        writer.send(("write", row.name, topic, test))
+        writer.send(("write", row.__name__, topic, test))
         self._answer(writer)
         for reader in readers:
-            reader.send(("read", row.name, topic, test))
+            reader.send(("read", row.__name__, topic, test))
         for reader in readers:
             self._answer(reader)
         writer.send("go")
@@ -179,8 +235,13 @@ class Duel:
         return times, self._answer(writer)
 
     def poll_empty(self, row: type[Row]) -> list[int]:
-        self._peers[1].send(("poll", row.name, next(self._topics), None))
+        self._peers[1].send(("poll", row.__name__, next(self._topics), None))
         return self._answer(self._peers[1])
+
+    def copy_frame(self) -> list[int]:
+        """Numpy's costs of one copy, in the process and on the CPU that the frames are written in."""
+        self._peers[0].send(("copy", None, None, None))
+        return self._answer(self._peers[0])
 
     def close(self) -> None:
         for peer, process in zip(self._peers, self._processes, strict=True):
@@ -204,43 +265,55 @@ def _percentile(values: list[int], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))] / 1000
 
 
-def copy_frame() -> list[int]:
-    """The floor under every copied frame: numpy copyto."""
-    import numpy as np
+def plan(scale: float, readers: int, rows: list[type[Row]], floor: Floor) -> list[tuple[Test | None, type[Row] | str]]:
+    """The steps of a round: (test, row), the test None for looks at nothing; the row's name alone for a floor."""
+    steps: list[tuple[Test | None, type[Row] | str]] = []
+    for test in tests(scale, readers):
+        fitting = [row for row in rows if test.kind in row.kinds and (test.readers == 1 or row.has_many_readers)]
+        steps += [(test, row) for row in fitting]
+        if test.metric == "frame":
+            steps.append((test, COPY_NAME))
+        if test.metric == "wake" and floor.missing() is None:
+            steps.append((test, floor.name))
+    steps += [(None, row) for row in rows if "small" in row.kinds]
+    return steps
 
-    source, target = np.ones(FRAME_BYTES, np.uint8), np.empty(FRAME_BYTES, np.uint8)
-    costs = []
-    for _ in range(200):
-        start = now()
-        np.copyto(target, source)
-        costs.append(now() - start)
-    return costs
 
-
-def run(rounds: int, scale: float, readers: int, rows: list[type[Row]]) -> Iterator[tuple[str, str, float, float]]:
-    """(row, metric, p50, p99) in microseconds, of each round as it is measured."""
+def run(
+    rounds: int, scale: float, readers: int, rows: list[type[Row]], floor: Floor
+) -> Iterator[tuple[float, list[Figure]]]:
+    """(share done, figures of a step) after each step. The rows of a test take turns in being the first."""
     duel = Duel(rows, readers)
     try:
         for number in range(rounds):
             turn = rows[number % len(rows) :] + rows[: number % len(rows)]
-            for test in tests(scale, readers):
-                for row in turn:
-                    if test.kind not in row.kinds or (test.readers > 1 and not row.has_many_readers):
-                        continue
-                    times, costs = duel.measure(row, test)
-                    for metric, values in ((test.metric, times), (f"{test.metric}_call", costs)):
-                        if values:
-                            yield row.name, metric, _percentile(values, 0.5), _percentile(values, 0.99)
-            for row in turn:
-                costs = duel.poll_empty(row)
-                yield row.name, "empty_poll", _percentile(costs, 0.5), _percentile(costs, 0.99)
-            costs = copy_frame()
-            yield "numpy copyto", "frame", _percentile(costs, 0.5), _percentile(costs, 0.99)
+            steps = plan(scale, readers, turn, floor)
+            for i, (test, row) in enumerate(steps):
+                share = (number + (i + 1) / len(steps)) / rounds
+                yield share, list(_step(duel, test, row, floor))
     finally:
         duel.close()
 
 
-def medians(figures: list[tuple[str, str, float, float]]) -> dict[str, dict[str, dict[str, float]]]:
+def _step(duel: Duel, test: Test | None, row: type[Row] | str, floor: Floor) -> Iterator[Figure]:
+    if isinstance(row, str):
+        assert test is not None
+        values = duel.copy_frame() if row == COPY_NAME else floor.wake(test.count, round(IDLE_S * 1e9))
+        measured = [(row, test.metric, values)]
+    elif test is None:
+        measured = [(row.name, "empty_poll", duel.poll_empty(row))]
+    else:
+        times, costs = duel.measure(row, test)
+        if test.kind == "round_trip":  # what the sender pays is the whole way
+            measured = [(row.name, test.metric, costs)]
+        else:
+            measured = [(row.name, test.metric, times), (row.name, f"{test.metric}_call", costs)]
+    for name, metric, values in measured:
+        if values:
+            yield name, metric, _percentile(values, 0.5), _percentile(values, 0.99)
+
+
+def medians(figures: list[Figure]) -> dict[str, dict[str, dict[str, float]]]:
     """row -> metric -> {p50_us, p99_us}, over the rounds."""
     collected: dict[str, dict[str, list[tuple[float, float]]]] = {}
     for row, metric, p50, p99 in figures:

@@ -1,6 +1,7 @@
 """The row of iceoryx2, where it is installed: publish-subscribe with a buffer of one, its event service to wake."""
 
 import ctypes
+import functools
 import time
 from collections.abc import Callable
 from importlib import import_module
@@ -28,17 +29,19 @@ class _Nine(ctypes.Structure):
     )
 
 
-_nodes: list[Any] = []
+@functools.cache
+def node() -> Any:
+    """This process's node."""
+    iceoryx2 = import_module("iceoryx2")
+    iceoryx2.set_log_level(iceoryx2.LogLevel.Error)
+    return iceoryx2.NodeBuilder.new().create(iceoryx2.ServiceType.Ipc)
 
 
 def _services(topic: str, kind: str) -> tuple[Any, Any, Any]:
     iceoryx2 = import_module("iceoryx2")
-    if not _nodes:
-        iceoryx2.set_log_level(iceoryx2.LogLevel.Error)
-        _nodes.append(iceoryx2.NodeBuilder.new().create(iceoryx2.ServiceType.Ipc))
     payload = _Nine if kind == "control" else iceoryx2.Slice[ctypes.c_uint8]
     messages = (
-        _nodes[0]
+        node()
         .service_builder(iceoryx2.ServiceName.new(topic))
         .publish_subscribe(payload)
         .max_subscribers(MOST_READERS)
@@ -48,7 +51,7 @@ def _services(topic: str, kind: str) -> tuple[Any, Any, Any]:
         .open_or_create()
     )
     events = (
-        _nodes[0]
+        node()
         .service_builder(iceoryx2.ServiceName.new(f"{topic}/event"))
         .event()
         .max_listeners(MOST_READERS)

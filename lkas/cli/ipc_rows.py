@@ -1,4 +1,4 @@
-"""What `lkas bench ipc` compares: one class per way to bring a message from one process to another.
+"""What `lkas bench ipc` compares: one class per way to bring the latest message from one process to another.
 
 A row gives a `Sender` and a `Receiver` for each kind of message it can carry. `send(stamp)` makes a message that
 carries the stamp visible; `poll()` returns the newest one's stamp once its content is in hand, or None; `wait(s)` is
@@ -6,7 +6,7 @@ the same, asleep until there is one. Kinds:
 
 - control: nine fields, written as values and read as attributes
 - control_full: our ControlMessage with every field set
-- small: 64 bytes (the channels: eight fields of 8 bytes)
+- small: 64 bytes
 - frame: 800 x 600 x 3 bytes, copied in and out
 - frame_in_place: the same without a copy on either side, where a row can
 """
@@ -18,10 +18,10 @@ import struct
 import tempfile
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 WIDTH, HEIGHT = 800, 600
 FRAME_BYTES = WIDTH * HEIGHT * 3
@@ -44,6 +44,10 @@ class Nine(Struct):
     heading_angle: float
     lane_width_pixels: float
     stamp: int
+
+
+class Small(Struct, frozen=True):
+    content: Annotated[bytes, Meta(extra={"bytes": SMALL_BYTES})]
 
 
 class Sender(Struct, frozen=True):
@@ -93,7 +97,7 @@ class Channels(Row):
 
     @staticmethod
     def sender(topic: str, kind: str, shared: Any, *, wakes: bool) -> Sender:
-        from lkas.integration.shared_memory import ControlChannel, ImageChannel
+        from lkas.integration.shared_memory import ControlChannel, ImageChannel, MessageChannel
         from lkas.integration.shared_memory.messages import ControlMode, DepartureStatus
 
         if kind.startswith("frame"):
@@ -106,6 +110,12 @@ class Channels(Row):
 
             send = lend if kind == "frame_in_place" else lambda stamp: camera.write(image, capture_ns=stamp)
             return Sender(send, lambda: (camera.close(), camera.unlink()))
+        if kind == "small":
+            bytes_ = MessageChannel(Small, topic, create=True)
+            publish = bytes_.write
+            return Sender(
+                _packing(kind, lambda content: publish(Small(content))), lambda: (bytes_.close(), bytes_.unlink())
+            )
         control = ControlChannel(topic, create=True)
         write, mode, status = control.write, ControlMode.LANE_KEEPING, DepartureStatus.CENTERED
         sends: dict[str, Callable[[int], Any]] = {
@@ -119,17 +129,22 @@ class Channels(Row):
                 ttlc_right_s=3.0, limiter=1, state_reason="both lines", valid_until=1.0, frame_id=1, timestamp=1.0,
                 capture_ns=stamp, session=1,
             ),
-            "small": lambda stamp: write(
-                steering=0.1, throttle=0.2, brake=0.0, valid_until=1.0, frame_id=1, timestamp=1.0, capture_ns=stamp,
-                session=1,
-            ),
         }  # fmt: skip
         return Sender(sends[kind], lambda: (control.close(), control.unlink()))
 
     @staticmethod
     def receiver(topic: str, kind: str, shared: Any) -> Receiver:
-        from lkas.integration.shared_memory import ControlChannel, ImageChannel
+        from lkas.integration.shared_memory import ControlChannel, ImageChannel, MessageChannel
 
+        if kind == "small":
+            small = MessageChannel(Small, topic)
+            receive_small = small.read
+
+            def unpacked(timeout: float = 0.0) -> int | None:
+                message = receive_small(timeout)
+                return None if message is None else STAMP.unpack_from(message.content)[0]
+
+            return Receiver(unpacked, unpacked, receive_small, small.close)
         channel = (ImageChannel if kind.startswith("frame") else ControlChannel)(topic)
         read = channel.read
 

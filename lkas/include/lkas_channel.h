@@ -1,8 +1,8 @@
 /* lkas_channel.h: one writer, any number of readers, the latest value wins, over shared memory.
  *
  * The whole core of the channels. It knows bytes, sizes and atomics, no Python and no message, and serves C11 and
- * C++17 programs alone; `lkas_messages.h` has the records. Include it before any system header, or define
- * _GNU_SOURCE. Linux, 64 bit.
+ * C++17 programs alone; `lkas_messages.h` has the records, `lkas_system.h` what differs between systems. Include it
+ * before any system header, or define _GNU_SOURCE. 64 bit; Linux first.
  *
  *   writer   lkas_open(), lkas_write() or lkas_claim() .. lkas_publish(), lkas_close_writer()
  *   reader   lkas_reader_init(), lkas_wait(), lkas_read() or lkas_view_begin() .. lkas_view_end(), lkas_close_reader()
@@ -21,6 +21,9 @@
  *   waking   The writer raises `wake` after `latest`, then looks for waiters; a waiter announces itself, then loads
  *            `wake` and `latest`; seq_cst again, so no message falls between looking and sleeping.
  *
+ * With `has_crc` each slot carries the CRC-32 (zlib's) of its record and of its bulk, and readers pass over a message
+ * that fails what they read of it, counted. It is for what the above can not see: files that others write to, disks, foreign writers.
+ *
  * Locks are open-file-description locks: byte 0 belongs to the writer, byte 1 + i to reader i. The kernel frees
  * them when their owner dies, however it dies. Threads: a reader or writer belongs to one thread at a time; only
  * lkas_close_wakes() may be called from another one.
@@ -28,57 +31,7 @@
 #ifndef LKAS_CHANNEL_H
 #define LKAS_CHANNEL_H
 
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE 1
-#endif
-
-#include <errno.h>
-#include <fcntl.h>
-#include <pthread.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
-
-#ifdef __linux__
-#include <linux/futex.h>
-#endif
-
-#ifdef __cplusplus
-#include <atomic>
-#define LKAS_ATOMIC(type) std::atomic<type>
-#define LKAS_ORDER(order) std::memory_order_##order
-#define lkas__load(object, order) (object)->load(LKAS_ORDER(order))
-#define lkas__store(object, value, order) (object)->store((value), LKAS_ORDER(order))
-#define lkas__add(object, value, order) (object)->fetch_add((value), LKAS_ORDER(order))
-#define lkas__swap_if(object, expected, value) (object)->compare_exchange_strong(*(expected), (value))
-#else
-#include <assert.h>
-#include <stdalign.h>
-#include <stdatomic.h>
-#define LKAS_ATOMIC(type) _Atomic(type)
-#define LKAS_ORDER(order) memory_order_##order
-#define lkas__load(object, order) atomic_load_explicit((object), LKAS_ORDER(order))
-#define lkas__store(object, value, order) atomic_store_explicit((object), (value), LKAS_ORDER(order))
-#define lkas__add(object, value, order) atomic_fetch_add_explicit((object), (value), LKAS_ORDER(order))
-#define lkas__swap_if(object, expected, value) atomic_compare_exchange_strong((object), (expected), (value))
-#endif
-
-#ifndef F_OFD_SETLK /* hidden when a system header came first without _GNU_SOURCE */
-#define F_OFD_GETLK 36
-#define F_OFD_SETLK 37
-#endif
-#ifndef SYS_futex_waitv
-#define SYS_futex_waitv 449 /* the same number on every architecture; Linux 5.16 */
-#endif
+#include "lkas_system.h"
 
 #define LKAS_MAGIC UINT32_C(0x53414b4c) /* "LKAS" in memory */
 #define LKAS_LAYOUT_VERSION 1u
@@ -130,6 +83,7 @@ typedef struct lkas_spec {
     uint32_t slots;
     uint32_t has_image; /* bulk bytes follow the record: height x width x channels */
     uint32_t height, width, channels;
+    uint32_t has_crc; /* the writer's choice; readers follow the segment */
 } lkas_spec;
 
 typedef struct lkas_reader_entry {
@@ -147,6 +101,7 @@ typedef struct lkas_header {
     uint32_t slots, record_bytes, stamp_offset, bulk_offset; /* bulk_offset: within a slot */
     uint32_t height, width, channels, pixel_stride;
     uint64_t row_stride;
+    uint32_t has_crc;
     /* The writer's state. */
     alignas(64) LKAS_ATOMIC(uint64_t) latest; /* sequence << 8 | slot */
     LKAS_ATOMIC(uint32_t) generation;         /* counts writers */
@@ -157,12 +112,14 @@ typedef struct lkas_header {
     alignas(64) LKAS_ATOMIC(uint32_t) wake; /* the futex word */
     LKAS_ATOMIC(uint32_t) waiters;          /* too high after a waiter was killed: costs a system call, no more */
     LKAS_ATOMIC(uint32_t) reader_limit;     /* entries from here on were never used */
+    LKAS_ATOMIC(uint64_t) corrupt;          /* messages that failed their CRC, as found by all readers together */
     lkas_reader_entry readers[LKAS_READERS];
 } lkas_header;
 
 typedef struct lkas_slot {
     alignas(LKAS_SLOT_HEADER_BYTES) LKAS_ATOMIC(uint64_t) mark; /* 2 x sequence of a whole message; odd while written */
     LKAS_ATOMIC(int64_t) publish_ns;
+    LKAS_ATOMIC(uint32_t) record_crc, bulk_crc; /* where the segment has CRCs */
 } lkas_slot;
 
 static_assert(sizeof(void *) == 8 && sizeof(LKAS_ATOMIC(uint64_t)) == 8, "8-byte words must move as one");
@@ -202,6 +159,8 @@ typedef struct lkas_reader {
     lkas_segment *segment; /* NULL: not attached yet */
     uint64_t last;         /* `latest` as read last */
     uint64_t missed;       /* messages that came and went unread */
+    uint64_t corrupt;      /* messages that failed their CRC and were passed over */
+    uint64_t last_corrupt; /* `latest` of the last of them */
     uint32_t generation;   /* of the writer, when it was read last */
     uint32_t restarts;     /* how often another writer had taken over */
     int is_searching;      /* not attached, or attached to a segment that lost its name */
@@ -221,25 +180,7 @@ typedef struct lkas_view {
 
 /* ------------------------------------------------------------------ small things */
 
-static inline int64_t lkas_now_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-/* A few milliseconds late, for a fraction of the price: good enough to notice silence. */
-static inline int64_t lkas__coarse_now_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-static inline void lkas__sleep_ns(int64_t duration_ns) {
-    struct timespec duration = {(time_t)(duration_ns / 1000000000), (long)(duration_ns % 1000000000)};
-    nanosleep(&duration, NULL);
-}
-
-__attribute__((format(printf, 3, 4))) static inline int lkas__fail(lkas_error *error, int code, const char *format, ...) {
+__attribute__((format(LKAS__PRINTF, 3, 4))) static inline int lkas__fail(lkas_error *error, int code, const char *format, ...) {
     va_list arguments;
     error->code = code;
     error->system_errno = errno;
@@ -263,26 +204,40 @@ static inline void *lkas_slot_bulk(const lkas_segment *segment, uint32_t slot) {
 
 /* Where a channel lives: one name for all programs of a user and an instance. Returns 0 when it does not fit. */
 static inline int lkas_path(char path[LKAS_PATH_BYTES], const char *directory, const char *instance, const char *name) {
-    int length = snprintf(path, LKAS_PATH_BYTES, "%s/lkas.%u.%s.%s", directory ? directory : "/dev/shm",
-                          (unsigned)getuid(), instance ? instance : "default", name);
+    int length = snprintf(path, LKAS_PATH_BYTES, "%s/lkas.%u.%s.%s", directory ? directory : lkas__default_directory(),
+                          (unsigned)lkas__user(), instance ? instance : "default", name);
     return length > 0 && length < LKAS_PATH_BYTES;
 }
 
-/* Random per boot, from the kernel; zeros where it does not say. */
-static inline void lkas__boot_id(uint8_t id[16]) {
-    char text[64] = {0};
-    int digits = 0;
-    memset(id, 0, 16);
-    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return;
-    if (read(fd, text, sizeof text - 1) < 0) text[0] = 0;
-    close(fd);
-    for (const char *c = text; *c && digits < 32; ++c) {
-        int digit = *c >= '0' && *c <= '9' ? *c - '0' : *c >= 'a' && *c <= 'f' ? *c - 'a' + 10 : -1;
-        if (digit < 0) continue;
-        id[digits / 2] = (uint8_t)(id[digits / 2] << 4 | digit);
-        ++digits;
+/* The CRC-32 of Ethernet and zlib, eight bytes at a time. Filled when a segment with CRCs is mapped. */
+static uint32_t lkas__crc_table[8][256];
+
+static inline void lkas__fill_crc_table(void) {
+    if (lkas__crc_table[0][1]) return;
+    for (uint32_t byte = 0; byte < 256; ++byte) {
+        uint32_t crc = byte;
+        for (int bit = 0; bit < 8; ++bit) crc = crc >> 1 ^ (crc & 1 ? UINT32_C(0xedb88320) : 0);
+        lkas__crc_table[0][byte] = crc;
     }
+    for (uint32_t byte = 0; byte < 256; ++byte)
+        for (int i = 1; i < 8; ++i) {
+            const uint32_t before = lkas__crc_table[i - 1][byte];
+            lkas__crc_table[i][byte] = before >> 8 ^ lkas__crc_table[0][before & 0xff];
+        }
+}
+
+/* Goes on from the CRC of what came before; 0 to begin with. */
+static inline uint32_t lkas__crc(uint32_t crc, const void *content, size_t size) {
+    const uint8_t *p = (const uint8_t *)content;
+    crc = ~crc;
+    for (; size >= 8; size -= 8, p += 8) {
+        crc ^= (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+        crc = lkas__crc_table[7][crc & 0xff] ^ lkas__crc_table[6][crc >> 8 & 0xff] ^
+              lkas__crc_table[5][crc >> 16 & 0xff] ^ lkas__crc_table[4][crc >> 24] ^ lkas__crc_table[3][p[4]] ^
+              lkas__crc_table[2][p[5]] ^ lkas__crc_table[1][p[6]] ^ lkas__crc_table[0][p[7]];
+    }
+    for (; size; --size, ++p) crc = crc >> 8 ^ lkas__crc_table[0][(crc ^ *p) & 0xff];
+    return ~crc;
 }
 
 static inline int lkas__is_this_boot(const lkas_header *header) {
@@ -293,49 +248,13 @@ static inline int lkas__is_this_boot(const lkas_header *header) {
 
 /* ------------------------------------------------------------------ locks */
 
-static inline int lkas__set_lock(int fd, short type, off_t start, off_t length) {
-    struct flock lock;
-    memset(&lock, 0, sizeof lock); /* l_pid must be 0 */
-    lock.l_type = type;
-    lock.l_whence = SEEK_SET;
-    lock.l_start = start;
-    lock.l_len = length;
-    return fcntl(fd, F_OFD_SETLK, &lock);
-}
-
-/* First byte in [start, start + length) that somebody else has locked, or -1. Looks only, never disturbs. */
-static inline off_t lkas__first_locked(int fd, off_t start, off_t length) {
-    struct flock lock;
-    memset(&lock, 0, sizeof lock);
-    lock.l_type = F_WRLCK;
-    lock.l_whence = SEEK_SET;
-    lock.l_start = start;
-    lock.l_len = length;
-    if (fcntl(fd, F_OFD_GETLK, &lock) || lock.l_type == F_UNLCK) return -1;
-    return lock.l_start < start ? start : lock.l_start;
-}
-
 static inline int lkas__count_readers(int fd) {
     int readers = 0;
-    for (off_t byte = 1; byte <= LKAS_READERS; ++byte) {
+    for (int64_t byte = 1; byte <= LKAS_READERS; ++byte) {
         if ((byte = lkas__first_locked(fd, byte, LKAS_READERS + 1 - byte)) < 0) break;
         ++readers;
     }
     return readers;
-}
-
-/* Map the file of a locked descriptor through a description of its own: a mapping keeps its description, and with it
- * the lock, alive in the child of a fork, even when the child has closed the descriptor. */
-static inline void *lkas__map_file(int fd, size_t bytes, int protection) {
-    char self[64];
-    snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
-    int unlocked = open(self, (fcntl(fd, F_GETFL) & O_ACCMODE) | O_CLOEXEC);
-    if (unlocked < 0) return MAP_FAILED;
-    void *mapping = mmap(NULL, bytes, protection, MAP_SHARED, unlocked, 0);
-    const int map_errno = errno;
-    close(unlocked);
-    errno = map_errno;
-    return mapping;
 }
 
 /* ------------------------------------------------------------------ segments and forks */
@@ -348,7 +267,7 @@ static unsigned lkas__forks;
 static inline void lkas__after_fork_in_child(void) {
     ++lkas__forks;
     for (lkas_segment *segment = lkas__segments; segment; segment = segment->next) {
-        if (segment->fd >= 0) close(segment->fd);
+        if (segment->fd >= 0) lkas__close_file(segment->fd);
         segment->fd = -1;
     }
     lkas__store(&lkas__segments_lock, 0, release);
@@ -360,22 +279,22 @@ static inline void lkas__lock_registry(void) {
 }
 
 static inline lkas_segment *lkas__new_segment(int fd, void *mapping, size_t bytes) {
-    static int is_registered;
     lkas_segment *segment = (lkas_segment *)calloc(1, sizeof *segment);
-    struct stat status;
-    if (!segment || fstat(fd, &status)) {
+    lkas__file file;
+    if (!segment || lkas__describe(fd, &file)) {
         free(segment);
         return NULL;
     }
     segment->header = (lkas_header *)mapping;
     segment->mapped_bytes = bytes;
-    segment->device = (uint64_t)status.st_dev;
-    segment->inode = (uint64_t)status.st_ino;
+    segment->device = file.device;
+    segment->inode = file.inode;
     segment->fd = fd;
     segment->reader = -1;
     lkas__store(&segment->users, 1, relaxed);
     lkas__lock_registry();
-    if (!is_registered) is_registered = pthread_atfork(NULL, NULL, lkas__after_fork_in_child) == 0;
+    lkas__call_after_fork(lkas__after_fork_in_child);
+    if (segment->header->has_crc) lkas__fill_crc_table();
     segment->next = lkas__segments;
     if (segment->next) segment->next->previous = segment;
     lkas__segments = segment;
@@ -392,7 +311,7 @@ static inline void lkas__leave(lkas_segment *segment) {
         lkas__store(&entry->pid, 0u, relaxed);
     }
     lkas__set_lock(segment->fd, F_UNLCK, 0, 0); /* not just closed: a copy may live in a process being forked */
-    close(segment->fd);
+    lkas__close_file(segment->fd);
     segment->fd = -1;
 }
 
@@ -404,7 +323,7 @@ static inline lkas_segment *lkas_retain(lkas_segment *segment) {
 static inline void lkas_release(lkas_segment *segment) {
     if (!segment || lkas__add(&segment->users, -1, acq_rel) != 1) return;
     lkas__leave(segment);
-    munmap((void *)segment->header, segment->mapped_bytes);
+    lkas__unmap((void *)segment->header, segment->mapped_bytes);
     lkas__lock_registry();
     if (segment->previous) segment->previous->next = segment->next;
     else lkas__segments = segment->next;
@@ -413,35 +332,12 @@ static inline void lkas_release(lkas_segment *segment) {
     free(segment);
 }
 
-/* ------------------------------------------------------------------ futex */
-
-static inline void lkas__futex_wake(LKAS_ATOMIC(uint32_t) * word) {
-#ifdef __linux__
-    syscall(SYS_futex, word, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
-#else
-    (void)word;
-#endif
-}
-
-static inline void lkas__futex_wait(LKAS_ATOMIC(uint32_t) * word, uint32_t value, int64_t duration_ns) {
-#ifdef __linux__
-    struct timespec duration = {(time_t)(duration_ns / 1000000000), (long)(duration_ns % 1000000000)};
-    syscall(SYS_futex, word, FUTEX_WAIT, value, &duration, NULL, 0);
-#else
-    if (lkas__load(word, acquire) == value) lkas__sleep_ns(duration_ns < 500000 ? duration_ns : 500000);
-#endif
-}
+/* ------------------------------------------------------------------ waking */
 
 static inline void lkas__raise_wake(lkas_header *header) {
     lkas__add(&header->wake, 1u, seq_cst);
     if (lkas__load(&header->waiters, seq_cst)) lkas__futex_wake(&header->wake);
 }
-
-/* The struct of futex_waitv(2), for kernel headers older than the call. */
-typedef struct lkas__waitv {
-    uint64_t value, address;
-    uint32_t flags, reserved;
-} lkas__waitv;
 
 /* ------------------------------------------------------------------ writer */
 
@@ -470,6 +366,7 @@ static inline void lkas__fill_header(lkas_header *header, const lkas_spec *spec)
     header->record_bytes = spec->record_bytes;
     header->stamp_offset = spec->stamp_offset;
     header->slot_stride = record_end;
+    header->has_crc = spec->has_crc;
     if (spec->has_image) {
         header->height = spec->height;
         header->width = spec->width;
@@ -488,7 +385,8 @@ static inline int lkas__has_shape(const lkas_header *found, const lkas_header *w
            !strncmp(found->record_type, wanted->record_type, sizeof found->record_type) &&
            found->total_bytes == wanted->total_bytes && found->slots == wanted->slots &&
            found->record_bytes == wanted->record_bytes && found->stamp_offset == wanted->stamp_offset &&
-           found->height == wanted->height && found->width == wanted->width && found->channels == wanted->channels;
+           found->height == wanted->height && found->width == wanted->width && found->channels == wanted->channels &&
+           found->has_crc == wanted->has_crc;
 }
 
 /* Build a locked segment under a temporary name. The caller publishes it or unlinks it. */
@@ -500,11 +398,11 @@ static inline int lkas__build(const char *path, const lkas_spec *spec, lkas_segm
     memset((void *)&wanted, 0, sizeof wanted);
     lkas__fill_header(&wanted, spec);
     for (int attempt = 0; fd < 0 && attempt < 100; ++attempt) {
-        int length = snprintf(temporary, LKAS_PATH_BYTES, "%s.new-%d-%u", path, (int)getpid(),
+        int length = snprintf(temporary, LKAS_PATH_BYTES, "%s.new-%d-%u", path, (int)lkas__process(),
                               (unsigned)lkas__add(&counter, 1u, relaxed));
         if (length < 0 || length >= LKAS_PATH_BYTES)
             return lkas__fail(error, LKAS_E_ARGUMENT, "%s: the path is longer than %d bytes", path, LKAS_PATH_BYTES);
-        fd = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+        fd = lkas__open_file(temporary, LKAS__CREATE);
         if (fd < 0 && errno != EEXIST) break;
     }
     if (fd < 0) return lkas__fail(error, LKAS_E_SYSTEM,
@@ -513,25 +411,20 @@ static inline int lkas__build(const char *path, const lkas_spec *spec, lkas_segm
         lkas__fail(error, LKAS_E_SYSTEM, "%s: can not lock the segment: %s", temporary, strerror(errno));
         goto failed;
     }
-    { /* Blocks now or never: a hole in a full /dev/shm would be a SIGBUS at the first write. */
-        int result;
-        do result = posix_fallocate(fd, 0, (off_t)wanted.total_bytes);
-        while (result == EINTR);
+    {
+        const int result = lkas__allocate(fd, wanted.total_bytes);
         if (result) {
-            struct statvfs room;
-            unsigned long long free_bytes = 0;
-            if (!fstatvfs(fd, &room)) free_bytes = (unsigned long long)room.f_bavail * room.f_frsize;
             errno = result;
             lkas__fail(error, LKAS_E_SPACE,
                        "%s: no room for the segment: needs %llu bytes (%u slots of %llu), free are %llu: %s", path,
                        (unsigned long long)wanted.total_bytes, wanted.slots, (unsigned long long)wanted.slot_stride,
-                       free_bytes, strerror(result));
+                       (unsigned long long)lkas__free_bytes(fd), strerror(result));
             goto failed;
         }
     }
     {
-        void *mapping = lkas__map_file(fd, wanted.total_bytes, PROT_READ | PROT_WRITE);
-        if (mapping == MAP_FAILED) {
+        void *mapping = lkas__map_file(fd, wanted.total_bytes, 1);
+        if (!mapping) {
             lkas__fail(error, LKAS_E_SYSTEM, "%s: can not map %llu bytes: %s", path,
                        (unsigned long long)wanted.total_bytes, strerror(errno));
             goto failed;
@@ -540,65 +433,58 @@ static inline int lkas__build(const char *path, const lkas_spec *spec, lkas_segm
         *out = lkas__new_segment(fd, mapping, wanted.total_bytes);
         if (*out) return LKAS_OK;
         lkas__fail(error, LKAS_E_SYSTEM, "%s: out of memory", path);
-        munmap(mapping, wanted.total_bytes);
+        lkas__unmap(mapping, wanted.total_bytes);
     }
 failed:
-    unlink(temporary);
-    close(fd);
+    lkas__remove(temporary);
+    lkas__close_file(fd);
     return error->code;
 }
 
 /* Give the file its name, unless somebody else has it: 1 done, 0 the name is taken. */
 static inline int lkas__name_without_replacing(const char *temporary, const char *path, lkas_error *error) {
-    if (syscall(SYS_renameat2, AT_FDCWD, temporary, AT_FDCWD, path, 1 /* RENAME_NOREPLACE */) == 0) return 1;
-    if (errno == EINVAL || errno == ENOSYS) { /* a file system without that flag */
-        if (link(temporary, path) == 0) {
-            unlink(temporary);
-            return 1;
-        }
-    }
+    if (lkas__rename_if_free(temporary, path) == 0) return 1;
     if (errno == EEXIST) return 0;
     return lkas__fail(error, LKAS_E_SYSTEM, "%s: can not publish the segment: %s", path, strerror(errno));
 }
 
 static inline int lkas__is_named(const char *path, uint64_t device, uint64_t inode) {
-    struct stat status;
-    return lstat(path, &status) == 0 && (uint64_t)status.st_dev == device && (uint64_t)status.st_ino == inode;
+    lkas__file file;
+    return lkas__describe_path(path, &file) == 0 && file.device == device && file.inode == inode;
 }
 
 /* Map an existing file with its lock on `fd`; what it holds is checked as far as every program must. */
-static inline int lkas__map(const char *path, int fd, int protection, lkas_segment **out, lkas_error *error) {
-    struct stat status;
-    if (fstat(fd, &status))
+static inline int lkas__map(const char *path, int fd, int is_writable, lkas_segment **out, lkas_error *error) {
+    lkas__file file;
+    if (lkas__describe(fd, &file))
         return lkas__fail(error, LKAS_E_SYSTEM, "%s: %s", path, strerror(errno));
-    if (!S_ISREG(status.st_mode) || status.st_size < LKAS_CONTROL_BYTES)
+    if (!file.is_regular || file.bytes < LKAS_CONTROL_BYTES)
         return lkas__fail(error, LKAS_E_NOT_A_SEGMENT,
                           "%s: not a channel: %lld bytes, expected at least %d; remove it", path,
-                          (long long)status.st_size, LKAS_CONTROL_BYTES);
-    if (status.st_uid != geteuid())
-        return lkas__fail(error, LKAS_E_NOT_A_SEGMENT,
-                          "%s: belongs to user %u, not to %u", path, (unsigned)status.st_uid,
-                          (unsigned)geteuid());
-    void *mapping = lkas__map_file(fd, (size_t)status.st_size, protection);
-    if (mapping == MAP_FAILED)
-        return lkas__fail(error, LKAS_E_SYSTEM, "%s: can not map %lld bytes: %s", path, (long long)status.st_size,
+                          (long long)file.bytes, LKAS_CONTROL_BYTES);
+    if (!file.is_own)
+        return lkas__fail(error, LKAS_E_NOT_A_SEGMENT, "%s: belongs to user %u, not to %u", path,
+                          (unsigned)file.owner, (unsigned)lkas__user());
+    void *mapping = lkas__map_file(fd, (size_t)file.bytes, is_writable);
+    if (!mapping)
+        return lkas__fail(error, LKAS_E_SYSTEM, "%s: can not map %lld bytes: %s", path, (long long)file.bytes,
                           strerror(errno));
     const lkas_header *header = (const lkas_header *)mapping;
     if (header->magic != LKAS_MAGIC) {
         lkas__fail(error, LKAS_E_NOT_A_SEGMENT, "%s: not a channel: starts with %08x, expected %08x; remove it", path,
                    (unsigned)header->magic, (unsigned)LKAS_MAGIC);
     } else if (header->layout_version == LKAS_LAYOUT_VERSION &&
-               (header->total_bytes != (uint64_t)status.st_size || header->slots > LKAS_MAX_SLOTS ||
+               (header->total_bytes != (uint64_t)file.bytes || header->slots > LKAS_MAX_SLOTS ||
                 LKAS_CONTROL_BYTES + header->slots * header->slot_stride != header->total_bytes ||
                 LKAS_SLOT_HEADER_BYTES + header->record_bytes + header->bulk_bytes > header->slot_stride)) {
         lkas__fail(error, LKAS_E_NOT_A_SEGMENT, "%s: has %lld bytes, its header says %llu in %u slots; remove it", path,
-                   (long long)status.st_size, (unsigned long long)header->total_bytes, header->slots);
-    } else if ((*out = lkas__new_segment(fd, mapping, (size_t)status.st_size)) != NULL) {
+                   (long long)file.bytes, (unsigned long long)header->total_bytes, header->slots);
+    } else if ((*out = lkas__new_segment(fd, mapping, (size_t)file.bytes)) != NULL) {
         return LKAS_OK;
     } else {
         lkas__fail(error, LKAS_E_SYSTEM, "%s: out of memory", path);
     }
-    munmap(mapping, (size_t)status.st_size);
+    lkas__unmap(mapping, (size_t)file.bytes);
     return error->code;
 }
 
@@ -615,7 +501,7 @@ static inline void lkas__take_over(lkas_writer *writer, lkas_segment *segment, u
     writer->device = segment->device;
     writer->inode = segment->inode;
     writer->sequence = (lkas__load(&header->latest, relaxed) >> 8) + 1;
-    lkas__store(&header->writer_pid, (uint32_t)getpid(), relaxed);
+    lkas__store(&header->writer_pid, lkas__process(), relaxed);
     lkas__store(&header->generation, generation, release);
 }
 
@@ -623,7 +509,7 @@ static inline void lkas__take_over(lkas_writer *writer, lkas_segment *segment, u
 static inline int lkas__try_open(lkas_writer *writer, const lkas_spec *spec, lkas_error *error) {
     char temporary[LKAS_PATH_BYTES];
     lkas_segment *old = NULL, *fresh = NULL;
-    int fd = open(writer->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    int fd = lkas__open_file(writer->path, LKAS__READ_WRITE);
     if (fd < 0 && errno != ENOENT)
         return lkas__fail(error, LKAS_E_SYSTEM, "%s: can not open the segment: %s", writer->path, strerror(errno));
     if (fd < 0) {
@@ -633,15 +519,15 @@ static inline int lkas__try_open(lkas_writer *writer, const lkas_spec *spec, lka
         lkas__take_over(writer, fresh, 1);
         result = lkas__name_without_replacing(temporary, writer->path, error);
         if (result == 1) return 1;
-        unlink(temporary);
+        lkas__remove(temporary);
         writer->segment = NULL;
         lkas_release(fresh);
         return result;
     }
     int is_locked = lkas__set_lock(fd, F_WRLCK, 0, 1) == 0;
-    int result = lkas__map(writer->path, fd, PROT_READ | PROT_WRITE, &old, error);
+    int result = lkas__map(writer->path, fd, 1, &old, error);
     if (result) {
-        close(fd);
+        lkas__close_file(fd);
         return result;
     }
     if (!is_locked) {
@@ -672,13 +558,13 @@ static inline int lkas__try_open(lkas_writer *writer, const lkas_spec *spec, lka
         uint64_t sequence = is_ours ? lkas__load(&old->header->latest, relaxed) >> 8 : 0;
         lkas__store(&fresh->header->latest, sequence << 8 | LKAS_NO_SLOT, relaxed);
         lkas__take_over(writer, fresh, generation);
-        if (rename(temporary, writer->path) == 0) {
+        if (lkas__rename(temporary, writer->path) == 0) {
             lkas__retire(old);
             result = 1;
         } else {
             result = lkas__fail(error, LKAS_E_SYSTEM,
                                 "%s: can not replace the segment: %s", writer->path, strerror(errno));
-            unlink(temporary);
+            lkas__remove(temporary);
             writer->segment = NULL;
             lkas_release(fresh);
         }
@@ -783,6 +669,21 @@ static inline void *lkas_claimed_bulk(const lkas_writer *writer) {
     return lkas_slot_bulk(writer->segment, (uint32_t)writer->slot);
 }
 
+/* Of the record in a slot that nobody writes to now. */
+static inline uint32_t lkas__record_crc(const lkas_segment *segment, uint32_t slot) {
+    LKAS_ATOMIC(uint64_t) *words = lkas_slot_record(lkas_slot_at(segment, slot));
+    uint32_t crc = 0;
+    for (uint32_t i = 0; i < segment->header->record_bytes / 8; ++i) {
+        const uint64_t word = lkas__load(&words[i], relaxed);
+        crc = lkas__crc(crc, &word, sizeof word);
+    }
+    return crc;
+}
+
+static inline uint32_t lkas__bulk_crc(const lkas_segment *segment, uint32_t slot) {
+    return lkas__crc(0, lkas_slot_bulk(segment, slot), segment->header->bulk_bytes);
+}
+
 /* Store the record into the claimed slot and make it the newest: its sequence. */
 static inline uint64_t lkas_publish(lkas_writer *writer, const void *record) {
     lkas_header *header = writer->segment->header;
@@ -801,6 +702,10 @@ static inline uint64_t lkas_publish(lkas_writer *writer, const void *record) {
         lkas__store(&words[header->stamp_offset / 8 + 1], sequence, release);
     }
     lkas__store(&slot->publish_ns, publish_ns, release);
+    if (header->has_crc) {
+        lkas__store(&slot->record_crc, lkas__record_crc(writer->segment, (uint32_t)writer->slot), release);
+        lkas__store(&slot->bulk_crc, lkas__bulk_crc(writer->segment, (uint32_t)writer->slot), release);
+    }
     /* Pairs with the acquire load in lkas__copy_record(): whoever sees this mark sees every word stored above. */
     lkas__store(&slot->mark, 2 * sequence, release);
     lkas__store(&header->latest, sequence << 8 | (uint64_t)writer->slot, release);
@@ -837,21 +742,20 @@ static inline void lkas_close_writer(lkas_writer *writer) {
  * living writer; with `only_idle`, also living readers). Pass inode 0 for "whatever has the name". */
 static inline int lkas_unlink_idle(const char *path, uint64_t device, uint64_t inode, int only_idle, lkas_error *error) {
     lkas_segment *segment = NULL;
-    int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    int fd = lkas__open_file(path, LKAS__READ_WRITE);
     if (fd < 0 && errno == ENOENT) return 0;
     if (fd < 0) return lkas__fail(error, LKAS_E_SYSTEM, "%s: can not open the segment: %s", path, strerror(errno));
-    struct stat status;
+    lkas__file file;
     int removed = 0;
-    if (lkas__set_lock(fd, F_WRLCK, 0, 1) == 0 && fstat(fd, &status) == 0 &&
-        (!inode || ((uint64_t)status.st_dev == device && (uint64_t)status.st_ino == inode)) &&
-        lkas__is_named(path, (uint64_t)status.st_dev, (uint64_t)status.st_ino) &&
+    if (lkas__set_lock(fd, F_WRLCK, 0, 1) == 0 && lkas__describe(fd, &file) == 0 &&
+        (!inode || (file.device == device && file.inode == inode)) && lkas__is_named(path, file.device, file.inode) &&
         !(only_idle && lkas__count_readers(fd))) {
-        lkas__map(path, fd, PROT_READ | PROT_WRITE, &segment, error); /* an unfinished one can not be mapped */
-        removed = unlink(path) == 0;
+        lkas__map(path, fd, 1, &segment, error); /* an unfinished one can not be mapped */
+        removed = lkas__remove(path) == 0;
         if (segment && removed) lkas__retire(segment);
     }
     if (segment) lkas_release(segment);
-    else close(fd);
+    else lkas__close_file(fd);
     return removed;
 }
 
@@ -860,7 +764,7 @@ static inline int lkas_unlink(lkas_writer *writer, lkas_error *error) {
     if (writer->forks != lkas__forks) return lkas__check_writer(writer, error);
     if (!writer->segment) return lkas_unlink_idle(writer->path, writer->device, writer->inode, 0, error);
     if (!lkas__is_named(writer->path, writer->device, writer->inode)) return 0;
-    if (unlink(writer->path))
+    if (lkas__remove(writer->path))
         return lkas__fail(error, LKAS_E_SYSTEM, "%s: can not remove the segment: %s", writer->path, strerror(errno));
     lkas__retire(writer->segment);
     return 1;
@@ -902,19 +806,19 @@ static inline int lkas__check_schema(const lkas_reader *reader, const lkas_heade
 /* Attach to what the name means now: 1 attached, 0 nothing there (or of another boot, or already retired). */
 static inline int lkas__attach(const lkas_reader *reader, lkas_segment **out, lkas_error *error) {
     lkas_segment *segment = NULL;
-    int fd = open(reader->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    int fd = lkas__open_file(reader->path, LKAS__READ_WRITE);
     if (fd < 0 && errno == ENOENT) return 0;
     if (fd < 0) return lkas__fail(error, LKAS_E_SYSTEM,
                                   "%s: can not open the segment: %s", reader->path, strerror(errno));
-    int result = lkas__map(reader->path, fd, PROT_READ, &segment, error);
+    int result = lkas__map(reader->path, fd, 0, &segment, error);
     if (result) {
-        close(fd);
+        lkas__close_file(fd);
         return result;
     }
     if (!lkas__is_this_boot(segment->header)) goto not_there;
     result = lkas__check_schema(reader, segment->header, error);
     if (result) goto failed;
-    if (mprotect((void *)segment->header, LKAS_CONTROL_BYTES, PROT_READ | PROT_WRITE)) {
+    if (lkas__make_writable((void *)segment->header, LKAS_CONTROL_BYTES)) {
         result = lkas__fail(error, LKAS_E_SYSTEM,
                             "%s: can not map the control area: %s", reader->path, strerror(errno));
         goto failed;
@@ -924,7 +828,7 @@ static inline int lkas__attach(const lkas_reader *reader, lkas_segment **out, lk
         if (lkas__set_lock(segment->fd, F_WRLCK, 1 + index, 1)) continue;
         lkas_reader_entry *entry = &segment->header->readers[index];
         for (int pin = 0; pin < LKAS_PINS; ++pin) lkas__store(&entry->pins[pin], 0u, release);
-        lkas__store(&entry->pid, (uint32_t)getpid(), relaxed);
+        lkas__store(&entry->pid, lkas__process(), relaxed);
         segment->reader = index;
         uint32_t limit = lkas__load(&segment->header->reader_limit, relaxed);
         while (limit < (uint32_t)index + 1 &&
@@ -967,10 +871,10 @@ static inline int lkas__is_calm(const lkas_reader *reader) {
 static inline int lkas__probe(lkas_reader *reader, int64_t now_ns, lkas_error *error) {
     const lkas_segment *held = reader->segment;
     lkas_segment *found = NULL;
-    struct stat status;
+    lkas__file file;
     int result = 0;
-    if (stat(reader->path, &status) == 0 &&
-        !(held && (uint64_t)status.st_dev == held->device && (uint64_t)status.st_ino == held->inode))
+    if (lkas__describe_path(reader->path, &file) == 0 &&
+        !(held && file.device == held->device && file.inode == held->inode))
         result = lkas__attach(reader, &found, error);
     if (result < 0) {
         reader->probe_due_ns = 0; /* wrong, not just absent: say so at each call */
@@ -979,7 +883,7 @@ static inline int lkas__probe(lkas_reader *reader, int64_t now_ns, lkas_error *e
     if (result == 1) {
         lkas__detach(reader);
         reader->segment = found;
-        reader->last = 0;
+        reader->last = reader->last_corrupt = 0;
         reader->is_searching = 0;
         reader->probe_due_ns = 0;
     } else if (reader->is_searching) {
@@ -1026,10 +930,12 @@ static inline void lkas__copy_words(const lkas_segment *segment, lkas_slot *slot
 }
 
 /* Copy a record that nobody pinned; 0 when the writer came by meanwhile. */
-static inline int lkas__copy_record(const lkas_segment *segment, uint32_t index, uint64_t mark, void *record) {
+static inline int lkas__copy_record(const lkas_segment *segment, uint32_t index, uint64_t mark, void *record,
+                                    uint32_t *crc) {
     lkas_slot *slot = lkas_slot_at(segment, index);
     if (lkas__load(&slot->mark, acquire) != mark) return 0;
     lkas__copy_words(segment, slot, record);
+    *crc = lkas__load(&slot->record_crc, acquire);
     return lkas__load(&slot->mark, relaxed) == mark;
 }
 
@@ -1044,14 +950,30 @@ static inline void lkas__count_read(lkas_reader *reader, uint64_t latest) {
     }
 }
 
+/* A message that failed its CRC is passed over; it counts once, however often it is looked at. */
+static inline void lkas__count_corrupt(lkas_reader *reader, uint64_t latest, int only_new) {
+    if (reader->last_corrupt != latest) {
+        ++reader->corrupt;
+        lkas__add(&reader->segment->header->corrupt, UINT64_C(1), relaxed);
+    }
+    reader->last_corrupt = latest;
+    if (only_new) lkas__count_read(reader, latest);
+}
+
 /* Copy the newest record: 1, or 0 when there is nothing (with `only_new`: nothing that was not read before). */
 static inline int lkas_read(lkas_reader *reader, int only_new, void *record, lkas_error *error) {
     if (lkas_follow(reader, error)) return error->code;
     if (!reader->segment) return 0;
     for (int attempt = 0; attempt < LKAS_MAX_RETRIES; ++attempt) {
+        const lkas_header *header = reader->segment->header;
         uint64_t latest = lkas__load(&reader->segment->header->latest, acquire);
-        if ((latest & 0xff) >= reader->segment->header->slots || (only_new && latest == reader->last)) return 0;
-        if (!lkas__copy_record(reader->segment, latest & 0xff, 2 * (latest >> 8), record)) continue;
+        uint32_t crc;
+        if ((latest & 0xff) >= header->slots || (only_new && latest == reader->last)) return 0;
+        if (!lkas__copy_record(reader->segment, latest & 0xff, 2 * (latest >> 8), record, &crc)) continue;
+        if (header->has_crc && lkas__crc(0, record, header->record_bytes) != crc) {
+            lkas__count_corrupt(reader, latest, only_new);
+            return 0;
+        }
         if (only_new) lkas__count_read(reader, latest);
         return 1;
     }
@@ -1078,6 +1000,11 @@ static inline int lkas_view_begin(lkas_reader *reader, int only_new, lkas_view *
         /* Pairs with the odd mark in lkas_claim(). */
         lkas__store(word, index + 1, seq_cst);
         if (lkas__load(&slot->mark, seq_cst) != 2 * (latest >> 8)) continue;
+        if (segment->header->has_crc && (lkas__record_crc(segment, index) != lkas__load(&slot->record_crc, acquire) ||
+                                         lkas__bulk_crc(segment, index) != lkas__load(&slot->bulk_crc, acquire))) {
+            lkas__count_corrupt(reader, latest, only_new);
+            break;
+        }
         segment->held_pins |= 1u << pin;
         view->segment = lkas_retain(segment);
         view->pin = pin;
@@ -1145,10 +1072,7 @@ static inline void lkas_wait_slice(const lkas_awaited *awaited, int count, int64
         } else if (waiting == 1) {
             lkas__futex_wait((LKAS_ATOMIC(uint32_t) *)(uintptr_t)waiters[0].address, (uint32_t)waiters[0].value, slice_ns);
         } else {
-            int64_t until_ns = lkas_now_ns() + slice_ns;
-            struct timespec until = {(time_t)(until_ns / 1000000000), (long)(until_ns % 1000000000)};
-            if (syscall(SYS_futex_waitv, waiters, waiting, 0, &until, CLOCK_MONOTONIC) < 0 && errno == ENOSYS)
-                lkas__sleep_ns(slice_ns < 1000000 ? slice_ns : 1000000); /* a kernel before 5.16 */
+            lkas__futex_wait_any(waiters, waiting, slice_ns);
         }
     }
     for (int i = 0; i < count; ++i)
@@ -1210,12 +1134,12 @@ static inline void lkas_close_reader(lkas_reader *reader) {
 
 typedef struct lkas_info {
     char record_type[48];
-    uint64_t total_bytes, sequence, drops;
+    uint64_t total_bytes, sequence, drops, corrupt;
     uint32_t layout_version, generation, slots, height, width, channels;
     int32_t writer_pid;   /* who wrote last */
     int has_writer;       /* and lives */
     int readers;          /* living ones */
-    int is_this_boot;
+    int is_this_boot, has_crc;
     int64_t newest_ns;    /* monotonic, of the newest message; 0: there is none */
 } lkas_info;
 
@@ -1223,14 +1147,14 @@ typedef struct lkas_info {
 static inline int lkas_inspect(const char *path, lkas_info *info, lkas_error *error) {
     lkas_segment *segment = NULL;
     memset((void *)info, 0, sizeof *info);
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int fd = lkas__open_file(path, LKAS__READ);
     if (fd < 0 && errno == ENOENT) return 0;
     if (fd < 0) return lkas__fail(error, LKAS_E_SYSTEM, "%s: can not open the segment: %s", path, strerror(errno));
-    int result = lkas__map(path, fd, PROT_READ, &segment, error);
+    int result = lkas__map(path, fd, 0, &segment, error);
     info->has_writer = lkas__first_locked(fd, 0, 1) >= 0;
     info->readers = lkas__count_readers(fd);
     if (result) {
-        close(fd);
+        lkas__close_file(fd);
         return result;
     }
     lkas_header *header = segment->header;
@@ -1241,6 +1165,8 @@ static inline int lkas_inspect(const char *path, lkas_info *info, lkas_error *er
         snprintf(info->record_type, sizeof info->record_type, "%.47s", header->record_type);
         info->sequence = latest >> 8;
         info->drops = lkas__load(&header->drops, relaxed);
+        info->corrupt = lkas__load(&header->corrupt, relaxed);
+        info->has_crc = header->has_crc != 0;
         info->generation = lkas__load(&header->generation, relaxed);
         info->slots = header->slots;
         info->height = header->height;

@@ -90,7 +90,7 @@ static_assert(offsetof(struct lkas_image_message, capture_ns) == 24, "ImageMessa
 static_assert(offsetof(struct lkas_image_message, publish_ns) == 32, "ImageMessage.publish_ns");
 static_assert(offsetof(struct lkas_image_message, sequence) == 40, "ImageMessage.sequence");
 #define LKAS_IMAGE_MESSAGE_SCHEMA UINT64_C(0xbcf641c5d4a0a57e)
-#define LKAS_IMAGE_MESSAGE_SPEC(slots, height, width, channels) {"ImageMessage", LKAS_IMAGE_MESSAGE_SCHEMA, 48, 32, (slots), 1, (height), (width), (channels)}
+#define LKAS_IMAGE_MESSAGE_SPEC(slots, height, width, channels) {"ImageMessage", LKAS_IMAGE_MESSAGE_SCHEMA, 48, 32, (slots), 1, (height), (width), (channels), 0}
 
 struct lkas_lane_message {
     double x1;
@@ -150,11 +150,16 @@ struct lkas_calibration {
     double roll_rad;
     double x_m;
     double y_m;
+    double k1;
+    double k2;
+    double p1;
+    double p2;
+    double k3;
     int32_t status; /* LKAS_CALIBRATION_STATUS_... */
     double percent;
     double spread_px;
 };
-static_assert(sizeof(struct lkas_calibration) == 96, "Calibration");
+static_assert(sizeof(struct lkas_calibration) == 136, "Calibration");
 static_assert(offsetof(struct lkas_calibration, focal_px) == 0, "Calibration.focal_px");
 static_assert(offsetof(struct lkas_calibration, cx_px) == 8, "Calibration.cx_px");
 static_assert(offsetof(struct lkas_calibration, cy_px) == 16, "Calibration.cy_px");
@@ -164,9 +169,14 @@ static_assert(offsetof(struct lkas_calibration, yaw_rad) == 40, "Calibration.yaw
 static_assert(offsetof(struct lkas_calibration, roll_rad) == 48, "Calibration.roll_rad");
 static_assert(offsetof(struct lkas_calibration, x_m) == 56, "Calibration.x_m");
 static_assert(offsetof(struct lkas_calibration, y_m) == 64, "Calibration.y_m");
-static_assert(offsetof(struct lkas_calibration, status) == 72, "Calibration.status");
-static_assert(offsetof(struct lkas_calibration, percent) == 80, "Calibration.percent");
-static_assert(offsetof(struct lkas_calibration, spread_px) == 88, "Calibration.spread_px");
+static_assert(offsetof(struct lkas_calibration, k1) == 72, "Calibration.k1");
+static_assert(offsetof(struct lkas_calibration, k2) == 80, "Calibration.k2");
+static_assert(offsetof(struct lkas_calibration, p1) == 88, "Calibration.p1");
+static_assert(offsetof(struct lkas_calibration, p2) == 96, "Calibration.p2");
+static_assert(offsetof(struct lkas_calibration, k3) == 104, "Calibration.k3");
+static_assert(offsetof(struct lkas_calibration, status) == 112, "Calibration.status");
+static_assert(offsetof(struct lkas_calibration, percent) == 120, "Calibration.percent");
+static_assert(offsetof(struct lkas_calibration, spread_px) == 128, "Calibration.spread_px");
 
 struct lkas_lane_model {
     uint8_t has_left;
@@ -179,7 +189,7 @@ struct lkas_lane_model {
     double width_sigma_m;
     struct lkas_calibration calibration;
 };
-static_assert(sizeof(struct lkas_lane_model) == 368, "LaneModel");
+static_assert(sizeof(struct lkas_lane_model) == 408, "LaneModel");
 static_assert(offsetof(struct lkas_lane_model, left) == 8, "LaneModel.left");
 static_assert(offsetof(struct lkas_lane_model, right) == 128, "LaneModel.right");
 static_assert(offsetof(struct lkas_lane_model, width_m) == 248, "LaneModel.width_m");
@@ -202,7 +212,7 @@ struct lkas_detection_message {
     struct lkas_lane_model lane_model;
     int64_t frame_publish_ns;
 };
-static_assert(sizeof(struct lkas_detection_message) == 536, "DetectionMessage");
+static_assert(sizeof(struct lkas_detection_message) == 576, "DetectionMessage");
 static_assert(offsetof(struct lkas_detection_message, session) == 0, "DetectionMessage.session");
 static_assert(offsetof(struct lkas_detection_message, frame_id) == 8, "DetectionMessage.frame_id");
 static_assert(offsetof(struct lkas_detection_message, timestamp) == 16, "DetectionMessage.timestamp");
@@ -213,9 +223,9 @@ static_assert(offsetof(struct lkas_detection_message, left_lane) == 56, "Detecti
 static_assert(offsetof(struct lkas_detection_message, right_lane) == 104, "DetectionMessage.right_lane");
 static_assert(offsetof(struct lkas_detection_message, processing_time_ms) == 144, "DetectionMessage.processing_time_ms");
 static_assert(offsetof(struct lkas_detection_message, lane_model) == 160, "DetectionMessage.lane_model");
-static_assert(offsetof(struct lkas_detection_message, frame_publish_ns) == 528, "DetectionMessage.frame_publish_ns");
-#define LKAS_DETECTION_MESSAGE_SCHEMA UINT64_C(0xa1da5343fb68d61a)
-#define LKAS_DETECTION_MESSAGE_SPEC(slots) {"DetectionMessage", LKAS_DETECTION_MESSAGE_SCHEMA, 536, 32, (slots), 0, 0, 0, 0}
+static_assert(offsetof(struct lkas_detection_message, frame_publish_ns) == 568, "DetectionMessage.frame_publish_ns");
+#define LKAS_DETECTION_MESSAGE_SCHEMA UINT64_C(0xa71a8a91a123084b)
+#define LKAS_DETECTION_MESSAGE_SPEC(slots) {"DetectionMessage", LKAS_DETECTION_MESSAGE_SCHEMA, 576, 32, (slots), 0, 0, 0, 0, 0}
 
 struct lkas_track {
     int64_t id;
@@ -261,7 +271,7 @@ static_assert(offsetof(struct lkas_tracks_message, publish_ns) == 32, "TracksMes
 static_assert(offsetof(struct lkas_tracks_message, sequence) == 40, "TracksMessage.sequence");
 static_assert(offsetof(struct lkas_tracks_message, tracks) == 56, "TracksMessage.tracks");
 #define LKAS_TRACKS_MESSAGE_SCHEMA UINT64_C(0x0ff456de58616104)
-#define LKAS_TRACKS_MESSAGE_SPEC(slots) {"TracksMessage", LKAS_TRACKS_MESSAGE_SCHEMA, 1720, 32, (slots), 0, 0, 0, 0}
+#define LKAS_TRACKS_MESSAGE_SPEC(slots) {"TracksMessage", LKAS_TRACKS_MESSAGE_SCHEMA, 1720, 32, (slots), 0, 0, 0, 0, 0}
 
 struct lkas_control_message {
     int64_t session;
@@ -318,7 +328,7 @@ static_assert(offsetof(struct lkas_control_message, limiter) == 192, "ControlMes
 static_assert(offsetof(struct lkas_control_message, state_reason) == 204, "ControlMessage.state_reason");
 static_assert(offsetof(struct lkas_control_message, valid_until) == 304, "ControlMessage.valid_until");
 #define LKAS_CONTROL_MESSAGE_SCHEMA UINT64_C(0xb1b71874412ea679)
-#define LKAS_CONTROL_MESSAGE_SPEC(slots) {"ControlMessage", LKAS_CONTROL_MESSAGE_SCHEMA, 312, 32, (slots), 0, 0, 0, 0}
+#define LKAS_CONTROL_MESSAGE_SPEC(slots) {"ControlMessage", LKAS_CONTROL_MESSAGE_SCHEMA, 312, 32, (slots), 0, 0, 0, 0, 0}
 
 struct lkas_timeline_point {
     double t_s;
@@ -359,7 +369,7 @@ static_assert(offsetof(struct lkas_timeline_message, points) == 56, "TimelineMes
 static_assert(offsetof(struct lkas_timeline_message, ttlc_left_s) == 1304, "TimelineMessage.ttlc_left_s");
 static_assert(offsetof(struct lkas_timeline_message, ttlc_right_s) == 1320, "TimelineMessage.ttlc_right_s");
 #define LKAS_TIMELINE_MESSAGE_SCHEMA UINT64_C(0xb959fab774f7dd45)
-#define LKAS_TIMELINE_MESSAGE_SPEC(slots) {"TimelineMessage", LKAS_TIMELINE_MESSAGE_SCHEMA, 1328, 32, (slots), 0, 0, 0, 0}
+#define LKAS_TIMELINE_MESSAGE_SPEC(slots) {"TimelineMessage", LKAS_TIMELINE_MESSAGE_SCHEMA, 1328, 32, (slots), 0, 0, 0, 0, 0}
 
 struct lkas_pose {
     double x_m;
@@ -387,8 +397,13 @@ struct lkas_camera_geometry {
     double roll_rad;
     double x_m;
     double y_m;
+    double k1;
+    double k2;
+    double p1;
+    double p2;
+    double k3;
 };
-static_assert(sizeof(struct lkas_camera_geometry) == 72, "CameraGeometry");
+static_assert(sizeof(struct lkas_camera_geometry) == 112, "CameraGeometry");
 static_assert(offsetof(struct lkas_camera_geometry, focal_px) == 0, "CameraGeometry.focal_px");
 static_assert(offsetof(struct lkas_camera_geometry, cx_px) == 8, "CameraGeometry.cx_px");
 static_assert(offsetof(struct lkas_camera_geometry, cy_px) == 16, "CameraGeometry.cy_px");
@@ -398,6 +413,11 @@ static_assert(offsetof(struct lkas_camera_geometry, yaw_rad) == 40, "CameraGeome
 static_assert(offsetof(struct lkas_camera_geometry, roll_rad) == 48, "CameraGeometry.roll_rad");
 static_assert(offsetof(struct lkas_camera_geometry, x_m) == 56, "CameraGeometry.x_m");
 static_assert(offsetof(struct lkas_camera_geometry, y_m) == 64, "CameraGeometry.y_m");
+static_assert(offsetof(struct lkas_camera_geometry, k1) == 72, "CameraGeometry.k1");
+static_assert(offsetof(struct lkas_camera_geometry, k2) == 80, "CameraGeometry.k2");
+static_assert(offsetof(struct lkas_camera_geometry, p1) == 88, "CameraGeometry.p1");
+static_assert(offsetof(struct lkas_camera_geometry, p2) == 96, "CameraGeometry.p2");
+static_assert(offsetof(struct lkas_camera_geometry, k3) == 104, "CameraGeometry.k3");
 
 struct lkas_vehicle_state {
     int64_t session;
@@ -426,7 +446,7 @@ struct lkas_vehicle_state {
     uint8_t has_camera;
     struct lkas_camera_geometry camera;
 };
-static_assert(sizeof(struct lkas_vehicle_state) == 296, "VehicleState");
+static_assert(sizeof(struct lkas_vehicle_state) == 336, "VehicleState");
 static_assert(offsetof(struct lkas_vehicle_state, session) == 0, "VehicleState.session");
 static_assert(offsetof(struct lkas_vehicle_state, frame_id) == 8, "VehicleState.frame_id");
 static_assert(offsetof(struct lkas_vehicle_state, timestamp) == 16, "VehicleState.timestamp");
@@ -444,7 +464,7 @@ static_assert(offsetof(struct lkas_vehicle_state, max_steer_rad) == 192, "Vehicl
 static_assert(offsetof(struct lkas_vehicle_state, rate) == 200, "VehicleState.rate");
 static_assert(offsetof(struct lkas_vehicle_state, tick_s) == 208, "VehicleState.tick_s");
 static_assert(offsetof(struct lkas_vehicle_state, camera) == 224, "VehicleState.camera");
-#define LKAS_VEHICLE_STATE_SCHEMA UINT64_C(0xe96924ed43ea3c77)
-#define LKAS_VEHICLE_STATE_SPEC(slots) {"VehicleState", LKAS_VEHICLE_STATE_SCHEMA, 296, 32, (slots), 0, 0, 0, 0}
+#define LKAS_VEHICLE_STATE_SCHEMA UINT64_C(0xa5dcf92bf9e741b7)
+#define LKAS_VEHICLE_STATE_SPEC(slots) {"VehicleState", LKAS_VEHICLE_STATE_SCHEMA, 336, 32, (slots), 0, 0, 0, 0, 0}
 
 #endif /* LKAS_MESSAGES_H */

@@ -14,7 +14,8 @@ def test_a_tiny_run_has_every_row_and_metric():
     report = msgspec.json.decode(done.stdout)
     assert set(report) == {"machine", "rounds", "scale", "readers", "took_s", "skipped", "rows", "targets"}
     assert set(report["machine"]) == {"system", "processor", "cpus", "load", "python"}
-    assert {*report["rows"], *report["skipped"]} == {row.name for row in ROWS} | {"numpy copyto"}
+    assert {*report["rows"], *report["skipped"]} == {row.name for row in ROWS} | {"numpy copyto", "C futex"}
+    assert {"stream", "round_trip", "round_trip_asleep"} <= set(report["rows"]["pyzmq ipc"])
     assert {metric for metric in report["rows"]["lkas"] if not metric.endswith("_call")} == set(TITLES)
     for metrics in report["rows"].values():
         for figures in metrics.values():
@@ -27,10 +28,11 @@ def test_a_tiny_run_has_every_row_and_metric():
 
 def test_what_is_printed_names_the_machine(monkeypatch):
     figures = [("lkas", "small", 1.0, 2.0), ("lkas", "small_call", 0.5, 0.6), ("iceoryx2", "small", 5.0, 6.0)]
-    monkeypatch.setattr("lkas.cli.ipc_duel.run", lambda *_: iter(figures))
+    monkeypatch.setattr("lkas.cli.ipc_duel.run", lambda *_: iter([(0.5, figures[:2]), (1.0, figures[2:])]))
     done = CliRunner().invoke(app, ["bench", "ipc", "--quick"])
     assert done.exit_code == 0, done.output
     assert "64 bytes, polled" in done.stdout
-    assert "0.20 met" in done.stdout
-    assert "not measured" in done.stdout
-    assert "Python 3." in " ".join(done.stdout.split())
+    words = " ".join(done.stdout.split())
+    assert "64 bytes, polled iceoryx2 0.20 0.25 met" in words
+    assert "1.44 MB copied in and out, polled numpy copyto - 2.30 not measured" in words
+    assert "Python 3." in words

@@ -6,6 +6,7 @@ Names are looked up when they are first used, so that importing `.messages` alon
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lkas.integration.shared_memory.channel import ChannelStats, MessageChannel, wait_any
     from lkas.integration.shared_memory.channels import (
         ControlChannel,
         DetectionChannel,
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
         TimelineChannel,
         TracksChannel,
         VehicleChannel,
-        wait_any,
     )
     from lkas.integration.shared_memory.errors import (
         SHMBufferFullError,
@@ -27,9 +27,11 @@ if TYPE_CHECKING:
     from lkas.integration.shared_memory.segment import SegmentInfo, list_segments, remove_stale
 
 __all__ = [
+    "ChannelStats",
     "ControlChannel",
     "DetectionChannel",
     "ImageChannel",
+    "MessageChannel",
     "SHMBufferFullError",
     "SHMConnectionError",
     "SHMError",
@@ -56,6 +58,8 @@ def __getattr__(name: str) -> Any:
         module = "errors"
     elif name in ("SegmentInfo", "list_segments", "remove_stale"):
         module = "segment"
+    elif name in ("ChannelStats", "MessageChannel", "wait_any"):
+        module = "channel"
     else:
         module = "channels"
     return getattr(import_module(f"{__name__}.{module}"), name)

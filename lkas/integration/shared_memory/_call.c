@@ -13,11 +13,14 @@ typedef struct {
     PyObject *declaration;      /* the function; whatever does not fit is left to it, to raise what Python raises */
     PyMethodDescrObject *via;   /* takes the values by position */
     PyObject *names, *defaults; /* of the parameters; a dict */
-    PyObject *values[MOST_PARAMETERS]; /* the defaults by place, borrowed; NULL: required */
-    Py_ssize_t positional_count, count, order_count;
-    int order[MOST_PARAMETERS];                /* which parameter comes first, second, ... */
-    int timestamp, capture_ns, valid_until;    /* places of what is filled in when it is None; -1: no such parameter */
+    PyObject *values[MOST_PARAMETERS]; /* the defaults by position, borrowed; NULL: required */
+    Py_ssize_t positional_count, count;
+    int position[MOST_PARAMETERS];          /* of each parameter among the values that `via` gets */
+    int timestamp, capture_ns, valid_until; /* positions of what is filled in when it is None; -1: no such parameter */
     double valid_s;
+    PyObject *seen_names;                /* the keywords of the last call: a call site hands over the same tuple */
+    Py_ssize_t seen_count;               /* every time, and with as many positional arguments */
+    int seen[MOST_PARAMETERS];           /* the positions of those keywords */
 } Call;
 
 /* Where a keyword belongs, or -1. Callers mostly name the parameters in their order, and names are interned. */
@@ -31,22 +34,31 @@ static int find_name(const Call *self, PyObject *name, int expected) {
     return -1;
 }
 
-/* Spread the arguments over the parameters: 0, or -1 when they do not fit. */
-static int spread(const Call *self, PyObject *const *args, Py_ssize_t count, PyObject *names, PyObject **values) {
-    const Py_ssize_t named = names ? PyTuple_GET_SIZE(names) : 0;
-    if (count > self->positional_count) return -1;
+/* Learn where the keywords of a call belong: 0, or -1 when the arguments do not fit. */
+static int learn(Call *self, Py_ssize_t count, PyObject *names) {
     uint32_t given = (1u << count) - 1;
     int place = (int)count - 1;
-    memcpy(values, self->values, (size_t)self->count * sizeof *values);
-    for (Py_ssize_t i = 0; i < count; ++i) values[i] = args[i];
-    for (Py_ssize_t i = 0; i < named; ++i) {
+    self->seen_count = -1;
+    for (Py_ssize_t i = 0; names && i < PyTuple_GET_SIZE(names); ++i) {
         place = find_name(self, PyTuple_GET_ITEM(names, i), place + 1);
         if (place < 0 || given >> place & 1) return -1;
         given |= 1u << place;
-        values[place] = args[count + i];
+        self->seen[i] = self->position[place];
     }
     for (Py_ssize_t i = 0; i < self->count; ++i)
-        if (!values[i]) return -1;
+        if (!self->values[self->position[i]] && !(given >> i & 1)) return -1;
+    Py_XSETREF(self->seen_names, Py_XNewRef(names));
+    self->seen_count = count;
+    return 0;
+}
+
+/* Spread the arguments over the values: 0, or -1 when they do not fit. */
+static int spread(Call *self, PyObject *const *args, Py_ssize_t count, PyObject *names, PyObject **values) {
+    if (count > self->positional_count) return -1;
+    if ((names != self->seen_names || count != self->seen_count) && learn(self, count, names)) return -1;
+    memcpy(values, self->values, (size_t)self->count * sizeof *values);
+    for (Py_ssize_t i = 0; i < count; ++i) values[self->position[i]] = args[i];
+    for (Py_ssize_t i = 0; names && i < PyTuple_GET_SIZE(names); ++i) values[self->seen[i]] = args[count + i];
     return 0;
 }
 
@@ -73,7 +85,7 @@ static int fill_in(const Call *self, PyObject **values, PyObject **made) {
 
 static PyObject *Call_vectorcall(Call *self, PyObject *const *args, size_t flags, PyObject *names) {
     const Py_ssize_t count = PyVectorcall_NARGS(flags);
-    PyObject *values[MOST_PARAMETERS], *ordered[MOST_PARAMETERS], *made[3] = {NULL, NULL, NULL}, *result = NULL;
+    PyObject *values[MOST_PARAMETERS], *made[3] = {NULL, NULL, NULL}, *result = NULL;
     if (count < 1 || !PyObject_TypeCheck(args[0], self->via->d_common.d_type) ||
         spread(self, args + 1, count - 1, names, values)) {
         result = PyObject_Vectorcall(self->declaration, args, flags, names);
@@ -82,17 +94,15 @@ static PyObject *Call_vectorcall(Call *self, PyObject *const *args, size_t flags
         PyErr_Format(PyExc_TypeError, "%R needs a channel first", self->declaration);
         return NULL;
     }
-    if (!fill_in(self, values, made)) {
-        for (Py_ssize_t i = 0; i < self->order_count; ++i) ordered[i] = values[self->order[i]];
-        result = ((_PyCFunctionFast)(void (*)(void))self->via->d_method->ml_meth)(args[0], ordered, self->order_count);
-    }
+    if (!fill_in(self, values, made))
+        result = ((_PyCFunctionFast)(void (*)(void))self->via->d_method->ml_meth)(args[0], values, self->count);
     for (size_t i = 0; i < Py_ARRAY_LENGTH(made); ++i) Py_XDECREF(made[i]);
     return result;
 }
 
-static int place_of(const Call *self, const char *name) {
+static int position_of(const Call *self, const char *name) {
     for (int i = 0; i < self->count; ++i)
-        if (PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(self->names, i), name) == 0) return i;
+        if (PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(self->names, i), name) == 0) return self->position[i];
     return -1;
 }
 
@@ -112,31 +122,31 @@ static int Call_init(Call *self, PyObject *args, PyObject *kwargs) {
     self->names = Py_NewRef(names);
     self->defaults = Py_NewRef(defaults);
     self->count = PyTuple_GET_SIZE(names);
-    self->order_count = PyTuple_GET_SIZE(order);
-    if (self->count > MOST_PARAMETERS || self->order_count > self->count ||
+    if (self->count > MOST_PARAMETERS || PyTuple_GET_SIZE(order) != self->count ||
         self->via->d_method->ml_flags != METH_FASTCALL) {
-        PyErr_Format(PyExc_TypeError, "%R: a Call has at most %d parameters and goes on to a METH_FASTCALL method",
+        PyErr_Format(PyExc_TypeError,
+                     "%R: a Call has at most %d parameters, all of them in order, and goes on to a METH_FASTCALL method",
                      declaration, MOST_PARAMETERS);
         return -1;
     }
     for (Py_ssize_t i = 0; i < self->count; ++i) {
-        self->values[i] = PyDict_GetItemWithError(defaults, PyTuple_GET_ITEM(names, i));
-        if (!self->values[i] && PyErr_Occurred()) return -1;
-    }
-    for (Py_ssize_t i = 0; i < self->order_count; ++i) {
-        self->order[i] = (int)PyLong_AsLong(PyTuple_GET_ITEM(order, i));
-        if (self->order[i] < 0 || self->order[i] >= self->count) {
-            if (!PyErr_Occurred()) PyErr_Format(PyExc_ValueError, "no parameter has index %d", self->order[i]);
+        const long place = PyLong_AsLong(PyTuple_GET_ITEM(order, i));
+        if (place < 0 || place >= self->count) {
+            if (!PyErr_Occurred()) PyErr_Format(PyExc_ValueError, "no parameter has index %ld", place);
             return -1;
         }
+        self->position[place] = (int)i;
+        self->values[i] = PyDict_GetItemWithError(defaults, PyTuple_GET_ITEM(names, place));
+        if (!self->values[i] && PyErr_Occurred()) return -1;
     }
-    self->timestamp = place_of(self, "timestamp");
-    self->capture_ns = place_of(self, "capture_ns");
-    self->valid_until = place_of(self, "valid_until");
+    self->timestamp = position_of(self, "timestamp");
+    self->capture_ns = position_of(self, "capture_ns");
+    self->valid_until = position_of(self, "valid_until");
     if (self->timestamp < 0 || self->capture_ns < 0) {
         PyErr_Format(PyExc_TypeError, "%R: the stamps are missing", declaration);
         return -1;
     }
+    self->seen_count = -1;
     self->vectorcall = (vectorcallfunc)Call_vectorcall;
     return 0;
 }
@@ -146,6 +156,7 @@ static void Call_dealloc(Call *self) {
     Py_XDECREF(self->via);
     Py_XDECREF(self->names);
     Py_XDECREF(self->defaults);
+    Py_XDECREF(self->seen_names);
     Py_TYPE(self)->tp_free((PyObject *)self);
 }
 

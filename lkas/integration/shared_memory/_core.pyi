@@ -60,6 +60,7 @@ class Channel(Generic[MessageT]):
         width: int = ...,
         channels: int = ...,
         spin_ns: int = ...,
+        checksum: bool = ...,
     ) -> None: ...
     @property
     def closed(self) -> bool:
@@ -70,25 +71,45 @@ class Channel(Generic[MessageT]):
     def read(self, timeout: float = 0.0) -> MessageT | None:
         """The newest message this reader has not read yet, or None.
 
-        With a timeout (s) it sleeps until there is one. An image is the reader's own copy.
+        With a timeout (s) it sleeps until there is one. An image is the reader's own copy: one copy of the pixels, into
+        memory that an earlier frame was let go of. SHMSchemaError when the segment holds another message, SHMError
+        after close() or a fork, or when all 64 reader places are taken.
         """
     def latest(self) -> MessageT | None:
-        """The newest message, read before or not, or None. Does not count as reading it."""
+        """The newest message, read before or not, or None.
+
+        Does not count as reading it. Costs and errors as read().
+        """
     def close(self) -> None:
-        """Let go of the segment and end waits of other threads; arrays over it stay readable."""
+        """Let go of the segment and end waits of other threads; arrays over it stay readable.
+
+        May be called twice, and from another thread.
+        """
     def unlink(self) -> None:
-        """Remove the writer's segment, before or after close(). Does nothing for a reader."""
+        """Remove the writer's segment, before or after close(). Does nothing for a reader.
+
+        Its readers are woken and look for the next one. SHMError without permission.
+        """
     def __enter__(self) -> Self: ...
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None: ...
-    def _view(self, timeout: float = 0.0) -> View: ...
+    def _view(self, timeout: float = 0.0) -> View:
+        """A context manager that gives the newest unread message, its image read-only and without a copy, or None.
+
+        `timeout` (s): sleep so long for one. The slot stays pinned until the block ends; keep no array of it longer.
+        Two views at a time per reader, a third is an SHMError. Costs well under a microsecond.
+        """
     def _write_values(self, *values: Any) -> bool: ...
-    def _write_message(self, message: MessageT, /) -> bool: ...
+    def _write_message(self, message: MessageT, /) -> bool:
+        """Publish a whole message, its publish_ns and sequence set by the channel.
+
+        False: dropped and counted, for want of a free slot. SHMSerializationError names a bad field.
+        """
     def _write_image(self, image: Any, *values: Any) -> bool: ...
     def _loan(self, *values: Any) -> Loan: ...
     def _attach(self) -> bool: ...
-    def _state(self) -> tuple[int, int, int, int, int, int | None] | None: ...
+    def _state(self) -> tuple[int, int, int, int, int, int, int | None] | None: ...
     @property
     def _shape(self) -> tuple[int, int, int] | None: ...
 

@@ -5,7 +5,7 @@
 
 PyObject *record_error;
 
-static const char *const kind_names[] = {"bool", "int", "float", "enum", "text", "struct", "tuple", "stamp", "object"};
+static const char *const kind_names[] = {"bool", "int", "float", "enum", "text", "bytes", "struct", "tuple", "stamp", "object"};
 
 static void clear_field(field *f) {
     Py_CLEAR(f->name);
@@ -152,6 +152,23 @@ static int pack_text(const Record *record, const field *f, char *base, PyObject 
     return 0;
 }
 
+/* From anything with contiguous bytes. Unlike a text they are never cut. */
+static int pack_bytes(const Record *record, const field *f, char *base, PyObject *value) {
+    Py_buffer view;
+    if (PyObject_GetBuffer(value, &view, PyBUF_SIMPLE)) return refuse(record, f, "bytes", value);
+    const Py_ssize_t length = view.len;
+    if (length <= f->capacity) {
+        uint32_t count = (uint32_t)length;
+        memcpy(base + f->count, &count, sizeof count);
+        memcpy(base + f->offset, view.buf, (size_t)length);
+    } else {
+        PyErr_Format(record_error, "%s.%U: expected at most %zd bytes, found %zd", record->name, f->name, f->capacity,
+                     length);
+    }
+    PyBuffer_Release(&view);
+    return length <= f->capacity ? 0 : -1;
+}
+
 static int pack_value(const Record *record, const field *f, char *base, PyObject *value) {
     char *place = base + f->offset;
     switch (f->kind) {
@@ -174,14 +191,20 @@ static int pack_value(const Record *record, const field *f, char *base, PyObject
         return 0;
     }
     case KIND_ENUM: {
-        PyObject *index = PyDict_GetItemWithError(f->ordinals, value); /* a StrEnum's plain text counts as the member */
-        if (!index) return refuse(record, f, "a member of its enum", value);
-        int32_t ordinal = (int32_t)PyLong_AsLong(index);
+        int32_t ordinal = 0, count = (int32_t)PyTuple_GET_SIZE(f->members);
+        while (ordinal < count && PyTuple_GET_ITEM(f->members, ordinal) != value) ++ordinal;
+        if (ordinal == count) { /* a StrEnum's plain text counts as the member */
+            PyObject *index = PyDict_GetItemWithError(f->ordinals, value);
+            if (!index) return refuse(record, f, "a member of its enum", value);
+            ordinal = (int32_t)PyLong_AsLong(index);
+        }
         memcpy(place, &ordinal, sizeof ordinal);
         return 0;
     }
     case KIND_TEXT:
         return pack_text(record, f, base, value);
+    case KIND_BYTES:
+        return pack_bytes(record, f, base, value);
     case KIND_STRUCT:
         if (!PyObject_TypeCheck(value, f->record->type)) return refuse(record, f, f->record->name, value);
         return pack_fields(f->record, place, value);
@@ -277,10 +300,12 @@ static PyObject *unpack_value(const field *f, const char *base, PyObject *image)
         }
         return Py_NewRef(PyTuple_GET_ITEM(f->members, ordinal));
     }
-    case KIND_TEXT: {
+    case KIND_TEXT:
+    case KIND_BYTES: {
         uint32_t length;
         memcpy(&length, base + f->count, sizeof length);
         if (length > f->capacity) length = (uint32_t)f->capacity;
+        if (f->kind == KIND_BYTES) return PyBytes_FromStringAndSize(place, (Py_ssize_t)length);
         /* a C writer's slip must not stop a reader */
         return PyUnicode_DecodeUTF8(place, (Py_ssize_t)length, "replace");
     }

@@ -8,7 +8,7 @@
 
 #define RECORD_MAX_BYTES 4096
 
-enum kind { KIND_BOOL, KIND_INT, KIND_FLOAT, KIND_ENUM, KIND_TEXT, KIND_STRUCT, KIND_TUPLE, KIND_STAMP, KIND_OBJECT };
+enum kind { KIND_BOOL, KIND_INT, KIND_FLOAT, KIND_ENUM, KIND_TEXT, KIND_BYTES, KIND_STRUCT, KIND_TUPLE, KIND_STAMP, KIND_OBJECT };
 
 typedef struct Record Record;
 
@@ -37,7 +37,7 @@ struct Record {
 extern PyTypeObject Record_Type;
 extern PyObject *record_error; /* SHMSerializationError, set by the module */
 
-/* `base` has RECORD_MAX_BYTES. These return 0, or -1 with an exception that names the field. */
+/* `base` has the record's size. These return 0, or -1 with an exception that names the field. */
 int record_pack(const Record *record, char *base, PyObject *message);
 
 /* The values a caller gives, in the order of the struct's fields: all but those that the channel sets. */

@@ -6,20 +6,17 @@
     reader = ImageChannel("camera_feed")        # attaches by itself when the writer appears
     message = reader.read(timeout=0.1)          # ImageMessage or None
 
-Reading, waiting, viewing and closing are `_core.Channel`'s; here stand the messages' own `write` signatures, which the
-C core parses by itself: a function with `...` for a body is a declaration.
+Options, reading, waiting and closing are the same for all (`channel.py`); here stand the messages' own `write`
+signatures, which the C core parses by itself: a function with `...` for a body is a declaration.
 Stamps left out are taken now: `timestamp` in monotonic seconds, as for a live camera, and `capture_ns`.
 """
 
 import os
-import time
 from collections.abc import Sequence
-from typing import Any, ClassVar, TypeVar
-
-from msgspec import Struct
+from typing import Any
 
 from lkas.integration.shared_memory import _core
-from lkas.integration.shared_memory.errors import SHMConnectionError
+from lkas.integration.shared_memory.channel import Channel, MessageT
 from lkas.integration.shared_memory.messages import (
     ControlMessage,
     ControlMode,
@@ -34,89 +31,12 @@ from lkas.integration.shared_memory.messages import (
     TracksMessage,
     VehicleState,
 )
-from lkas.integration.shared_memory.packing import packed_call, packed_record
-from lkas.integration.shared_memory.segment import segment_path
+from lkas.integration.shared_memory.packing import packed_call
 
 CONTROL_VALID_S = 0.2  # of world time, unless the writer says otherwise
-_ATTACH_POLL_S = 0.02
-
-MessageT = TypeVar("MessageT", bound=Struct)
-ChannelT = TypeVar("ChannelT", bound=_core.Channel[Any])
 
 
-class ChannelStats(Struct, frozen=True, kw_only=True):
-    """How a channel is doing. All counts are of the segment's whole life, except `missed` and `restarts`."""
-
-    attached: bool
-    generation: int = 0  # counts writers
-    sequence: int = 0  # of the newest message
-    drops: int = 0  # messages that found no free slot
-    missed: int = 0  # messages this reader did not see, because newer ones came first
-    restarts: int = 0  # times this reader saw another writer take over
-    writer_pid: int | None = None  # None: nobody writes
-
-
-class _Channel(_core.Channel[MessageT]):
-    """What the typed channels share: naming, roles and the wait for a first writer."""
-
-    message_type: ClassVar[type[Struct]]
-    default_name: ClassVar[str]
-    creator: ClassVar[str]  # the program that usually writes it, for error texts
-
-    __slots__ = ("instance", "name")
-
-    def __init__(
-        self,
-        name: str | None,
-        create: bool,
-        *,
-        slots: int,
-        instance: str | None,
-        directory: str | os.PathLike[str] | None,
-        attach_timeout: float | None,
-        spin_us: float,
-        shape: tuple[int, int, int] = (0, 0, 0),
-    ) -> None:
-        self.name = self.default_name if name is None else name
-        path = segment_path(self.name, instance, directory)
-        self.instance = os.path.basename(path).split(".")[2]
-        super().__init__(path, packed_record(self.message_type), create, slots, *shape, round(spin_us * 1000))
-        if attach_timeout is not None and not create:
-            self._wait_for_writer(attach_timeout)
-
-    @property
-    def stats(self) -> ChannelStats:
-        state = self._state()
-        if state is None:
-            return ChannelStats(attached=False)
-        generation, sequence, drops, missed, restarts, writer_pid = state
-        return ChannelStats(
-            attached=True,
-            generation=generation,
-            sequence=sequence,
-            drops=drops,
-            missed=missed,
-            restarts=restarts,
-            writer_pid=writer_pid,
-        )
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.path}{' closed' if self.closed else ''}>"
-
-    def _wait_for_writer(self, timeout_s: float) -> None:
-        deadline = time.monotonic() + timeout_s
-        while not (self._attach() and self.stats.writer_pid is not None):
-            if time.monotonic() >= deadline:
-                found = "it has no living writer" if self._attach() else "it does not exist"
-                self.close()
-                raise SHMConnectionError(
-                    f"channel {self.name!r} (instance {self.instance!r}): nobody wrote it within {timeout_s:g} s: "
-                    f"{self.path}: {found}; it is created by {self.creator}: start that, with the same instance"
-                )
-            time.sleep(_ATTACH_POLL_S)
-
-
-class ImageChannel(_Channel[ImageMessage]):
+class ImageChannel(Channel[ImageMessage]):
     """Camera frames, (height, width, channels) uint8 RGB. A reader takes the size from the segment, unless given."""
 
     message_type = ImageMessage
@@ -136,6 +56,7 @@ class ImageChannel(_Channel[ImageMessage]):
         directory: str | os.PathLike[str] | None = None,
         attach_timeout: float | None = None,
         spin_us: float = 0.0,
+        checksum: bool = False,
     ) -> None:
         if create and (width is None or height is None):
             raise ValueError(
@@ -149,6 +70,7 @@ class ImageChannel(_Channel[ImageMessage]):
             directory=directory,
             attach_timeout=attach_timeout,
             spin_us=spin_us,
+            checksum=checksum,
             shape=(height or 0, width or 0, channels or (3 if create else 0)),
         )
 
@@ -166,15 +88,13 @@ class ImageChannel(_Channel[ImageMessage]):
         capture_ns: int | None = None,
         session: int = 0,
     ) -> bool:
-        """Copy an image of any strides once and publish it; False: dropped and counted, for want of a free slot."""
+        """Copy an image of any strides once and publish it; False: dropped and counted, for want of a free slot.
+
+        Costs one copy of the pixels. SHMSerializationError, a ValueError, for another shape or type, with both.
+        """
         ...
 
-    def view(self, timeout: float = 0.0) -> _core.View:
-        """A context manager that gives the newest unread message, its image read-only and without a copy, or None.
-
-        The slot stays pinned until the block ends; keep no array of it longer. Two views at a time per reader.
-        """
-        return self._view(timeout)
+    view = _core.Channel._view
 
     @packed_call(ImageMessage, _core.Channel._loan)
     def loan(
@@ -186,12 +106,13 @@ class ImageChannel(_Channel[ImageMessage]):
     ) -> _core.Loan:
         """A context manager that gives a slot's array to draw into: no copy.
 
-        Published when the block ends, not published when it raises. SHMBufferFullError when no slot is free.
+        Published when the block ends, not published when it raises. SHMBufferFullError when no slot is free, SHMError
+        while another loan is open. Costs about a microsecond besides the drawing.
         """
         ...
 
 
-class _RecordChannel(_Channel[MessageT]):
+class _RecordChannel(Channel[MessageT]):
     """A channel whose message fits its record."""
 
     __slots__ = ()
@@ -205,6 +126,7 @@ class _RecordChannel(_Channel[MessageT]):
         directory: str | os.PathLike[str] | None = None,
         attach_timeout: float | None = None,
         spin_us: float = 0.0,
+        checksum: bool = False,
     ) -> None:
         super().__init__(
             name,
@@ -214,6 +136,7 @@ class _RecordChannel(_Channel[MessageT]):
             directory=directory,
             attach_timeout=attach_timeout,
             spin_us=spin_us,
+            checksum=checksum,
         )
 
 
@@ -239,7 +162,7 @@ class DetectionChannel(_RecordChannel[DetectionMessage]):
         capture_ns: int | None = None,
         session: int = 0,
     ) -> bool:
-        """Publish; False: dropped and counted, for want of a free slot."""
+        """Publish; False: dropped and counted, for want of a free slot. SHMSerializationError names a bad field."""
         ...
 
 
@@ -261,7 +184,7 @@ class TracksChannel(_RecordChannel[TracksMessage]):
         capture_ns: int | None = None,
         session: int = 0,
     ) -> bool:
-        """Publish; False: dropped and counted, for want of a free slot."""
+        """Publish; False: dropped and counted, for want of a free slot. SHMSerializationError names a bad field."""
         ...
 
 
@@ -297,15 +220,13 @@ class ControlChannel(_RecordChannel[ControlMessage]):
         capture_ns: int | None = None,
         session: int = 0,
     ) -> bool:
-        """Publish; False: dropped and counted, for want of a free slot.
+        """Publish; False: dropped and counted, for want of a free slot. SHMSerializationError names a bad field.
 
-        `valid_until` is world time in seconds, by default `timestamp` + 0.2.
+        `valid_until` is world time in seconds, by default `timestamp` + 0.2. Costs a fraction of a microsecond.
         """
         ...
 
-    def write_message(self, message: ControlMessage) -> bool:
-        """Publish a whole message, its `valid_until` as it stands."""
-        return self._write_message(message)
+    write_message = _core.Channel._write_message  # `valid_until` as it stands
 
 
 class TimelineChannel(_RecordChannel[TimelineMessage]):
@@ -328,7 +249,7 @@ class TimelineChannel(_RecordChannel[TimelineMessage]):
         capture_ns: int | None = None,
         session: int = 0,
     ) -> bool:
-        """Publish; False: dropped and counted, for want of a free slot."""
+        """Publish; False: dropped and counted, for want of a free slot. SHMSerializationError names a bad field."""
         ...
 
 
@@ -340,11 +261,4 @@ class VehicleChannel(_RecordChannel[VehicleState]):
     creator = "`simulation`"
     __slots__ = ()
 
-    def write(self, state: VehicleState) -> bool:
-        """Publish; False: dropped and counted, for want of a free slot."""
-        return self._write_message(state)
-
-
-def wait_any(channels: Sequence[ChannelT], timeout: float) -> list[ChannelT]:
-    """Sleep until one of the readers has something new, at most `timeout` seconds: those that have."""
-    return _core.wait_any(channels, timeout)
+    write = _core.Channel._write_message

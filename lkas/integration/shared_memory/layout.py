@@ -4,8 +4,8 @@
 
 A record is laid out as a C compiler would lay out the generated struct, so that C programs and Python read the same
 bytes: `int` int64_t, `float` double, `bool` uint8_t, an Enum its member's index as int32_t, a nested struct in place,
-`X | None` a uint8_t presence flag before X, `Text` its length as uint32_t before its bytes, a tuple its count as
-uint32_t before its elements. The schema hash covers all of that, nested records and enum members included.
+`X | None` a uint8_t presence flag before X, text and bytes their length as uint32_t before their bytes, a tuple its
+count as uint32_t before its elements. The schema hash covers all of that, nested records and enum members included.
 """
 
 import enum
@@ -45,15 +45,14 @@ class Field(Struct, frozen=True, kw_only=True):
     """One value in a record."""
 
     name: str
-    kind: (
-        str  # bool, int, float, enum, text, struct, tuple; stamp: an int set by the channel; object: not in the record
-    )
+    # bool, int, float, enum, text, bytes, struct, tuple; stamp: an int set by the channel; object: not in the record
+    kind: str
     offset: int = 0
     size: int = 0
     alignment: int = 1
     presence_offset: int | None = None  # of the flag, for `X | None`
     count_offset: int | None = None  # of the length, for text and tuples
-    capacity: int = 0  # bytes of a text, elements of a tuple
+    capacity: int = 0  # bytes of a text or of bytes, elements of a tuple
     detail: Any = None  # Enum class, nested Record, or Field of a tuple's element
 
 
@@ -100,18 +99,17 @@ def record_of(message_type: type[Struct]) -> Record:
 
 def _placed(path: str, hint: Any, end: int) -> tuple[Field, int]:
     """A field put at the first fitting place from `end` on, and the new end."""
-    meta = Meta()
-    if typing.get_origin(hint) is typing.Annotated:
-        hint, meta = typing.get_args(hint)[:2]
+    hint, meta = _without_meta(hint, Meta())
     presence_offset = None
     if typing.get_origin(hint) in (types.UnionType, typing.Union):
         present = [arg for arg in typing.get_args(hint) if arg is not types.NoneType]
         if len(present) != 1:
             raise TypeError(f"{path}: {hint} can not be in a record; only `X | None` can")
         hint, presence_offset, end = present[0], end, end + 1
+        hint, meta = _without_meta(hint, meta)
     value = _value(path, hint, meta)
     count_offset = None
-    if value.kind in ("text", "tuple"):
+    if value.kind in ("text", "bytes", "tuple"):
         count_offset = _aligned(end, _COUNT_BYTES)
         end = count_offset + _COUNT_BYTES
     offset = _aligned(end, value.alignment)
@@ -122,16 +120,20 @@ def _placed(path: str, hint: Any, end: int) -> tuple[Field, int]:
     return placed, offset + value.size
 
 
+def _without_meta(hint: Any, meta: Meta) -> tuple[Any, Meta]:
+    return typing.get_args(hint)[:2] if typing.get_origin(hint) is typing.Annotated else (hint, meta)
+
+
 def _value(path: str, hint: Any, meta: Meta) -> Field:
     """What a value of this type needs, at offset 0."""
     if hint in _SCALARS:
         kind, size = _SCALARS[hint]
         return Field(name="", kind=kind, size=size, alignment=size)
-    if hint is str:
-        capacity = (meta.extra or {}).get("bytes")
+    if hint in (str, bytes):
+        kind, capacity = "text" if hint is str else "bytes", (meta.extra or {}).get("bytes")
         if not capacity:
-            raise TypeError(f"{path}: a text needs a capacity in bytes")
-        return Field(name="", kind="text", size=capacity, capacity=capacity)
+            raise TypeError(f"{path}: {kind} needs a capacity, as in Meta(extra={{'bytes': 64}})")
+        return Field(name="", kind=kind, size=capacity, capacity=capacity)
     if hint is Any:
         return Field(name="", kind="object")
     if isinstance(hint, type) and issubclass(hint, enum.Enum):
@@ -247,8 +249,9 @@ def _c_struct(record: Record) -> str:
     for field in fields:
         if field.presence_offset is not None:
             lines.append(f"    uint8_t has_{field.name};")
-        if field.kind == "text":
-            lines += [f"    uint32_t {field.name}_bytes;", f"    char {field.name}[{field.capacity}];"]
+        if field.kind in ("text", "bytes"):
+            kind = "char" if field.kind == "text" else "uint8_t"
+            lines += [f"    uint32_t {field.name}_bytes;", f"    {kind} {field.name}[{field.capacity}];"]
         elif field.kind == "tuple":
             lines += [
                 f"    uint32_t {field.name}_count;",
@@ -271,9 +274,9 @@ def _c_spec(record: Record) -> list[str]:
     macro = f"LKAS_{_snake(record.name).upper()}"
     spec = f'"{record.name}", {macro}_SCHEMA, {record.size}, {record.stamp_offset}'
     if any(field.kind == "object" for field in record.fields):
-        parameters, bulk = "(slots, height, width, channels)", "1, (height), (width), (channels)"
+        parameters, bulk = "(slots, height, width, channels)", "1, (height), (width), (channels), 0"
     else:
-        parameters, bulk = "(slots)", "0, 0, 0, 0"
+        parameters, bulk = "(slots)", "0, 0, 0, 0, 0"
     return [
         f"#define {macro}_SCHEMA UINT64_C(0x{record.schema_hash:016x})",
         f"#define {macro}_SPEC{parameters} {{{spec}, (slots), {bulk}}}",

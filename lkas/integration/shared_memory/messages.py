@@ -124,8 +124,9 @@ class LaneMessage(Struct, frozen=True):
 
 
 class CameraGeometry(Struct, frozen=True, kw_only=True):
-    """A pinhole camera over the ground, placed in the ego frame. Angles in radians, ISO 8855 (left, up-to-down).
+    """A camera over the ground, placed in the ego frame. Angles in radians, ISO 8855 (left, up-to-down).
 
+    A pinhole, and a lens that bends what it shows (lkas.lens; all zero: it does not).
     pitch_rad > 0 looks down, yaw_rad > 0 looks left, roll_rad > 0 leans right (clockwise seen from behind).
     """
 
@@ -138,6 +139,11 @@ class CameraGeometry(Struct, frozen=True, kw_only=True):
     roll_rad: float = 0.0
     x_m: float = 0.0  # ahead of the ego origin
     y_m: float = 0.0  # left of the ego origin
+    k1: float = 0.0  # radial distortion, of r², r⁴ and (k3) r⁶
+    k2: float = 0.0
+    p1: float = 0.0  # tangential distortion
+    p2: float = 0.0
+    k3: float = 0.0
 
 
 class Calibration(CameraGeometry, frozen=True, kw_only=True):

@@ -5,17 +5,22 @@ A segment is the file `lkas.<uid>.<instance>.<name>` in /dev/shm or any director
 
 import os
 import re
+import sys
 import time
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from lkas.integration.shared_memory import _core
 
-DEFAULT_DIRECTORY = "/dev/shm"
+DEFAULT_DIRECTORY = "/dev/shm" if sys.platform == "linux" else "/tmp"  # as lkas_path() in C
 INSTANCE_VARIABLE = "LKAS_INSTANCE"
 DEFAULT_INSTANCE = "default"
 
+SOCKET_PATTERNS = {"sub": "pubsub", "pull": "pushpull", "rep": "reqrep", "req": "reqrep"}  # by a receiver's role
+
+_KINDS = {b"LRNG": "inbox", b"LBLL": "bell"}  # by what a file begins with, see lkas_ring.h
+_INBOX_NAME = re.compile(r"(.+)-(sub|pull|rep|req)-[0-9a-f]{16}")
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _FILE_NAME = re.compile(r"lkas\.(\d+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)(\.new-\d+-\d+)?")
 
@@ -26,6 +31,7 @@ class SegmentInfo(Struct, frozen=True, kw_only=True):
     name: str
     instance: str
     path: str
+    kind: str = "channel"  # or what belongs to a socket: "bell" (one per name) or "inbox" (one per receiver)
     record_type: str  # name of the message, "" where it can not be read
     size_bytes: int
     writer_pid: int | None  # None: nobody writes it
@@ -33,6 +39,8 @@ class SegmentInfo(Struct, frozen=True, kw_only=True):
     age_s: float | None  # of the newest message; None: there is none
     sequence: int  # of the newest message, counted since the channel was first created
     drops: int  # messages that found no free slot
+    corrupt: int = 0  # messages that failed their checksum at a reader
+    has_checksum: bool = False  # each message carries a CRC-32
     generation: int  # counts writers
     stale: str | None  # why nobody needs it any more; None: it is in use, or waits for its writer with readers attached
 
@@ -54,8 +62,11 @@ def list_segments(directory: str | os.PathLike[str] | None = None, instance: str
         if not match or (instance is not None and match[2] != instance):
             continue
         state = _core.inspect(str(path))
-        if state is not None:  # else it went away meanwhile
-            found.append(_info(match[3], match[2], state, is_unfinished=bool(match[4])))
+        if state is None:  # it went away meanwhile
+            continue
+        kind = _kind_of(path)
+        info = _info(match[3], match[2], state, is_unfinished=bool(match[4]))
+        found.append(info if kind == "channel" else _socket_info(info, kind, is_locked=state["has_writer"]))
     return found
 
 
@@ -80,6 +91,8 @@ def _info(name: str, instance: str, state: dict, *, is_unfinished: bool) -> Segm
         age_s=(time.monotonic_ns() - newest_ns) / 1e9 if newest_ns and is_known else None,
         sequence=state["sequence"],
         drops=state["drops"],
+        corrupt=state["corrupt"],
+        has_checksum=state["has_checksum"],
         generation=state["generation"],
         stale=_stale_reason(state, is_unfinished=is_unfinished),
     )
@@ -95,3 +108,21 @@ def _stale_reason(state: dict, *, is_unfinished: bool) -> str | None:
     if not state["is_this_boot"]:
         return "left from before the last boot"
     return f"its writer (process {state['writer_pid']}) is gone and nobody reads it"
+
+
+def _kind_of(path: Path) -> str:
+    try:
+        with open(path, "rb") as file:
+            return _KINDS.get(file.read(4), "channel")
+    except OSError:  # gone, or not ours to read
+        return "channel"
+
+
+def _socket_info(info: SegmentInfo, kind: str, *, is_locked: bool) -> SegmentInfo:
+    """A socket's file; it is stale when nobody uses its name: what the dead leave, the living take over themselves."""
+    match = _INBOX_NAME.fullmatch(info.path)
+    bell = _core.inspect(f"{match[1]}-{SOCKET_PATTERNS[match[2]]}") if match else None
+    is_used = is_locked or (bell is not None and bell["has_writer"])
+    return structs.replace(
+        info, kind=kind, record_type="", writer_pid=None, stale=None if is_used else "no process uses its name any more"
+    )

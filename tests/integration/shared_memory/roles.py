@@ -100,3 +100,16 @@ def write_controls_slowly(count: int) -> None:
         time.sleep(0.02)
         channel.write(steering=0.0, throttle=0.0, brake=0.0, frame_id=frame_id)
     wait_for_release()
+
+
+def race_to_write(slots: int) -> None:
+    """Says its own pid when it became the writer, else whom it lost to; stays until it is killed."""
+    say("ready")
+    wait_for_release()
+    try:
+        channel = ControlChannel(create=True, slots=slots)
+        channel.write(steering=0.0, throttle=0.0, brake=0.0, frame_id=os.getpid())
+        say(os.getpid())
+    except SHMWriterExistsError as error:
+        say(f"lost to {error.pid}")
+    time.sleep(3600.0)

@@ -56,7 +56,11 @@ def test_images_from_c(program, opened):
     message = opened(ImageChannel).read()
     assert message.frame_id == 7
     assert np.array_equal(message.image, np.arange(45, dtype=np.uint8).reshape(3, 5, 3))
-    opened(ImageChannel, create=True, height=3, width=5, slots=4)
+    heir = opened(ImageChannel, create=True, height=3, width=5, slots=4, checksum=True)
+    assert heir.stats.generation == 2
+    with pytest.raises(AssertionError), heir.loan():
+        raise AssertionError  # nothing is published
+    assert heir.stats.corrupt == 0
 
 
 def test_images_to_c(program, opened):

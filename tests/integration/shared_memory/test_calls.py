@@ -52,6 +52,19 @@ def test_keywords_in_any_order_and_from_any_string(opened):
     assert reader.read().valid_until == 9.0
 
 
+def test_call_sites_with_other_keywords_take_turns(opened):
+    writer, reader = opened(ControlChannel, create=True), opened(ControlChannel)
+    for frame_id in range(3):
+        writer.write(steering=0.5, throttle=0.25, brake=0.125, frame_id=frame_id)
+        message = reader.read()
+        assert (message.steering, message.throttle, message.brake, message.curvature) == (0.5, 0.25, 0.125, None)
+        writer.write(brake=0.5, curvature=0.25, throttle=0.125, frame_id=frame_id, steering=-1.0)
+        message = reader.read()
+        assert (message.steering, message.throttle, message.brake, message.curvature) == (-1.0, 0.125, 0.5, 0.25)
+        with pytest.raises(TypeError, match="'brake'"):
+            writer.write(steering=0.5, throttle=0.25, frame_id=frame_id)
+
+
 def test_stamps_left_out_are_taken_now(opened):
     writer, reader = opened(ControlChannel, create=True), opened(ControlChannel)
     writer.write(**NEUTRAL)

@@ -4,14 +4,18 @@ import math
 import os
 import sys
 import time
+import weakref
+from typing import Annotated
 
 import numpy as np
 import pytest
+from msgspec import Meta, Struct
 
 from lkas.integration.shared_memory import (
     ControlChannel,
     DetectionChannel,
     ImageChannel,
+    MessageChannel,
     SHMBufferFullError,
     SHMConnectionError,
     SHMError,
@@ -27,6 +31,7 @@ from lkas.integration.shared_memory.messages import (
     DepartureStatus,
     LaneMessage,
     LineType,
+    Message,
     Pose,
     TimelinePoint,
     Track,
@@ -204,6 +209,44 @@ def test_reading_leaks_no_objects(opened):
     assert max(abs(a - b) for a, b in zip(*counts, strict=True)) < 50
 
 
+class Wheels(Message, frozen=True, kw_only=True):
+    """A message of one's own, with every kind of field that those of the pipeline leave out."""
+
+    speeds_mps: Annotated[tuple[float, ...], Meta(max_length=4)] = ()
+    raw: Annotated[bytes, Meta(extra={"bytes": 5})] | None = None
+
+
+class Plain(Struct, frozen=True):
+    """No stamps, and no multiple of 8 bytes."""
+
+    raw: Annotated[bytes, Meta(extra={"bytes": 3})]
+
+
+@pytest.mark.parametrize(
+    "raw", [None, b"", b"\0ab\0", bytearray(b"12345"), memoryview(b"abc"), np.arange(2, dtype="u1")]
+)
+def test_a_message_of_ones_own(opened, raw):
+    writer, reader = opened(MessageChannel, Wheels, "wheels", create=True), opened(MessageChannel, Wheels, "wheels")
+    assert writer.write(Wheels(speeds_mps=(8.1, 8.0), raw=raw, frame_id=4))
+    message = reader.read()
+    assert (message.speeds_mps, message.frame_id, message.sequence) == ((8.1, 8.0), 4, 1)
+    assert message.raw == (None if raw is None else bytes(raw))
+
+
+def test_a_struct_without_stamps_is_a_message_too(opened):
+    writer, reader = opened(MessageChannel, Plain, "plain", create=True), opened(MessageChannel, Plain, "plain")
+    assert writer.write(Plain(b"ab"))
+    assert reader.read() == Plain(b"ab")
+    with pytest.raises(SHMSerializationError, match=r"Plain\.raw: expected at most 3 bytes, found 4"):
+        writer.write(Plain(b"abcd"))
+    with pytest.raises(SHMSerializationError, match=r"Plain\.raw: expected bytes, found 'ab' \(str\)"):
+        writer.write(Plain("ab"))
+    with pytest.raises(SHMSerializationError, match="carries Plain, not Wheels"):
+        writer.write(Wheels())
+    with pytest.raises(SHMSchemaError, match=r"holds Plain .* this program reads Wheels"):
+        opened(MessageChannel, Wheels, "plain").read()
+
+
 # ---------------------------------------------------------------- images
 
 
@@ -216,6 +259,45 @@ def test_image_is_the_readers_own_copy(camera):
     assert (message.frame_id, message.timestamp, message.capture_ns, message.session) == (1, 2.5, 3, 4)
     message.image[:] = 0
     assert np.array_equal(reader.latest().image, image)
+
+
+def test_a_copy_is_used_again_only_when_nobody_knows_it_any_more(camera):
+    writer, reader = camera
+    known = []
+    keep = [
+        lambda image: image,
+        lambda image: image[3:, ::2],
+        lambda image: memoryview(image),
+        lambda image: (weakref.ref(image), image.copy())[1],
+    ]
+    for number in range(40):
+        writer.write(np.full((20, 30, 3), number, np.uint8))
+        image = reader.read().image
+        assert image.flags.writeable
+        assert (image == number).all()
+        if number % 3 == 0:
+            known.append((number, keep[number % len(keep)](image)))
+        elif number % 7 == 0:
+            image.shape = (30, 20, 3)  # in place: not what the next reader expects
+        elif number % 5 == 0:
+            image.flags.writeable = False
+        del image
+    for number, kept in known:
+        assert (np.asarray(kept) == number).all()
+
+
+def test_a_reader_that_lets_go_of_its_frames_gets_the_same_memory_again(camera):
+    writer, reader = camera
+    addresses = set()
+    for number in range(20):
+        writer.write(np.full((20, 30, 3), number, np.uint8))
+        message = reader.read()  # while the one before is still in hand, as in any loop
+        addresses.add(message.image.ctypes.data)
+    assert len(addresses) == 2
+    watched = weakref.ref(message.image)
+    del message
+    writer.write(picture())
+    assert reader.read().image is not watched()
 
 
 @pytest.mark.parametrize(

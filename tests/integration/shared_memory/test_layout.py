@@ -101,7 +101,8 @@ def test_the_schema_hash_covers_nested_records(change):
 @pytest.mark.parametrize(
     ("hint", "words"),
     [
-        (str, "needs a capacity in bytes"),
+        (str, "text needs a capacity"),
+        (bytes, "bytes needs a capacity"),
         (tuple[float, ...], "needs a capacity"),
         (float | str, "only `X | None` can"),
         (list[float], "can not be in a record"),

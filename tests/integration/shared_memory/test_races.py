@@ -46,6 +46,7 @@ SAMPLED_WAKE = (
     "(uint32_t)waiters[0].value, slice_ns);",
     "lkas__load((LKAS_ATOMIC(uint32_t) *)(uintptr_t)waiters[0].address, seq_cst), slice_ns);",
 )
+WITH_CRC = ("header->has_crc = spec->has_crc;", "header->has_crc = 1;")
 RELEASING_UNPIN = ("pins[view->pin], 0u, release);", "pins[view->pin], 0u, relaxed);")
 
 
@@ -85,7 +86,11 @@ def build(tmp_path_factory):
         warnings = ["-Wall", "-Wextra", "-Werror", "-Wno-unused-variable"]  # -Wtsan too: refuses stand-alone fences
         options = ["-std=c11", "-O1", "-g", "-fno-builtin", "-pthread", *warnings, *flags]
         program = folder / name
-        subprocess.run(["gcc", *options, "-I", folder, "-o", program, FOLDER / f"{name}.c"], check=True, timeout=100)
+        subprocess.run(
+            ["gcc", *options, "-I", folder, "-I", get_include(), "-o", program, FOLDER / f"{name}.c"],
+            check=True,
+            timeout=100,
+        )
         return program
 
     return built
@@ -101,10 +106,11 @@ def play(program: Path, path: Path, argument: str, **environment: str) -> tuple[
 # ---------------------------------------------------------------- sanitizers
 
 
+@pytest.mark.parametrize("changes", [(), (WITH_CRC,)], ids=["", "with CRC"])
 @pytest.mark.parametrize("sanitizer", SANITIZERS)
-def test_threads_over_one_mapping_are_clean(build, tmp_path, sanitizer):
+def test_threads_over_one_mapping_are_clean(build, tmp_path, sanitizer, changes):
     flags, environment = SANITIZERS[sanitizer]
-    assert play(build("threads", tuple(flags)), tmp_path / "segment", str(COUNT), **environment) == (0, "")
+    assert play(build("threads", tuple(flags), changes), tmp_path / "segment", str(COUNT), **environment) == (0, "")
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,8 @@ def values(field: Field) -> st.SearchStrategy:
             strategy = st.sampled_from(list(field.detail))
         case "text":
             strategy = st.text(st.characters(exclude_categories=["Cs"]), max_size=field.capacity // 4)
+        case "bytes":
+            strategy = st.binary(max_size=field.capacity)
         case "struct":
             strategy = structs_of(field.detail)
         case "tuple":

@@ -12,7 +12,7 @@ enum { CLAIM_CHOSEN, CLAIM_MARKED, VIEW_FOUND, VIEW_PINNED, COPY_STARTED, COPYIN
 #define WORDS 16
 #define STAMP_WORDS 2 /* set by the channel */
 #define BYTES 1536
-#define SPEC(slots) {"Checked", 1, 8 * WORDS, 8 * (WORDS - STAMP_WORDS), (slots), 1, 16, 32, 3}
+#define SPEC(slots) {"Checked", 1, 8 * WORDS, 8 * (WORDS - STAMP_WORDS), (slots), 1, 16, 32, 3, 0}
 
 typedef struct checked {
     uint64_t words[WORDS];

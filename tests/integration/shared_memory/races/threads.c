@@ -128,6 +128,7 @@ int main(int count, char **words) {
         else sched_yield(); /* every slot is pinned */
     }
     for (int i = 0; i < READERS; ++i) pthread_join(readers[i].thread, NULL);
+    must(lkas__load(&writer.segment->header->corrupt, seq_cst) == 0, "a whole message failed its CRC");
     must(pthread_create(&sleeper, NULL, sleep_until_closed, &readers[0].reader) == 0, "no thread");
     while (!lkas__load(&writer.segment->header->waiters, seq_cst)) sched_yield();
     lkas_close_wakes(&readers[0].reader);

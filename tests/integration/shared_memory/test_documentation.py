@@ -1,0 +1,32 @@
+"""Every public name says what it is, what its units are, and what goes wrong."""
+
+import inspect
+
+import pytest
+
+from lkas.integration import shared_memory
+from lkas.integration.shared_memory import sockets
+
+NAMES = [(module, name) for module in (shared_memory, sockets) for name in module.__all__]
+
+
+@pytest.mark.parametrize(("module", "name"), NAMES, ids=[name for _, name in NAMES])
+def test_public_names_are_documented(module, name):
+    item = getattr(module, name)
+    assert inspect.getdoc(item)
+    if not inspect.isclass(item):
+        return
+    for attribute, value in inspect.getmembers(item):
+        if attribute.startswith("_") or not (callable(value) or isinstance(value, property)):
+            continue
+        if attribute not in vars(Exception):
+            assert inspect.getdoc(value), f"{name}.{attribute}"
+
+
+@pytest.mark.parametrize("name", [name for name in shared_memory.__all__ if name.endswith("Channel")])
+def test_calls_that_fail_say_how(name):
+    channel = getattr(shared_memory, name)
+    for method in ("read", "write", "latest"):
+        assert any(word in getattr(channel, method).__doc__ for word in ("SHM", "as read()")), method
+    assert "False" in channel.write.__doc__
+    assert "timeout" in str(inspect.signature(channel.read))
