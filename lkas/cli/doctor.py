@@ -15,9 +15,11 @@ from lkas.cli.settings import EXIT_FAILED, ConfigOption, JsonOption, SetOption, 
 
 if TYPE_CHECKING:
     from lkas.cli.segments import SegmentState
+    from lkas.cli.sockets import SocketState
 
 NEEDED_FREE_MB = 64  # eight slots of the default camera and some more
 CARLA_PORT = 2000
+SOCKETS_WIDTH = 110  # of their table: a name that is cut off helps nobody
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,7 +33,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 def doctor(
     clean: Annotated[
-        bool, typer.Option("--clean", help="Remove stale segments, never a living one.", metavar="")
+        bool, typer.Option("--clean", help="Remove stale segments and sockets, never a living one.", metavar="")
     ] = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
@@ -42,21 +44,25 @@ def doctor(
     Example: lkas doctor --clean
     """
     from lkas.cli.segments import segment_states
+    from lkas.cli.sockets import socket_states
     from lkas.integration.shared_memory.segment import remove_stale
 
     zmq = load_settings(config, assignments)["zmq"]
     removed = [segment.name for segment in remove_stale()] if clean else []
     findings = list(_findings(zmq.host, zmq.port_base))
-    segments = segment_states()
+    segments, sockets = segment_states(), socket_states()
     report: dict[str, Any] = {
         "findings": findings,
         "segments": [state.as_dict() for state in segments],
+        "sockets": [state.as_dict() for state in sockets],
         "removed": removed,
     }
     if as_json:
         typer.echo(msgspec.json.encode(msgspec.to_builtins(report)).decode())
     else:
-        _print(findings, segments, removed)
+        _print(findings, removed)
+        _print_segments(segments)
+        _print_sockets(sockets)
     if not all(finding.fine for finding in findings):
         raise typer.Exit(EXIT_FAILED)
 
@@ -121,10 +127,9 @@ def _answers(host: str, port: int) -> bool:
         return False
 
 
-def _print(findings: list[Finding], segments: list["SegmentState"], removed: list[str]) -> None:
+def _print(findings: list[Finding], removed: list[str]) -> None:
     from rich.console import Console
     from rich.markup import escape
-    from rich.table import Table
 
     console = Console()
     for finding in findings:
@@ -134,8 +139,15 @@ def _print(findings: list[Finding], segments: list["SegmentState"], removed: lis
             console.print(f"    {escape(finding.advice)}", highlight=False, soft_wrap=True)
     for name in removed:
         console.print(f"removed {name}", highlight=False, soft_wrap=True)
+
+
+def _print_segments(segments: list["SegmentState"]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
     if not segments:
-        console.print("No segments in shared memory.")
+        console.print("No channels in shared memory.")
         return
     table = Table(
         "segment", "instance", "type", "MB", "writer", "readers", "age", "rate", "messages", "drops",
@@ -157,6 +169,51 @@ def _print(findings: list[Finding], segments: list["SegmentState"], removed: lis
         )
     console.print(table)
     for state in segments:
-        if state.advice is not None:
-            console.print(f"[yellow]{state.segment.name}[/] ({state.segment.instance}): {escape(state.state)}")
-            console.print(f"    {escape(state.advice)}", highlight=False)
+        _print_advice(f"{state.segment.name} ({state.segment.instance})", state.state, state.advice)
+
+
+def _print_sockets(sockets: list["SocketState"]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    if not sockets:
+        return
+    table = Table(
+        "socket", "instance", "pattern", "used by", "receiver", "pid", "MB", "received", "waiting", "drops",
+        box=None, pad_edge=False,
+    )  # fmt: skip
+    for state in sockets:
+        socket = state.socket
+        name = (socket.name, socket.instance, socket.pattern, _pids(socket.users))
+        for receiver in socket.receivers:
+            table.add_row(
+                *name,
+                receiver.role if receiver.is_alive else f"{receiver.role}, dead",
+                str(receiver.pid),
+                f"{receiver.memory_bytes / 2**20:.1f}",
+                str(receiver.received),
+                f"{receiver.waiting}/{receiver.slots}",
+                str(receiver.dropped),
+            )
+            name = ("", "", "", "")
+        if not socket.receivers:
+            table.add_row(*name, "-")
+    Console().print()
+    Console(width=max(Console().width, SOCKETS_WIDTH)).print(table)
+    for state in sockets:
+        socket = state.socket
+        _print_advice(f"{socket.name} ({socket.pattern}, {socket.instance})", state.state, state.advice)
+
+
+def _pids(pids: list[int]) -> str:
+    shown = ", ".join(map(str, pids[:2]))
+    return f"{shown}{f' + {len(pids) - 2}' if len(pids) > 2 else ''}" if pids else "-"
+
+
+def _print_advice(name: str, state: str, advice: str | None) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+
+    if advice is not None:
+        Console().print(f"[yellow]{escape(name)}[/]: {escape(state)}", soft_wrap=True)
+        Console().print(f"    {escape(advice)}", highlight=False, soft_wrap=True)

@@ -33,13 +33,17 @@ class SegmentState(Struct, frozen=True, kw_only=True):
 
 
 def segment_states() -> list[SegmentState]:
-    """This user's segments of all instances. Takes a third of a second where somebody writes; disturbs nobody."""
-    before, began = list_segments(), time.monotonic()
+    """This user's channels of all instances. Takes a third of a second where somebody writes; disturbs nobody."""
+    before, began = _channels(), time.monotonic()
     if any(segment.writer_pid is not None for segment in before):
         time.sleep(RATE_WINDOW_S)
-    after, took_s = list_segments(), time.monotonic() - began
+    after, took_s = _channels(), time.monotonic() - began
     sequences = {segment.path: segment.sequence for segment in before}
     return [judged(segment, _rate_hz(segment, sequences.get(segment.path), took_s)) for segment in after]
+
+
+def _channels() -> list[SegmentInfo]:
+    return [segment for segment in list_segments() if segment.kind == "channel"]
 
 
 def _rate_hz(segment: SegmentInfo, sequence_before: int | None, took_s: float) -> float | None:

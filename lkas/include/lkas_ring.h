@@ -8,8 +8,12 @@
  *   both       lkas_bell_open(), lkas_bell_watch(), lkas_bell_wait(), lkas_bell_announce(), lkas_bell_close()
  *
  * An inbox is one file: header, entries, arena. Messages are numbered by position; entry `position % slots` says where
- * in the arena it lies. The arena is handed out first in, first out, and from its start again whenever it is empty, so
- * that a receiver that keeps up works in a few warm pages; its blocks are allocated when they are first needed.
+ * in the arena it lies. The arena is handed out first in, first out. It grows only when what is allocated has no room,
+ * so that a receiver that keeps up works in a few warm pages, however long the stream.
+ *
+ * Speed. What one side stores for each message lies apart from what the other side stores, and is looked up again only
+ * when what was seen before is used up: a full flow moves a message's own two cache lines, and no others, between the
+ * processors. Whoever waits for room is told when half of the messages are taken, not after each.
  *
  * Dying. Senders take turns under a robust mutex, which the kernel hands on when its holder dies. All they decide
  * follows from entries [freed, tail), and the store of `tail` is the only step that counts: a sender that dies
@@ -24,8 +28,6 @@
 
 #include "lkas_channel.h"
 
-#include <sched.h>
-
 #define LKAS_RING_MAGIC UINT32_C(0x474e524c) /* "LRNG" in memory */
 #define LKAS_BELL_MAGIC UINT32_C(0x4c4c424c) /* "LBLL" in memory */
 #define LKAS_RING_VERSION 1u
@@ -33,6 +35,7 @@
 #define LKAS_RING_MAX_SLOTS (1u << 20)
 #define LKAS_RING_FIRST_BYTES (UINT64_C(64) << 10) /* of the arena, allocated when the inbox is made */
 #define LKAS_RING_TURN_NS INT64_C(250000000) /* the longest a sender waits for another one to finish its copy */
+#define LKAS_RING_LOOK_NS INT64_C(5000) /* before a sleep: less than going to sleep and being woken take */
 
 enum { LKAS_RING_OPEN = 0, LKAS_RING_CLOSED = 1 };
 
@@ -53,17 +56,19 @@ typedef struct lkas_ring_header {
     uint64_t total_bytes, capacity, arena_offset;
     uint32_t slots, header_bytes;
     uint32_t owner_pid, spare;
-    /* Senders. */
+    /* Senders, under the turn. */
     alignas(64) pthread_mutex_t turn;
-    uint64_t allocated; /* bytes of the arena that have blocks; under the turn */
-    LKAS_ATOMIC(uint64_t) tail;
-    LKAS_ATOMIC(uint64_t) dropped; /* messages that found no room here */
+    uint64_t allocated;                       /* bytes of the arena that have blocks */
+    LKAS_ATOMIC(uint64_t) known_freed;        /* `freed` when a sender last looked */
+    alignas(64) LKAS_ATOMIC(uint64_t) tail;   /* next to send */
     /* The receiver. */
-    alignas(64) LKAS_ATOMIC(uint64_t) head; /* next to take */
-    LKAS_ATOMIC(uint64_t) freed;            /* first whose bytes are still in use */
-    LKAS_ATOMIC(uint32_t) state;
+    alignas(64) LKAS_ATOMIC(uint64_t) head;   /* next to take */
+    LKAS_ATOMIC(uint64_t) freed;              /* first whose bytes are still in use */
+    /* Both, seldom stored. */
+    alignas(64) LKAS_ATOMIC(uint32_t) state;
     LKAS_ATOMIC(uint32_t) wake; /* futex word */
     LKAS_ATOMIC(uint32_t) is_asleep;
+    LKAS_ATOMIC(uint64_t) dropped; /* messages that found no room here */
 } lkas_ring_header;
 
 /* One per name: tells senders of new receivers and of room. */
@@ -84,7 +89,8 @@ typedef struct lkas_ring {
     size_t mapped_bytes;
     uint64_t device, inode;
     int fd; /* holds the lock; -1 when given up */
-    int64_t alive_ns; /* when the receiver was last seen alive, coarse clock */
+    int64_t alive_ns;    /* sender: when the receiver was last seen alive, coarse clock */
+    uint64_t known_tail; /* receiver: `tail` when it last looked */
     unsigned forks;
     LKAS_ATOMIC(int) is_closed, users;
     struct lkas_ring *next, *previous;
@@ -436,6 +442,7 @@ static inline lkas_ring *lkas_inbox_adopt(const char *path, lkas_error *error) {
     for (uint64_t position = lkas__load(&header->freed, seq_cst); position < head; ++position)
         lkas__store(&lkas_ring_entry_at(ring, position)->is_released, 1u, relaxed); /* lent to the dead one */
     lkas__store(&header->freed, head, seq_cst);
+    ring->known_tail = head;
     return ring;
 }
 
@@ -448,28 +455,46 @@ static inline int lkas_inbox_has_new(const lkas_ring *ring) {
 static inline lkas_ring_entry *lkas_inbox_take(lkas_ring *ring, uint64_t *position) {
     lkas_ring_header *header = lkas_ring_header_of(ring);
     *position = lkas__load(&header->head, relaxed);
-    if (lkas__load(&header->tail, acquire) == *position) return NULL;
+    if (ring->known_tail == *position) ring->known_tail = lkas__load(&header->tail, acquire);
+    if (ring->known_tail == *position) return NULL;
     lkas__store(&header->head, *position + 1, release);
     return lkas_ring_entry_at(ring, *position);
 }
 
-/* Give a message's bytes back, in any order; one caller at a time. The bell tells senders that wait for room. */
+/* Give a message's bytes back, in any order; one caller at a time. The bell tells senders that wait for room, but not
+ * before they can fill half of the slots at once: to be woken for each message costs more than to wait a little. */
 static inline void lkas_inbox_release(lkas_ring *ring, uint64_t position, lkas_ring *bell) {
     lkas_ring_header *header = lkas_ring_header_of(ring);
     const uint64_t head = lkas__load(&header->head, relaxed);
     uint64_t freed = lkas__load(&header->freed, relaxed);
-    lkas__store(&lkas_ring_entry_at(ring, position)->is_released, 1u, relaxed);
-    if (freed != position) return; /* an older one is still in use */
-    while (freed < head && lkas__load(&lkas_ring_entry_at(ring, freed)->is_released, relaxed)) ++freed;
+    if (freed == position && head == position + 1) freed = head; /* as ever, when nothing is lent */
+    else {
+        lkas__store(&lkas_ring_entry_at(ring, position)->is_released, 1u, relaxed);
+        if (freed != position) return; /* an older one is still in use */
+        while (freed < head && lkas__load(&lkas_ring_entry_at(ring, freed)->is_released, relaxed)) ++freed;
+    }
     lkas__store(&header->freed, freed, seq_cst);
-    lkas__bell_raise(lkas_bell_header_of(bell));
+    if (ring->known_tail - head <= header->slots / 2) lkas__bell_raise(lkas_bell_header_of(bell));
+}
+
+/* A sender in full flow goes on: to be woken by it costs both sides more than a short look. */
+static inline int lkas__inbox_look(const lkas_ring *ring) {
+    const int64_t until_ns = lkas_now_ns() + LKAS_RING_LOOK_NS;
+    do {
+        if (lkas_inbox_has_new(ring)) return 1;
+#if defined(__x86_64__)
+        __builtin_ia32_pause();
+#elif defined(__aarch64__)
+        __asm__ volatile("yield");
+#endif
+    } while (lkas_now_ns() < until_ns);
+    return 0;
 }
 
 /* Sleep until there is a message, the inbox is closed, a signal came or the time is over. */
 static inline void lkas_inbox_wait(lkas_ring *ring, int64_t duration_ns) {
     lkas_ring_header *header = lkas_ring_header_of(ring);
-    sched_yield(); /* a sender in full flow goes on: to be woken costs both sides more than anything else here */
-    if (lkas_inbox_has_new(ring)) return;
+    if (lkas__inbox_look(ring)) return;
     lkas__store(&header->is_asleep, 1u, seq_cst);
     const uint32_t wake = lkas__load(&header->wake, seq_cst);
     if (!lkas_inbox_has_new(ring) && !lkas__load(&ring->is_closed, seq_cst))
@@ -499,22 +524,35 @@ static inline int lkas_ring_is_alive(lkas_ring *ring) {
 /* Open the inbox of somebody else. */
 static inline lkas_ring *lkas_ring_attach(const char *path, lkas_error *error) { return lkas__ring_open(path, error); }
 
-/* Where `room` bytes fit behind the newest message, from the entries alone: LKAS_OK or LKAS_RING_FULL. */
-static inline int lkas__ring_place(lkas_ring *ring, uint64_t room, uint64_t *offset) {
+/* Where `room` bytes fit behind the newest message, within the first `limit` bytes of the arena, while messages from
+ * `freed` on are in use; from the entries alone: LKAS_OK or LKAS_RING_FULL. */
+static inline int lkas__ring_place(const lkas_ring *ring, uint64_t room, uint64_t freed, uint64_t limit,
+                                   uint64_t *offset) {
     lkas_ring_header *header = lkas_ring_header_of(ring);
-    const uint64_t tail = lkas__load(&header->tail, relaxed), freed = lkas__load(&header->freed, seq_cst);
+    const uint64_t tail = lkas__load(&header->tail, relaxed);
     *offset = 0;
     if (tail - freed >= header->slots) return LKAS_RING_FULL;
-    if (tail == freed) return room <= header->capacity ? LKAS_OK : LKAS_RING_FULL;
+    if (tail == freed) return room <= limit ? LKAS_OK : LKAS_RING_FULL;
     const lkas_ring_entry *oldest = lkas_ring_entry_at(ring, freed), *newest = lkas_ring_entry_at(ring, tail - 1);
     const uint64_t end = newest->offset + lkas__ring_rounded(newest->bytes);
     if (newest->offset >= oldest->offset) { /* used: oldest to end; free: behind and before */
-        if (room <= header->capacity - end) *offset = end;
+        if (room <= limit - end) *offset = end;
         else if (room > oldest->offset) return LKAS_RING_FULL;
         return LKAS_OK;
     }
     *offset = end; /* wrapped: free is what lies between */
     return room <= oldest->offset - end ? LKAS_OK : LKAS_RING_FULL;
+}
+
+/* The first place that will do: among what was free before, what is free now, what is not allocated yet. */
+static inline int lkas__ring_find(lkas_ring *ring, uint64_t room, uint64_t *offset) {
+    lkas_ring_header *header = lkas_ring_header_of(ring);
+    uint64_t freed = lkas__load(&header->known_freed, relaxed);
+    if (lkas__ring_place(ring, room, freed, header->allocated, offset) == LKAS_OK) return LKAS_OK;
+    freed = lkas__load(&header->freed, seq_cst);
+    lkas__store(&header->known_freed, freed, relaxed);
+    if (lkas__ring_place(ring, room, freed, header->allocated, offset) == LKAS_OK) return LKAS_OK;
+    return lkas__ring_place(ring, room, freed, header->capacity, offset);
 }
 
 static inline int lkas__ring_grow(lkas_ring *ring, uint64_t needed, lkas_error *error) {
@@ -540,8 +578,8 @@ static inline int lkas_ring_claim(lkas_ring *ring, uint64_t bytes, lkas_ring_roo
     int result = LKAS_OK;
     if (lkas__load(&header->state, seq_cst) != LKAS_RING_OPEN) result = LKAS_RING_GONE;
     else if (bytes > header->capacity) result = LKAS_RING_TOO_LARGE;
-    else result = lkas__ring_place(ring, lkas__ring_rounded(bytes), &claim->offset);
-    if (result == LKAS_OK) result = lkas__ring_grow(ring, claim->offset + bytes, error);
+    else result = lkas__ring_find(ring, lkas__ring_rounded(bytes), &claim->offset);
+    if (result == LKAS_OK) result = lkas__ring_grow(ring, claim->offset + lkas__ring_rounded(bytes), error);
     if (result != LKAS_OK) {
         pthread_mutex_unlock(&header->turn);
         return result;

@@ -43,6 +43,7 @@ static int read_control(const char *path) {
 
 static int write_image(const char *path) {
     lkas_spec spec = LKAS_IMAGE_MESSAGE_SPEC(4, 3, 5, 3);
+    spec.has_crc = 1;
     lkas_writer writer;
     struct lkas_image_message message;
     memset(&message, 0, sizeof message);

@@ -13,9 +13,11 @@
 
 #define COPY_WITHOUT_GIL_BYTES (4 << 20) /* below, handing the GIL over costs more than the copy */
 #define MAX_PARTS 1024
+#define PLAIN_KIND 3 /* one part that is the item itself: decoded here */
 #define LONGEST_WAIT_S 1e9
 
 static PyObject *shm_error, *connection_error, *buffer_full_error, *serialization_error;
+static PyObject *nothing; /* what receiving gives when there is nothing: any other object may be a message */
 
 static PyObject *raise_core(const lkas_error *error) {
     PyObject *type = shm_error;
@@ -35,7 +37,7 @@ static lkas_ring *usable(lkas_ring *ring) {
         return NULL;
     }
     if (!ring || ring->fd < 0 || lkas__load(&ring->is_closed, acquire)) {
-        PyErr_SetString(connection_error, "the socket is closed");
+        PyErr_Format(connection_error, "%s: the socket is closed", ring ? ring->path : "not opened");
         return NULL;
     }
     return ring;
@@ -178,6 +180,21 @@ static PyTypeObject Lent_Type = {
     .tp_doc = "The bytes of a message where they arrived; gives their room back when the last view is gone.",
 };
 
+/* NULL and an exception: the message is given back. */
+static PyObject *lend(lkas_ring *ring, lkas_ring *bell, uint64_t position, const char *data, uint64_t bytes) {
+    Lent *lent = PyObject_New(Lent, &Lent_Type);
+    if (!lent) {
+        lkas_inbox_release(ring, position, bell);
+        return NULL;
+    }
+    lent->ring = lkas_ring_retain(ring);
+    lent->bell = lkas_ring_retain(bell);
+    lent->position = position;
+    lent->data = (char *)data;
+    lent->size = (Py_ssize_t)bytes;
+    return (PyObject *)lent;
+}
+
 /* ------------------------------------------------------------------ parts of a message */
 
 static uint64_t aligned(uint64_t bytes) { return (bytes + LKAS_RING_ALIGN - 1) / LKAS_RING_ALIGN * LKAS_RING_ALIGN; }
@@ -204,10 +221,24 @@ static void fill(char *place, const Py_buffer *parts, uint32_t count) {
     }
 }
 
+static void copy_out(char *target, const char *data, uint64_t size) {
+    if (size < COPY_WITHOUT_GIL_BYTES) {
+        memcpy(target, data, (size_t)size);
+        return;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    memcpy(target, data, (size_t)size);
+    Py_END_ALLOW_THREADS
+}
+
 /* One part, as bytes (the first) or bytearray, or as a view of `lent`. */
 static PyObject *read_part(PyObject *lent, const char *data, uint64_t offset, uint64_t size, int is_first) {
-    if (!lent && is_first) return PyBytes_FromStringAndSize(data + offset, (Py_ssize_t)size);
-    if (!lent) return PyByteArray_FromStringAndSize(data + offset, (Py_ssize_t)size);
+    if (!lent) {
+        PyObject *own = is_first ? PyBytes_FromStringAndSize(NULL, (Py_ssize_t)size)
+                                 : PyByteArray_FromStringAndSize(NULL, (Py_ssize_t)size);
+        if (own) copy_out(is_first ? PyBytes_AS_STRING(own) : PyByteArray_AS_STRING(own), data + offset, size);
+        return own;
+    }
     PyObject *whole = PyMemoryView_FromObject(lent), *part = NULL;
     if (whole) part = PySequence_GetSlice(whole, (Py_ssize_t)offset, (Py_ssize_t)(offset + size));
     Py_XDECREF(whole);
@@ -235,6 +266,7 @@ static PyObject *read_parts(PyObject *lent, const char *data, const lkas_ring_en
 typedef struct {
     PyObject_HEAD
     lkas_ring *ring, *bell;
+    unsigned long long received, bytes; /* plain messages */
 } Inbox;
 
 static PyTypeObject Inbox_Type;
@@ -266,33 +298,29 @@ static int Inbox_init(Inbox *self, PyObject *args, PyObject *kwargs) {
 
 static PyObject *Inbox_take(Inbox *self, PyObject *argument) {
     uint64_t position;
-    int copy = PyObject_IsTrue(argument);
+    const int copy = PyObject_IsTrue(argument);
     if (copy < 0 || !usable(self->ring)) return NULL;
-    lkas_ring_entry *entry = lkas_inbox_take(self->ring, &position);
-    if (!entry) Py_RETURN_NONE;
-    char *data = lkas_ring_bytes(self->ring, entry);
-    const uint64_t sender = entry->sender, request = entry->request;
-    const uint32_t kind = entry->kind;
-    PyObject *parts;
-    if (copy) {
-        parts = read_parts(NULL, data, entry);
-        lkas_inbox_release(self->ring, position, self->bell);
-    } else {
-        Lent *lent = PyObject_New(Lent, &Lent_Type);
-        if (!lent) {
-            lkas_inbox_release(self->ring, position, self->bell);
-            return NULL;
-        }
-        lent->ring = lkas_ring_retain(self->ring);
-        lent->bell = lkas_ring_retain(self->bell);
-        lent->position = position;
-        lent->data = data;
-        lent->size = (Py_ssize_t)entry->bytes;
-        parts = read_parts((PyObject *)lent, data, entry);
-        Py_DECREF(lent);
-    }
-    if (!parts) return NULL;
-    return Py_BuildValue("IKKN", kind, (unsigned long long)sender, (unsigned long long)request, parts);
+    const lkas_ring_entry *entry = lkas_inbox_take(self->ring, &position);
+    if (!entry) return Py_NewRef(nothing);
+    const lkas_ring_entry message = *entry;
+    const char *data = lkas_ring_bytes(self->ring, entry);
+    const int is_plain = message.kind == PLAIN_KIND && message.parts == 1 && !message.request;
+    /* A large copy lets go of the GIL, and close() may come. */
+    lkas_ring *ring = lkas_ring_retain(self->ring), *bell = lkas_ring_retain(self->bell);
+    PyObject *lent = copy ? NULL : lend(ring, bell, position, data, message.bytes), *content = NULL;
+    if (copy || lent)
+        content = is_plain ? read_part(lent, data, 0, message.bytes, 1) : read_parts(lent, data, &message);
+    Py_XDECREF(lent);
+    if (copy) lkas_inbox_release(ring, position, bell);
+    lkas_ring_drop(ring);
+    lkas_ring_drop(bell);
+    if (!content) return NULL;
+    if (!is_plain)
+        return Py_BuildValue("IKKN", message.kind, (unsigned long long)message.sender,
+                             (unsigned long long)message.request, content);
+    ++self->received;
+    self->bytes += message.bytes;
+    return content;
 }
 
 static PyObject *Inbox_wait(Inbox *self, PyObject *argument) {
@@ -341,8 +369,8 @@ static void Inbox_dealloc(Inbox *self) {
 
 static PyMethodDef Inbox_methods[] = {
     {"take", (PyCFunction)Inbox_take, METH_O,
-     "take(copy): the next message as (kind, sender, request, parts), or None. The parts are copies (bytes, then "
-     "bytearrays) or read-only views of the arena."},
+     "take(copy): the next message as (kind, sender, request, parts), or NOTHING; of a PLAIN one that wants no answer "
+     "its only part. The parts are copies (bytes, then bytearrays) or read-only views of the arena."},
     {"wait", (PyCFunction)Inbox_wait, METH_O, "wait(timeout_s): sleep until there is a message: whether there is."},
     {"end_waits", (PyCFunction)Inbox_end_waits, METH_NOARGS, "From any thread: end waits, now and later."},
     {"close", (PyCFunction)Inbox_close, METH_O,
@@ -356,6 +384,12 @@ static PyGetSetDef Inbox_getset[] = {
     {NULL},
 };
 
+static PyMemberDef Inbox_members[] = {
+    {"received", T_ULONGLONG, offsetof(Inbox, received), READONLY, "PLAIN messages that were given as what they are."},
+    {"bytes", T_ULONGLONG, offsetof(Inbox, bytes), READONLY, "And their bytes."},
+    {NULL},
+};
+
 static PyTypeObject Inbox_Type = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "lkas.integration.shared_memory.sockets._ring.Inbox",
     .tp_basicsize = sizeof(Inbox),
@@ -364,6 +398,7 @@ static PyTypeObject Inbox_Type = {
     .tp_init = (initproc)Inbox_init,
     .tp_dealloc = (destructor)Inbox_dealloc,
     .tp_methods = Inbox_methods,
+    .tp_members = Inbox_members,
     .tp_getset = Inbox_getset,
     .tp_doc = "Inbox(path, bell, slots, capacity, *, adopt=False): messages for this receiver. FileExistsError when "
               "the name is taken, or, adopting, when its owner lives.",
@@ -495,6 +530,16 @@ static PyObject *Outlet_capacity(Outlet *self, void *unused) {
     return PyLong_FromUnsignedLongLong(self->ring ? lkas_ring_header_of(self->ring)->capacity : 0);
 }
 
+static PyObject *Outlet_figures(Outlet *self, PyObject *unused) {
+    if (!usable(self->ring)) return NULL;
+    const lkas_ring_header *header = lkas_ring_header_of(self->ring);
+    const uint64_t taken = lkas__load(&header->head, acquire); /* before `tail`, which never is behind it */
+    return Py_BuildValue("{sKsKsKsIsK}", "handed", (unsigned long long)lkas__load(&header->tail, acquire), "taken",
+                         (unsigned long long)taken, "dropped",
+                         (unsigned long long)lkas__load(&header->dropped, relaxed), "slots", header->slots,
+                         "allocated", (unsigned long long)header->allocated);
+}
+
 static PyObject *Outlet_has_messages(Outlet *self, void *unused) {
     return PyBool_FromLong(self->ring && lkas_inbox_has_new(self->ring));
 }
@@ -509,6 +554,8 @@ static PyMethodDef Outlet_methods[] = {
      "push(kind, parts, sender, request): copy a message in: HANDED, FULL, GONE, TOO_LARGE or NO_SPACE."},
     {"count_drop", (PyCFunction)Outlet_count_drop, METH_NOARGS, "Count a message that found no room, for its owner."},
     {"is_alive", (PyCFunction)Outlet_is_alive, METH_NOARGS, "Whether the owner lives and takes messages."},
+    {"figures", (PyCFunction)Outlet_figures, METH_NOARGS,
+     "What went through: a dict of handed, taken, dropped (messages), slots, allocated (bytes)."},
     {"close", (PyCFunction)Outlet_close, METH_NOARGS, "Let go of the inbox."},
     {NULL},
 };
@@ -542,6 +589,7 @@ typedef struct {
     PyObject *outlets; /* list */
     uint32_t members;  /* the bell's count when the list was made */
     Py_ssize_t turn;
+    unsigned long long sent, bytes; /* messages that somebody has; bytes, for each who has them */
 } Outlets;
 
 static int Outlets_init(Outlets *self, PyObject *args, PyObject *kwargs) {
@@ -572,51 +620,93 @@ static PyObject *Outlets_fill(Outlets *self, PyObject *args) {
     Py_RETURN_NONE;
 }
 
+static void count_sent(Outlets *self, const held_parts *held, Py_ssize_t receivers) {
+    if (receivers > 0) ++self->sent;
+    for (uint32_t i = 0; i < held->count; ++i)
+        self->bytes += (unsigned long long)held->parts[i].len * (unsigned long long)receivers;
+}
+
 /* One push to the outlet at `index`: its result, or -1 with an exception. */
-static int push_to(Outlets *self, Py_ssize_t index, unsigned int kind, PyObject *parts, uint64_t sender,
+static int push_to(Outlets *self, Py_ssize_t index, unsigned int kind, const held_parts *held, uint64_t sender,
                    uint64_t request) {
-    held_parts held;
     lkas_error error;
     Outlet *outlet = (Outlet *)PyList_GET_ITEM(self->outlets, index);
-    if (!usable(outlet->ring) || hold_parts(&held, parts)) return -1;
+    if (!usable(outlet->ring)) return -1;
     Py_INCREF(outlet); /* the list may change while a large copy goes on without the GIL */
-    int result = push(outlet->ring, held.parts, held.count, kind, sender, request, &error);
+    int result = push(outlet->ring, held->parts, held->count, kind, sender, request, &error);
     Py_DECREF(outlet);
-    release_parts(&held);
     return result < 0 ? LKAS_RING_FULL : result;
 }
 
-static PyObject *Outlets_push_next(Outlets *self, PyObject *args) {
-    PyObject *parts;
-    unsigned int kind;
-    unsigned long long sender, request;
-    if (!PyArg_ParseTuple(args, "IOKK", &kind, &parts, &sender, &request) || !usable(self->bell)) return NULL;
+/* The outlet whose turn it is, None, or NULL with an exception. */
+static PyObject *push_to_next(Outlets *self, unsigned int kind, const held_parts *held, uint64_t sender,
+                              uint64_t request) {
+    if (!usable(self->bell)) return NULL;
     const Py_ssize_t count = PyList_GET_SIZE(self->outlets);
     if (count == 0 || lkas_bell_members(self->bell) != self->members) Py_RETURN_NONE;
     const Py_ssize_t index = self->turn % count;
     PyObject *outlet = Py_NewRef(PyList_GET_ITEM(self->outlets, index));
-    int result = push_to(self, index, kind, parts, sender, request);
+    int result = push_to(self, index, kind, held, sender, request);
     if (result == LKAS_OK) {
         self->turn = index + 1;
+        count_sent(self, held, 1);
         return outlet;
     }
     Py_DECREF(outlet);
-    if (result < 0) return NULL;
-    Py_RETURN_NONE;
+    return result < 0 ? NULL : Py_NewRef(Py_None);
 }
 
-static PyObject *Outlets_push_all(Outlets *self, PyObject *args) {
-    PyObject *parts;
-    unsigned int kind;
-    if (!PyArg_ParseTuple(args, "IO", &kind, &parts) || !usable(self->bell)) return NULL;
+static PyObject *Outlets_push_next(Outlets *self, PyObject *const *args, Py_ssize_t arguments) {
+    held_parts held;
+    if (arguments != 4) {
+        PyErr_SetString(PyExc_TypeError, "push_next(kind, parts, sender, request)");
+        return NULL;
+    }
+    const unsigned int kind = (unsigned int)PyLong_AsUnsignedLong(args[0]);
+    const uint64_t sender = PyLong_AsUnsignedLongLong(args[2]), request = PyLong_AsUnsignedLongLong(args[3]);
+    if (PyErr_Occurred() || hold_parts(&held, args[1])) return NULL;
+    PyObject *taker = push_to_next(self, kind, &held, sender, request);
+    release_parts(&held);
+    return taker;
+}
+
+static PyObject *Outlets_push_next_plain(Outlets *self, PyObject *item) {
+    held_parts held = {.parts = &held.first, .count = 1};
+    if (!PyBytes_CheckExact(item) && !PyByteArray_CheckExact(item)) Py_RETURN_NONE;
+    if (PyObject_GetBuffer(item, &held.first, PyBUF_SIMPLE)) return NULL;
+    PyObject *taker = push_to_next(self, PLAIN_KIND, &held, 0, 0);
+    release_parts(&held);
+    return taker;
+}
+
+static PyObject *Outlets_push_all(Outlets *self, PyObject *const *args, Py_ssize_t arguments) {
+    held_parts held;
+    if (arguments != 2) {
+        PyErr_SetString(PyExc_TypeError, "push_all(kind, parts)");
+        return NULL;
+    }
+    const unsigned int kind = (unsigned int)PyLong_AsUnsignedLong(args[0]);
+    if (PyErr_Occurred() || !usable(self->bell) || hold_parts(&held, args[1])) return NULL;
     Py_ssize_t handed = 0;
+    int result = LKAS_OK;
     while (lkas_bell_members(self->bell) == self->members && handed < PyList_GET_SIZE(self->outlets)) {
-        int result = push_to(self, handed, kind, parts, 0, 0);
-        if (result < 0) return NULL;
+        result = push_to(self, handed, kind, &held, 0, 0);
         if (result != LKAS_OK) break;
         ++handed;
     }
-    return PyLong_FromSsize_t(handed);
+    if (handed == PyList_GET_SIZE(self->outlets)) count_sent(self, &held, handed);
+    release_parts(&held);
+    return result < 0 ? NULL : PyLong_FromSsize_t(handed);
+}
+
+static PyObject *Outlets_count(Outlets *self, PyObject *args) {
+    PyObject *parts;
+    Py_ssize_t receivers;
+    held_parts held;
+    if (!PyArg_ParseTuple(args, "On", &parts, &receivers) || hold_parts(&held, parts)) return NULL;
+    count_sent(self, &held, receivers);
+    release_parts(&held);
+    Py_RETURN_NONE;
 }
 
 static void Outlets_dealloc(Outlets *self) {
@@ -627,15 +717,21 @@ static void Outlets_dealloc(Outlets *self) {
 
 static PyMethodDef Outlets_methods[] = {
     {"fill", (PyCFunction)Outlets_fill, METH_VARARGS, "fill(outlets, members): who is there at which count."},
-    {"push_next", (PyCFunction)Outlets_push_next, METH_VARARGS,
+    {"push_next", (PyCFunction)(void (*)(void))Outlets_push_next, METH_FASTCALL,
      "push_next(kind, parts, sender, request): the outlet whose turn it is, when it took the message, else None."},
-    {"push_all", (PyCFunction)Outlets_push_all, METH_VARARGS,
+    {"push_next_plain", (PyCFunction)Outlets_push_next_plain, METH_O,
+     "push_next_plain(item): push_next() of bytes or a bytearray as a PLAIN message; None also for any other object."},
+    {"push_all", (PyCFunction)(void (*)(void))Outlets_push_all, METH_FASTCALL,
      "push_all(kind, parts): how many took the message before the first one that did not, or before a change."},
+    {"count", (PyCFunction)Outlets_count, METH_VARARGS,
+     "count(parts, receivers): add a message that went other ways than push_next() and a complete push_all()."},
     {NULL},
 };
 
 static PyMemberDef Outlets_members[] = {
     {"turn", T_PYSSIZET, offsetof(Outlets, turn), 0, "Whose turn it is, modulo their number."},
+    {"sent", T_ULONGLONG, offsetof(Outlets, sent), READONLY, "Messages that somebody has."},
+    {"bytes", T_ULONGLONG, offsetof(Outlets, bytes), READONLY, "And their bytes, for each who has them."},
     {NULL},
 };
 
@@ -677,7 +773,10 @@ PyMODINIT_FUNC PyInit__ring(void) {
         if (PyType_Ready(types[i])) return NULL;
     if (import_errors()) return NULL;
     PyObject *module = PyModule_Create(&ring_module);
-    if (!module || PyModule_AddObjectRef(module, "Bell", (PyObject *)&Bell_Type) ||
+    nothing = PyObject_CallNoArgs((PyObject *)&PyBaseObject_Type);
+    if (!module || !nothing || PyModule_AddObjectRef(module, "NOTHING", nothing) ||
+        PyModule_AddIntConstant(module, "PLAIN", PLAIN_KIND) ||
+        PyModule_AddObjectRef(module, "Bell", (PyObject *)&Bell_Type) ||
         PyModule_AddObjectRef(module, "Inbox", (PyObject *)&Inbox_Type) ||
         PyModule_AddObjectRef(module, "Outlet", (PyObject *)&Outlet_Type) ||
         PyModule_AddObjectRef(module, "Outlets", (PyObject *)&Outlets_Type) ||

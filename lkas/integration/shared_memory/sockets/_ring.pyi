@@ -1,4 +1,5 @@
 import os
+from typing import Any
 
 from typing_extensions import Buffer
 
@@ -7,6 +8,9 @@ FULL: int  # no room: the receiver is behind
 GONE: int  # the receiver is closed or dead
 TOO_LARGE: int  # larger than the whole inbox
 NO_SPACE: int  # the directory has no room for more of the inbox
+
+PLAIN: int  # the kind of a message whose only part is the item
+NOTHING: object  # what receiving gives when there is nothing: anything else may be a message
 
 class Bell:
     """Tells the senders of one name of new receivers and of room."""
@@ -37,8 +41,14 @@ class Inbox:
     @property
     def dropped(self) -> int:
         """Messages that senders gave up, because they found no room here."""
-    def take(self, copy: bool, /) -> tuple[int, int, int, tuple[Buffer, ...]] | None:
-        """The next message as (kind, sender, request, parts), or None.
+    @property
+    def received(self) -> int:
+        """PLAIN messages that were given as what they are."""
+    @property
+    def bytes(self) -> int:
+        """And their bytes."""
+    def take(self, copy: bool, /) -> Any:
+        """The next message as (kind, sender, request, parts), or NOTHING; of a PLAIN one without request its only part.
 
         The parts are copies (bytes, then bytearrays) or read-only views of the place where they arrived.
         """
@@ -68,6 +78,8 @@ class Outlet:
         """Count a message that found no room, for its owner."""
     def is_alive(self) -> bool:
         """Whether the owner lives and takes messages."""
+    def figures(self) -> dict[str, int]:
+        """What went through: handed, taken, dropped (messages), slots, allocated (bytes)."""
     def close(self) -> None:
         """Let go of the inbox."""
 
@@ -75,10 +87,20 @@ class Outlets:
     """The receivers of a sender, for sending to them in one call while all is well."""
 
     turn: int  # whose turn it is, modulo their number
+    @property
+    def sent(self) -> int:
+        """Messages that somebody has."""
+    @property
+    def bytes(self) -> int:
+        """And their bytes, for each who has them."""
     def __init__(self, bell: Bell) -> None: ...
     def fill(self, outlets: list[Outlet], members: int, /) -> None:
         """Who is there, at which count of the bell."""
     def push_next(self, kind: int, parts: tuple[Buffer, ...], sender: int, request: int, /) -> Outlet | None:
         """The outlet whose turn it is, when it took the message; None when it did not, or after a change."""
+    def push_next_plain(self, item: object, /) -> Outlet | None:
+        """push_next() of bytes or a bytearray as a PLAIN message; None also for any other object."""
     def push_all(self, kind: int, parts: tuple[Buffer, ...], /) -> int:
         """How many took the message before the first one that did not, or before a change."""
+    def count(self, parts: tuple[Buffer, ...], receivers: int, /) -> None:
+        """Add a message that went other ways than push_next() and a complete push_all()."""

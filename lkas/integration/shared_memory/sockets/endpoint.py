@@ -9,17 +9,15 @@ from typing import Any, ClassVar, Self
 from msgspec import Struct
 
 from lkas.integration.shared_memory.errors import SHMSerializationError, SHMTimeoutError
-from lkas.integration.shared_memory.sockets._ring import Inbox
+from lkas.integration.shared_memory.sockets._ring import NOTHING, Inbox
 from lkas.integration.shared_memory.sockets.receivers import Receivers
 from lkas.integration.shared_memory.sockets.registry import Registry
-from lkas.integration.shared_memory.sockets.serialize import Kind, Parts, Serializer, decoders, encoder, refusal
+from lkas.integration.shared_memory.sockets.serialize import Parts, Serializer, decoders, encoder, refusal
 from lkas.integration.shared_memory.sockets.waiting import deadline_of, left_s
 
-SLOTS = 1000  # messages an inbox holds, as in ZMQ
+SLOTS = 4096  # messages an inbox holds: what ZMQ and the kernel hold together by default
 CAPACITY_BYTES = 32 << 20  # and bytes: three messages of 10 MB; memory is taken when it is first needed
 LOOK_AROUND_S = 0.1  # the longest sleep of those that watch other processes
-
-Taken = tuple[int, int, int, Parts]  # kind, sender, request, parts
 
 
 class SocketStats(Struct, frozen=True, kw_only=True):
@@ -54,7 +52,8 @@ class Endpoint:
         self._inboxes: list[Inbox] = []  # its own, then those of dead ones it goes through
         self._ways: list[Receivers] = []  # to those it sends to
         self._copy = True
-        self._sent = self._received = self._dropped = self._errors = self._bytes = 0
+        self._nothing = f"<{type(self).__name__} {name!r}>: no message"
+        self._received = self._dropped = self._errors = self._bytes = 0  # beside what inboxes and ways count
         self._finish = weakref.finalize(self, _finish, self._registry, self._inboxes, self._ways, self.bequeaths)
 
     @property
@@ -64,13 +63,12 @@ class Endpoint:
 
     def stats(self) -> SocketStats:
         """Counts since the socket was made."""
-        missed = self._inboxes[0].dropped if self._inboxes else 0
         return SocketStats(
-            sent=self._sent,
-            received=self._received,
-            dropped=self._dropped + missed,
-            errors=self._errors + sum(receivers.failures for receivers in self._ways),
-            bytes=self._bytes,
+            sent=sum(way.sent for way in self._ways),
+            received=self._received + sum(inbox.received for inbox in self._inboxes),
+            dropped=self._dropped + sum(inbox.dropped for inbox in self._inboxes[:1]),
+            errors=self._errors + sum(way.failures for way in self._ways),
+            bytes=self._bytes + sum(end.bytes for end in (*self._inboxes, *self._ways)),
         )
 
     def close(self) -> None:
@@ -88,24 +86,27 @@ class Endpoint:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}{' closed' if self.closed else ''}>"
 
-    def _open_inbox(self, role: str, slots: int, capacity: int, copy: bool) -> int:
+    def _open_inbox(self, role: str, slots: int, capacity: int, copy: bool) -> tuple[int, Inbox]:
         number, inbox = self._registry.create_inbox(role, slots, capacity)
         self._inboxes.append(inbox)
         self._copy = copy
-        return number
+        return number, inbox
 
     def _open_way(self, role: str) -> Receivers:
         self._ways.append(Receivers(self._registry, role))
         return self._ways[0]
 
-    def _encode(self, item: Any) -> tuple[Kind, Parts]:
+    def _encode(self, item: Any) -> tuple[int, Parts]:
         try:
             return self._make_parts(item)
         except SHMSerializationError:
             self._errors += 1
             raise
 
-    def _decode(self, taken: Taken) -> Any:
+    def _open(self, taken: Any) -> Any:
+        """The item of a message as the inbox gave it."""
+        if type(taken) is not tuple:
+            return taken
         kind, _, _, parts = taken
         try:
             decode = self._decoders.get(kind)
@@ -116,36 +117,23 @@ class Endpoint:
             self._errors += 1
             raise
         self._received += 1
-        self._bytes += len(parts[0]) if len(parts) == 1 else _size(parts)
+        self._bytes += len(parts[0]) if len(parts) == 1 else sum(len(part) for part in parts)
         return item
 
-    def _count_sent(self, parts: Parts, receivers: int) -> None:
-        if receivers:
-            self._sent += 1
-            self._bytes += (len(parts[0]) if len(parts) == 1 else _size(parts)) * receivers
-
-    def _take(self, timeout: float | None, look: Callable[[], Taken | None] | None = None) -> Taken:
-        """The next message. `look` is called before each sleep, which then is a short one; it may have a message."""
-        inbox = self._inboxes[0]
-        taken = inbox.take(self._copy)
-        if taken:
+    def _wait(self, timeout: float | None, look: Callable[[], Any] | None = None) -> Any:
+        """The next message, when there is none now. `look` is asked before each sleep, which then is a short one."""
+        if look is not None and (taken := look()) is not NOTHING:
             return taken
-        deadline = deadline_of(timeout)
-        while True:
-            taken = look() if look else None
-            if taken:
+        if timeout == 0:
+            raise SHMTimeoutError(self._nothing)
+        inbox, deadline = self._inboxes[0], deadline_of(timeout)
+        while (left := left_s(deadline)) > 0:
+            inbox.wait(left if look is None else min(left, LOOK_AROUND_S))
+            if (taken := inbox.take(self._copy)) is not NOTHING:
                 return taken
-            left = left_s(deadline)
-            if left <= 0:
-                raise SHMTimeoutError(f"{self!r}: no message within {timeout:g} ms")
-            inbox.wait(min(left, LOOK_AROUND_S) if look else left)
-            taken = inbox.take(self._copy)
-            if taken:
+            if look is not None and (taken := look()) is not NOTHING:
                 return taken
-
-
-def _size(parts: Parts) -> int:
-    return sum(len(part) for part in parts)
+        raise SHMTimeoutError(f"{self._nothing} within {timeout:g} ms")
 
 
 def _finish(registry: Registry, inboxes: list[Inbox], ways: list[Receivers], keep_messages: bool) -> None:

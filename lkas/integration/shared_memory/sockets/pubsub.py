@@ -12,6 +12,7 @@ Several publishers may share a name. A subscriber gets what is sent after it was
 import os
 from typing import Any
 
+from lkas.integration.shared_memory.sockets._ring import NOTHING
 from lkas.integration.shared_memory.sockets.endpoint import CAPACITY_BYTES, SLOTS, Endpoint
 from lkas.integration.shared_memory.sockets.serialize import Serializer
 
@@ -39,8 +40,8 @@ class Publisher(Endpoint):
         """
         kind, parts = self._encode(item)
         handed, dropped = self._receivers.send_to_all(kind, parts, timeout)
-        self._dropped += dropped or not handed
-        self._count_sent(parts, handed)
+        if dropped or not handed:
+            self._dropped += dropped or 1
         return handed > 0
 
 
@@ -65,8 +66,9 @@ class Subscriber(Endpoint):
         directory: str | os.PathLike[str] | None = None,
     ) -> None:
         super().__init__(name, serializer=serializer, instance=instance, directory=directory)
-        self._open_inbox("sub", slots, capacity, copy)
+        _, self._inbox = self._open_inbox("sub", slots, capacity, copy)
 
     def recv(self, timeout: float | None = None) -> Any:
         """The next object; SHMTimeoutError when none came within the timeout (ms; None: wait for ever)."""
-        return self._decode(self._take(timeout))
+        taken = self._inbox.take(self._copy)
+        return self._open(self._wait(timeout) if taken is NOTHING else taken)

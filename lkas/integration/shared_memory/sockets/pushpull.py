@@ -14,7 +14,8 @@ import os
 import time
 from typing import Any
 
-from lkas.integration.shared_memory.sockets.endpoint import CAPACITY_BYTES, LOOK_AROUND_S, SLOTS, Endpoint, Taken
+from lkas.integration.shared_memory.sockets._ring import NOTHING
+from lkas.integration.shared_memory.sockets.endpoint import CAPACITY_BYTES, LOOK_AROUND_S, SLOTS, Endpoint
 from lkas.integration.shared_memory.sockets.serialize import Serializer
 
 
@@ -33,14 +34,18 @@ class Pusher(Endpoint):
     ) -> None:
         super().__init__(name, serializer=serializer, instance=instance, directory=directory)
         self._receivers = self._open_way("pull")
+        self._push_next, self._push_plain = self._receivers.push_next, self._receivers.push_next_plain
+        self._is_raw = serializer == "raw"
 
     def send(self, item: Any, timeout: float | None = 0) -> bool:
         """Hand an object to the next worker that has room: whether there is one within the timeout (ms; None: ever)."""
+        if self._is_raw and self._push_plain(item) is not None:
+            return True
         kind, parts = self._encode(item)
-        worker = self._receivers.send_to_next(kind, parts, timeout)
-        self._dropped += worker is None
-        self._count_sent(parts, worker is not None)
-        return worker is not None
+        if self._push_next(kind, parts, 0, 0) is None and self._receivers.send_to_next(kind, parts, timeout) is None:
+            self._dropped += 1
+            return False
+        return True
 
 
 class Puller(Endpoint):
@@ -65,21 +70,26 @@ class Puller(Endpoint):
         directory: str | os.PathLike[str] | None = None,
     ) -> None:
         super().__init__(name, serializer=serializer, instance=instance, directory=directory)
-        self._open_inbox("pull", slots, capacity, copy)
+        _, self._inbox = self._open_inbox("pull", slots, capacity, copy)
         self._look_due = 0.0
 
     def recv(self, timeout: float | None = None) -> Any:
         """The next object; SHMTimeoutError when none came within the timeout (ms; None: wait for ever)."""
-        return self._decode(self._take(timeout, self._take_inherited))
+        taken = self._inbox.take(self._copy)
+        return self._open(self._wait(timeout, self._take_inherited) if taken is NOTHING else taken)
 
-    def _take_inherited(self) -> Taken | None:
-        """A message of a worker that is gone."""
-        if time.monotonic() >= self._look_due:
-            self._look_due = time.monotonic() + LOOK_AROUND_S
+    def _take_inherited(self) -> Any:
+        """A message of a worker that is gone, or NOTHING."""
+        now_s = time.monotonic()
+        if now_s >= self._look_due:
+            self._look_due = now_s + LOOK_AROUND_S
             self._inboxes += self._registry.adopt_inboxes("pull")
         while len(self._inboxes) > 1:
-            taken = self._inboxes[-1].take(self._copy)
-            if taken:
+            emptied = self._inboxes[-1]
+            taken = emptied.take(self._copy)
+            if taken is not NOTHING:
                 return taken
             self._inboxes.pop().close(True)
-        return None
+            self._received += emptied.received
+            self._bytes += emptied.bytes
+        return NOTHING

@@ -16,8 +16,20 @@ class Receivers:
         self._outlets: dict[int, Outlet] = {}
         self._order: list[tuple[int, Outlet]] = []  # the same, oldest first
         self._quick = Outlets(registry.bell)  # and again
+        self.push_next = self._quick.push_next  # send_to_next() for when all is well; None: call that
+        self.push_next_plain = self._quick.push_next_plain  # the same for bytes as they are
         self._members = -1  # the bell's count at the last look
         self.failures = 0  # pushes that found no memory left in the directory
+
+    @property
+    def sent(self) -> int:
+        """Messages that somebody has."""
+        return self._quick.sent
+
+    @property
+    def bytes(self) -> int:
+        """And their bytes, for each who has them."""
+        return self._quick.bytes
 
     def send_to_all(self, kind: int, parts: Parts, timeout: float | None) -> tuple[int, int]:
         """Hand a message to everybody: how many have it, and how many had no room within the timeout (ms)."""
@@ -33,13 +45,14 @@ class Receivers:
                     break
         for outlet in behind:
             outlet.count_drop()
+        self._quick.count(parts, len(done))
         return len(done), len(behind)
 
     def send_to_next(
         self, kind: int, parts: Parts, timeout: float | None, sender: int = 0, request: int = 0
     ) -> Outlet | None:
         """Hand a message to one of them, each in its turn: who has it; None: nobody within the timeout (ms)."""
-        outlet = self._quick.push_next(kind, parts, sender, request) or self._push_to_next(kind, parts, sender, request)
+        outlet = self._push_to_next(kind, parts, sender, request)
         if outlet is None and timeout != 0:
             for _ in rounds(self._registry.bell, timeout):
                 outlet = self._push_to_next(kind, parts, sender, request)
@@ -55,6 +68,8 @@ class Receivers:
                 result = self._push_to(number, kind, parts, request)
                 if result != FULL:
                     break
+        if result == HANDED:
+            self._quick.count(parts, 1)
         return result
 
     def close(self) -> None:
@@ -91,6 +106,7 @@ class Receivers:
             result = outlet.push(kind, parts, sender, request)
             if result == HANDED:
                 self._quick.turn = turn + 1
+                self._quick.count(parts, 1)
                 return outlet
             if result == GONE:
                 self._forget(number)

@@ -13,10 +13,9 @@ import time
 from pathlib import Path
 
 from lkas.integration.shared_memory.errors import SHMError
-from lkas.integration.shared_memory.segment import segment_path
+from lkas.integration.shared_memory.segment import SOCKET_PATTERNS, segment_path
 from lkas.integration.shared_memory.sockets._ring import Bell, Inbox, Outlet
 
-ROLES = {"pubsub": ("sub",), "pushpull": ("pull",), "reqrep": ("rep", "req")}
 _HEIRLESS_ROLES = {"sub", "rep", "req"}  # what a dead receiver of these had not taken is nobody's
 
 
@@ -25,7 +24,7 @@ class Registry:
 
     def __init__(self, name: str, pattern: str, instance: str | None, directory: str | os.PathLike[str] | None) -> None:
         self._base = segment_path(name, instance, directory)
-        self._roles = ROLES[pattern]
+        self._roles = [role for role, its_pattern in SOCKET_PATTERNS.items() if its_pattern == pattern]
         self.bell = Bell(f"{self._base}-{pattern}")
         self.clean()
 

@@ -16,12 +16,12 @@ import os
 from typing import Any
 
 from lkas.integration.shared_memory.errors import SHMConnectionError, SHMError, SHMSerializationError
-from lkas.integration.shared_memory.sockets._ring import FULL, HANDED, Outlet
-from lkas.integration.shared_memory.sockets.endpoint import CAPACITY_BYTES, SLOTS, Endpoint, Taken
-from lkas.integration.shared_memory.sockets.serialize import Kind, Serializer
+from lkas.integration.shared_memory.sockets._ring import FULL, HANDED, NOTHING, Outlet
+from lkas.integration.shared_memory.sockets.endpoint import CAPACITY_BYTES, SLOTS, Endpoint
+from lkas.integration.shared_memory.sockets.serialize import NO_ANSWER, Serializer
 from lkas.integration.shared_memory.sockets.waiting import deadline_of, left_s
 
-_NOTHING = (b"",)
+NO_CONTENT = (b"",)
 
 
 class Requester(Endpoint):
@@ -40,7 +40,7 @@ class Requester(Endpoint):
         directory: str | os.PathLike[str] | None = None,
     ) -> None:
         super().__init__(name, serializer=serializer, instance=instance, directory=directory)
-        self._number = self._open_inbox("req", SLOTS, capacity, copy)
+        self._number, self._inbox = self._open_inbox("req", SLOTS, capacity, copy)
         self._receivers = self._open_way("rep")
         self._request = 0
         self._asked: Outlet | None = None
@@ -53,9 +53,10 @@ class Requester(Endpoint):
         kind, parts = self._encode(item)
         self._request += 1
         self._asked = None
-        self._asked = self._receivers.send_to_next(kind, parts, timeout, self._number, self._request)
+        self._asked = self._receivers.push_next(kind, parts, self._number, self._request)
+        if self._asked is None:
+            self._asked = self._receivers.send_to_next(kind, parts, timeout, self._number, self._request)
         self._dropped += self._asked is None
-        self._count_sent(parts, self._asked is not None)
         return self._asked is not None
 
     def recv(self, timeout: float | None = None) -> Any:
@@ -69,22 +70,24 @@ class Requester(Endpoint):
             raise SHMConnectionError(f"{self!r}: {why}")
         deadline = deadline_of(timeout)
         while True:
-            taken = self._take(timeout, self._check_asked)
+            taken = self._inbox.take(self._copy)
+            if taken is NOTHING:
+                taken = self._wait(timeout, self._check_asked)
             if taken[2] == self._request:
                 break
             self._dropped += 1  # the answer to a question given up
             timeout = None if timeout is None else max(0.0, left_s(deadline) * 1000)
         pid, self._asked = self._asked.pid, None
-        if taken[0] == Kind.NO_ANSWER:
+        if taken[0] == NO_ANSWER:
             raise SHMConnectionError(f"{self!r}: process {pid} took the question and did not answer it")
-        return self._decode(taken)
+        return self._open(taken)
 
-    def _check_asked(self) -> Taken | None:
+    def _check_asked(self) -> Any:
         asked = self._asked
         if asked is None or asked.is_alive():
-            return None
-        taken = self._inboxes[0].take(self._copy)  # it may have answered and gone
-        if taken is None:
+            return NOTHING
+        taken = self._inbox.take(self._copy)  # it may have answered and gone
+        if taken is NOTHING:
             self._asked = None
             raise SHMConnectionError(f"{self!r}: process {asked.pid}, which was asked, is gone: ask again")
         return taken
@@ -107,9 +110,9 @@ class Replier(Endpoint):
         directory: str | os.PathLike[str] | None = None,
     ) -> None:
         super().__init__(name, serializer=serializer, instance=instance, directory=directory)
-        self._open_inbox("rep", slots, capacity, copy)
+        _, self._inbox = self._open_inbox("rep", slots, capacity, copy)
         self._receivers = self._open_way("req")
-        self._open: tuple[int, int] | None = None  # requester and number of the question to answer
+        self._asker: tuple[int, int] | None = None  # requester and number of the question to answer
 
     def recv(self, timeout: float | None = None) -> Any:
         """The next question; SHMTimeoutError when none came within the timeout (ms; None: wait for ever).
@@ -117,28 +120,29 @@ class Replier(Endpoint):
         One that was not answered is given up: its requester gets an error.
         """
         self._give_up()
-        taken = self._take(timeout)
-        self._open = taken[1], taken[2]
+        taken = self._inbox.take(self._copy)
+        if taken is NOTHING:
+            taken = self._wait(timeout)
+        self._asker = taken[1], taken[2]
         try:
-            return self._decode(taken)
+            return self._open(taken)
         except SHMSerializationError:
             self._give_up()
             raise
 
     def send(self, item: Any, timeout: float | None = 0) -> bool:
         """Answer: whether the requester has it within the timeout (ms; None: for ever). SHMError: nobody asked."""
-        if self._open is None:
+        if self._asker is None:
             raise SHMError(f"{self!r}: there is no question to answer: recv() one first")
         kind, parts = self._encode(item)
-        result = self._receivers.send_to(self._open[0], kind, parts, timeout, self._open[1])
+        result = self._receivers.send_to(self._asker[0], kind, parts, timeout, self._asker[1])
         if result != FULL:
-            self._open = None
+            self._asker = None
         self._dropped += result != HANDED
-        self._count_sent(parts, result == HANDED)
         return result == HANDED
 
     def _give_up(self) -> None:
-        if self._open is not None:
-            (number, request), self._open = self._open, None
+        if self._asker is not None:
+            (number, request), self._asker = self._asker, None
             self._errors += 1
-            self._receivers.send_to(number, Kind.NO_ANSWER, _NOTHING, 0, request)
+            self._receivers.send_to(number, NO_ANSWER, NO_CONTENT, 0, request)

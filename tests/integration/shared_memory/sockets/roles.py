@@ -19,8 +19,8 @@ def publish(items: list[Any]) -> None:
         wait_for_release()
 
 
-def subscribe(count: int) -> None:
-    with Subscriber("topic") as subscriber:
+def subscribe(count: int, slots: int) -> None:
+    with Subscriber("topic", slots=slots) as subscriber:
         say("ready")
         for _ in range(count):
             say(subscriber.recv(timeout=WAIT_MS))

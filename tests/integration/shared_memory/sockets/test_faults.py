@@ -1,8 +1,12 @@
 """Death in the wrong moment, forks, closing under somebody's feet, leftovers."""
 
 import os
+import re
+import shutil
 import signal
 import stat
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -201,6 +205,18 @@ def test_timeouts_that_are_none(made):
         made(Publisher, "topic").send(1, timeout=-1)
     with pytest.raises(ValueError, match="milliseconds"):
         made(Subscriber, "topic").recv(timeout=-1)
+
+
+def test_a_full_directory_is_no_crash(tmp_path, instance):
+    """In a file system of 512 kB: messages that find no memory are dropped and counted, a new receiver is an error."""
+    mount = f"mount -t tmpfs -o size=512k tmpfs {tmp_path}"
+    own_mounts = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
+    if shutil.which("unshare") is None or subprocess.run([*own_mounts, mount], timeout=30).returncode:
+        pytest.skip("a small file system can not be mounted here")
+    fill = f"{sys.executable} -m tests.integration.shared_memory.sockets.fill_directory {tmp_path}"
+    done = subprocess.run([*own_mounts, f"{mount} && exec {fill}"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"needs \d+ bytes, free are \d+", done.stdout)
 
 
 def test_another_directory(tmp_path, instance):

@@ -2,6 +2,7 @@
 
 import gc
 import math
+import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from lkas.integration.shared_memory import SHMBufferFullError, SHMSerializationError, SHMTimeoutError
 from lkas.integration.shared_memory.sockets import Publisher, Puller, Pusher, Replier, Requester, Subscriber
+from lkas.integration.shared_memory.sockets.survey import list_sockets
 
 WAIT_MS = 20_000
 
@@ -176,6 +178,24 @@ def test_10_mb_question_and_answer(made):
     assert client.recv(timeout=0)[-2:] == b"\0!"
 
 
+def test_a_large_message_keeps_its_room_while_it_is_copied(made):
+    """There is room for one only, and the next sender, a thread, waits for it while the copy lets threads run."""
+    subscriber = made(Subscriber, "topic", serializer="raw")
+    messages = [bytes([value]) * 30_000_000 for value in range(6)]
+
+    def send():
+        with Publisher("topic", serializer="raw") as publisher:
+            for message in messages:
+                while not publisher.send(message):
+                    pass
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    received = [subscriber.recv(timeout=WAIT_MS) for _ in messages]
+    sender.join(20)
+    assert [got == sent for got, sent in zip(received, messages, strict=True)] == [True] * 6
+
+
 def test_larger_than_the_inbox(made):
     subscriber = made(Subscriber, "topic", capacity=1 << 20)
     publisher = made(Publisher, "topic", serializer="raw")
@@ -273,6 +293,25 @@ def test_any_sequence_of_sizes_comes_out_as_it_went_in(steps):
             else:
                 assert len(expected) == 8 or sum(map(len, expected)) > 8192 - 2 * 3100
         assert [subscriber.recv(timeout=0) for _ in expected] == expected
+
+
+def test_a_stream_that_never_runs_dry_stays_where_it_is(made, instance):
+    """Ten messages always wait, so the arena never is empty: it goes round in what was allocated first."""
+    publisher, subscriber = pair(made, "raw")
+    for number in range(3000):
+        assert publisher.send(number.to_bytes(2, "big") * 300)
+        if number >= 10:
+            assert subscriber.recv(timeout=0) == (number - 10).to_bytes(2, "big") * 300
+    ((receiver,),) = (socket.receivers for socket in list_sockets(instance=instance))
+    assert (receiver.memory_bytes, receiver.waiting) == (65536, 10)
+
+
+def test_messages_of_many_parts_and_of_none(made):
+    publisher, subscriber = pair(made, "pickle")
+    parts = [np.arange(number, dtype=np.uint8) for number in (0, 1, 63, 64, 65, 4096)]
+    publisher.send(parts)
+    for sent, received in zip(parts, subscriber.recv(timeout=0), strict=True):
+        np.testing.assert_array_equal(sent, received)
 
 
 def test_msgspec_is_what_msgpack_means(made):

@@ -83,9 +83,9 @@ def test_bytes_run_out_before_messages_do(made):
 
 def test_sending_waits_for_room(made, peer):
     publisher = made(Publisher, "topic")
-    subscribing = peer("subscribe", count=3000)
+    subscribing = peer("subscribe", count=3000, slots=1000)
     assert subscribing.line() == "ready"
-    assert all(publisher.send(number, timeout=WAIT_MS) for number in range(3000))  # an inbox holds 1000
+    assert all(publisher.send(number, timeout=WAIT_MS) for number in range(3000))
     assert [int(subscribing.line()) for _ in range(3000)] == list(range(3000))
     assert publisher.stats().dropped == 0
 

@@ -1,0 +1,45 @@
+"""A share of each long proof, so that they stay runnable: a hundredth, or less."""
+
+import pytest
+
+from lkas.integration.shared_memory import list_segments, remove_stale
+from tests.bench.soak import frames, kills, messages, torn
+
+
+@pytest.fixture
+def instance(monkeypatch, request):
+    name = f"soak-{request.node.name.split('[')[0][-40:]}".replace("_", "-")
+    monkeypatch.setenv("LKAS_INSTANCE", name)
+    yield name
+    remove_stale(instance=name)
+    assert list_segments(instance=name) == []
+
+
+@pytest.fixture
+def said():
+    return []
+
+
+def test_torn_reads(instance, said):
+    result = torn.prove(0.0005, said.append)
+    assert result["torn"] == 0
+    assert result["reads"] >= 5000
+    assert len(said) == len(result["rows"]) == 9
+
+
+def test_kills(instance, said):
+    result = kills.prove(0.01, said.append)
+    assert (result["torn"], result["hangs"]) == (0, 0)
+    assert result["half_written"] >= kills.AT_LEAST_HALF_DRAWN * result["writers_killed"]
+
+
+def test_messages(instance, said):
+    result = messages.prove(0.001, said.append)
+    assert [row["lost"] for row in result["rows"]] == [0, 0, 0]
+
+
+def test_frames_for_many_readers(instance, said, monkeypatch):
+    monkeypatch.setattr(frames, "SEEN_SHARE", 0.5)  # of two seconds on a busy machine
+    result = frames.prove(0.0, said.append)
+    assert result["frames"] >= 50
+    assert result["segment_mb"] < 35
