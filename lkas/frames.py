@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from lkas.integration.shared_memory.messages import CameraGeometry, LaneLine, LaneMessage
+from lkas.lens import Lens
 
 
 def steering_from_left_rad(steer_rad: float, max_steer_rad: float) -> float:
@@ -37,10 +38,13 @@ def wrap_rad(angle_rad: float) -> float:
 
 
 class PinholeCamera:
-    """The projection of one CameraGeometry over a flat ground, both ways."""
+    """The projection of one CameraGeometry over a flat ground, both ways. Pixels are those of the image as it is,
+    with what the lens bends."""
 
     def __init__(self, geometry: CameraGeometry) -> None:
         self.geometry = geometry
+        lens = Lens(geometry.k1, geometry.k2, geometry.p1, geometry.p2, geometry.k3)
+        self._lens = None if lens.is_straight else lens
         self._camera_from_ego = _camera_from_ego(geometry)
         self._position_m = np.array([geometry.x_m, geometry.y_m, geometry.height_m])
 
@@ -48,30 +52,35 @@ class PinholeCamera:
     def horizon_row_px(self) -> float:
         """Row of the horizon in the middle column."""
         yaw_rad = self.geometry.yaw_rad
-        forward = self._camera_from_ego @ np.array([math.cos(yaw_rad), math.sin(yaw_rad), 0.0])
-        return self.geometry.cy_px + self.geometry.focal_px * forward[1] / forward[2]
+        return self._pixel_of(self._camera_from_ego @ np.array([math.cos(yaw_rad), math.sin(yaw_rad), 0.0]))[1]
 
     @property
     def vanishing_point_px(self) -> tuple[float, float]:
         """(u, v) where lines parallel to the car's x axis meet."""
-        x, y, z = self._camera_from_ego @ np.array([1.0, 0.0, 0.0])
-        g = self.geometry
-        return g.cx_px + g.focal_px * x / z, g.cy_px + g.focal_px * y / z
+        return self._pixel_of(self._camera_from_ego @ np.array([1.0, 0.0, 0.0]))
 
     @property
     def image_from_ground_matrix(self) -> np.ndarray:
-        """(3, 3) homography: (x, y, 1) on the ground, ego frame -> (u w, v w, w), w the depth in m."""
+        """(3, 3) homography, without the lens: (x, y, 1) on the ground, ego frame -> (u w, v w, w), w depth in m."""
+        return self.image_from_ego_matrix[:, [0, 1, 3]]
+
+    @property
+    def image_from_ego_matrix(self) -> np.ndarray:
+        """(3, 4) projection, without the lens: (x, y, z, 1) in the ego frame -> (u w, v w, w), w depth in m."""
         g = self.geometry
         intrinsics = np.array([[g.focal_px, 0.0, g.cx_px], [0.0, g.focal_px, g.cy_px], [0.0, 0.0, 1.0]])
         rotation = self._camera_from_ego
-        return intrinsics @ np.column_stack([rotation[:, 0], rotation[:, 1], -rotation @ self._position_m])
+        return intrinsics @ np.column_stack([rotation, -rotation @ self._position_m])
 
     def image_from_ego(self, points_m: np.ndarray) -> np.ndarray:
         """(N, 3) ego points -> (N, 2) pixels; NaN for points that are not at least 0.1 m before the camera."""
         in_camera = (np.asarray(points_m, float) - self._position_m) @ self._camera_from_ego.T
         depth = in_camera[:, 2]
         with np.errstate(divide="ignore", invalid="ignore"):
-            pixels = self.geometry.focal_px * in_camera[:, :2] / depth[:, None]
+            pixels = in_camera[:, :2] / depth[:, None]
+        if self._lens is not None:
+            pixels = self._lens.bend(pixels)
+        pixels *= self.geometry.focal_px
         pixels += (self.geometry.cx_px, self.geometry.cy_px)
         pixels[depth < 0.1] = np.nan
         return pixels
@@ -80,18 +89,28 @@ class PinholeCamera:
         """Ground points of the ego frame -> (N, 2) pixels."""
         return self.image_from_ego(np.column_stack([x_m, y_m, np.zeros_like(x_m)]))
 
+    def directions(self, pixels: np.ndarray) -> np.ndarray:
+        """(N, 2) pixels -> (N, 2) right and down of the axis, per depth: where the lens sees them."""
+        g = self.geometry
+        seen = (np.asarray(pixels, float) - (g.cx_px, g.cy_px)) / g.focal_px
+        return seen if self._lens is None else self._lens.straighten(seen)
+
     def ground_from_image(self, pixels: np.ndarray) -> np.ndarray:
         """(N, 2) pixels -> (N, 2) ground points of the ego frame; NaN at and above the horizon."""
-        pixels = np.asarray(pixels, float)
         g = self.geometry
-        rays = np.column_stack(
-            [(pixels[:, 0] - g.cx_px) / g.focal_px, (pixels[:, 1] - g.cy_px) / g.focal_px, np.ones(len(pixels))]
-        )
-        in_ego = rays @ self._camera_from_ego
+        in_ego = np.column_stack([self.directions(pixels), np.ones(len(pixels))]) @ self._camera_from_ego
         with np.errstate(divide="ignore", invalid="ignore"):
             ground = self._position_m[:2] - in_ego[:, :2] * (g.height_m / in_ego[:, 2])[:, None]
         ground[in_ego[:, 2] >= -1e-6] = np.nan
         return ground
+
+    def _pixel_of(self, in_camera: np.ndarray) -> tuple[float, float]:
+        """Of a direction right, down, forward."""
+        seen = in_camera[None, :2] / in_camera[2]
+        if self._lens is not None:
+            seen = self._lens.bend(seen)
+        u, v = (self.geometry.focal_px * seen[0]).tolist()
+        return self.geometry.cx_px + u, self.geometry.cy_px + v
 
 
 def line_lateral_m(line: LaneLine, x_m: np.ndarray | float) -> np.ndarray | float:
@@ -113,7 +132,7 @@ def line_pixels(line: LaneLine, geometry: CameraGeometry, height_px: int, points
 
 def lane_message(line: LaneLine, geometry: CameraGeometry, height_px: int) -> LaneMessage | None:
     """The two-point form of a lane line: its lowest and its highest pixel, or None when nothing is in view."""
-    pixels = line_pixels(line, geometry, height_px)
+    pixels = line_pixels(line, geometry, height_px, points=2)
     if len(pixels) < 2:
         return None
     (x1, y1), (x2, y2) = pixels[0], pixels[-1]

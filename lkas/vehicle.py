@@ -3,6 +3,8 @@
 import math
 from typing import Annotated
 
+import msgspec
+
 from lkas.integration.shared_memory.messages import CameraGeometry
 from lkas.parameters import Section, declare
 
@@ -20,14 +22,32 @@ class CameraConfig(Section, frozen=True, kw_only=True):
     roll_deg: Annotated[float, declare("Roll, positive leans right", unit="deg", minimum=-45, maximum=45)] = 0.0
     x_m: Annotated[float, declare("Distance ahead of the ego origin", unit="m", minimum=-5, maximum=5)] = 0.6
     y_m: Annotated[float, declare("Distance left of the ego origin", unit="m", minimum=-2, maximum=2)] = 0.0
+    cx_ratio: Annotated[
+        float, declare("Optical centre, column as a share of the image width", minimum=0.2, maximum=0.8)
+    ] = 0.5
+    cy_ratio: Annotated[
+        float, declare("Optical centre, row as a share of the image height", minimum=0.2, maximum=0.8)
+    ] = 0.5
+    k1: Annotated[float, declare("Lens: radial distortion of r²", minimum=-2, maximum=2)] = 0.0
+    k2: Annotated[float, declare("Lens: radial distortion of r⁴", minimum=-5, maximum=5)] = 0.0
+    p1: Annotated[float, declare("Lens: tangential distortion, down", minimum=-0.5, maximum=0.5)] = 0.0
+    p2: Annotated[float, declare("Lens: tangential distortion, right", minimum=-0.5, maximum=0.5)] = 0.0
+    k3: Annotated[float, declare("Lens: radial distortion of r⁶", minimum=-5, maximum=5)] = 0.0
 
     def geometry(self, width_px: int | None = None, height_px: int | None = None) -> CameraGeometry:
-        """The pinhole camera for images of this size; by default of the configured one."""
+        """The camera for images of this size; by default of the configured one."""
+        width_px, height_px = width_px or self.width_px, height_px or self.height_px
+        return msgspec.structs.replace(
+            self.pinhole(width_px, height_px), k1=self.k1, k2=self.k2, p1=self.p1, p2=self.p2, k3=self.k3
+        )
+
+    def pinhole(self, width_px: int | None = None, height_px: int | None = None) -> CameraGeometry:
+        """The same with a lens that bends nothing: what a renderer shows."""
         width_px, height_px = width_px or self.width_px, height_px or self.height_px
         return CameraGeometry(
             focal_px=width_px / 2 / math.tan(math.radians(self.hfov_deg) / 2),
-            cx_px=(width_px - 1) / 2,
-            cy_px=(height_px - 1) / 2,
+            cx_px=self.cx_ratio * width_px - 0.5,
+            cy_px=self.cy_ratio * height_px - 0.5,
             height_m=self.height_m,
             pitch_rad=math.radians(self.pitch_deg),
             yaw_rad=math.radians(self.yaw_deg),

@@ -1,12 +1,4 @@
-"""`lkas detect`: find lanes in pictures and films, without any other process.
-
-Examples:
-    lkas detect road.jpg --annotate out              draw what was found
-    lkas detect frames --jsonl lanes.jsonl           every picture of a folder by itself, a JSON line each
-    lkas detect frames --sequence --annotate out     the same folder as one film, in the order of the names
-    lkas detect 'drives/*.mp4' --method hough        a table of how often lanes were found, and how fast
-    lkas detect drive.mp4 --jsonl - | head           JSON lines on standard output
-"""
+"""`lkas detect`: find lanes in pictures, films and live cameras, and score them, without any other process."""
 
 import os
 from pathlib import Path
@@ -14,11 +6,13 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-if TYPE_CHECKING:
-    from rich.table import Table
+from lkas.cli.settings import MODEL_HELP
 
+if TYPE_CHECKING:
+    from lkas.config import Configuration
     from lkas.detection.media import Clip
-    from lkas.detection.offline import OfflineRun, Tally
+    from lkas.detection.offline import Contender, OfflineRun
+    from lkas.detection.scoring.sheet import ScoreSheet
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 # Before NumPy and OpenCV come in: one thread each, and our own words about a broken file instead of FFmpeg's.
@@ -32,10 +26,16 @@ ENVIRONMENT = {
 
 def detect(
     inputs: Annotated[
-        list[str], typer.Argument(metavar="INPUT...", help="Pictures, folders of pictures, films, glob patterns.")
+        list[str],
+        typer.Argument(metavar="INPUT...", help="Pictures, folders of them, films, glob patterns, camera numbers."),
     ],
     method: Annotated[
-        str | None, typer.Option(metavar="cv|hybrid|hough", help="Detection method.  [default: detection.method, cv]")
+        str | None,
+        typer.Option(metavar="cv|hybrid|hough|onnx", help="Detection method.  [default: detection.method, cv]"),
+    ] = None,
+    model: Annotated[Path | None, typer.Option(metavar="FILE", help=MODEL_HELP)] = None,
+    compare: Annotated[
+        str | None, typer.Option(metavar="NAMES", help="Several methods on the same frames, as cv,hybrid,hough.")
     ] = None,
     sequence: Annotated[
         bool,
@@ -49,79 +49,154 @@ def detect(
     annotate: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write each frame with its lanes drawn as a JPEG there.")
     ] = None,
+    score: Annotated[
+        Path | None, typer.Option(metavar="LABELS", help="Score against these labels (TuSimple's JSON lines).")
+    ] = None,
+    score_by: Annotated[
+        str | None,
+        typer.Option(metavar="KEYS", help="Score in groups too: keys of the manifest.json beside the labels."),
+    ] = None,
+    ego: Annotated[
+        bool, typer.Option("--ego", help="Score only the two lanes beside the image's middle.", metavar="")
+    ] = False,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Configuration file (YAML).")] = None,
     assignments: Annotated[
         list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Set one configuration key.")
     ] = None,
 ) -> None:
-    """Find lanes in pictures and films, without any other process.
+    """Find lanes in pictures, films and live cameras, without any other process.
 
     A picture stands by itself; a video is a film, in which the detector learns where the camera looks.
 
     \b
     Examples:
-    lkas detect road.jpg --annotate out              draw what was found
-    lkas detect frames --jsonl lanes.jsonl           every picture of a folder by itself, a JSON line each
-    lkas detect frames --sequence --annotate out     the same folder as one film, in the order of the names
-    lkas detect 'drives/*.mp4' --method hough        a table of how often lanes were found, and how fast
-    lkas detect drive.mp4 --jsonl - | head           JSON lines on standard output
+    lkas detect road.jpg --annotate out           draw what was found
+    lkas detect frames --jsonl lanes.jsonl        every picture by itself
+    lkas detect frames --sequence --annotate out  the folder as one film
+    lkas detect 'drives/*.mp4' --method hough     how often, and how fast
+    lkas detect drive.mp4 --jsonl - | head        JSON on standard output
+    lkas detect 0 --annotate out                  camera 0, until Ctrl-C
+    lkas detect frames --compare cv,hough --annotate out    side by side
+    lkas detect frames --score labels.json --ego    against labels
+    lkas detect frames --compare cv,hybrid --score labels.json
+    lkas detect frames --method onnx --model lanes.onnx
     """
+    names: list[str | None] = [name.strip() for name in compare.split(",")] if compare else [method]
+    if compare and method:
+        _refuse("--compare names the methods already; leave --method away")
+    if (score_by or ego) and score is None:
+        _refuse("--score-by and --ego say how to score; name the labels with --score")
+    outputs = _Outputs(jsonl, annotate, score, [key.strip() for key in score_by.split(",")] if score_by else [], ego)
     try:
-        code = _detect(inputs, method, sequence, jsonl, annotate, config, assignments or [])
+        code = _detect(inputs, names, model, sequence, outputs, config, assignments or [])
     except KeyboardInterrupt:  # before the first frame
         code = INTERRUPTED
     raise typer.Exit(code)
 
 
+class _Outputs:
+    """What the user wants written, drawn and scored."""
+
+    def __init__(
+        self, jsonl: str | None, annotate: Path | None, labels: Path | None, score_by: list[str], ego: bool
+    ) -> None:
+        self.jsonl = jsonl
+        self.annotate = annotate
+        self.labels = labels
+        self.score_by = score_by
+        self.ego = ego
+
+
 def _detect(
     inputs: list[str],
-    method: str | None,
+    names: list[str | None],
+    model: Path | None,
     sequence: bool,
-    jsonl: str | None,
-    annotate: Path | None,
+    outputs: _Outputs,
     config: Path | None,
     assignments: list[str],
 ) -> int:
     """The exit code."""
-    from lkas.config import ConfigError, load
-    from lkas.detection.parameters import METHODS, DetectionParameters
-    from lkas.vehicle import CameraConfig
-
-    if method is not None and method not in METHODS:
-        _refuse(f"--method {method}: no such detection method; known are {', '.join(METHODS)}")
-    chosen = [] if method is None else [f"detection.method={method}"]
-    try:
-        sections = {"camera": CameraConfig, "detection": DetectionParameters}
-        configuration = load(sections, file=config, assignments=[*assignments, *chosen])
-    except ConfigError as error:
-        _refuse(str(error))
+    configurations = [_configuration(name, model, config, assignments) for name in names]
+    methods = [configuration["detection"].method for configuration in configurations]
+    if len(set(methods)) < len(methods):
+        _refuse(f"--compare {','.join(methods)}: name each method once")
     for variable, value in ENVIRONMENT.items():
         os.environ.setdefault(variable, value)
 
     import cv2
     from rich.console import Console
 
-    from lkas.detection import create_detector
+    from lkas.cli.detect_tables import difference_lines, score_table, tally_table
     from lkas.detection.media import MediaError, open_inputs
     from lkas.detection.offline import STANDARD_OUTPUT, Drawings, JsonLines, OfflineRun, OutputError, protect_inputs
+    from lkas.detection.scoring.labels import LabelError, Labels
+    from lkas.detection.scoring.sheet import ScoreSheet
 
     cv2.setNumThreads(1)
-    camera, parameters = configuration["camera"], configuration["detection"]
+    contenders = [_contender(configuration) for configuration in configurations]
     try:
-        clips = open_inputs(inputs, sequence, camera.rate_hz)
-        protect_inputs(clips, jsonl, annotate)
-        drawings = None if annotate is None else Drawings(annotate)
-        lines = None if jsonl is None else JsonLines(jsonl)
-    except (MediaError, OutputError) as error:
+        clips = open_inputs(inputs, sequence, configurations[0]["camera"].rate_hz)
+        labels = None if outputs.labels is None else Labels(outputs.labels, outputs.score_by)
+        protect_inputs(clips, outputs.jsonl, outputs.annotate)
+        drawings = None if outputs.annotate is None else Drawings(outputs.annotate)
+        lines = None if outputs.jsonl is None else JsonLines(outputs.jsonl)
+    except (MediaError, OutputError, LabelError) as error:
         _refuse(str(error))
-    job = OfflineRun(create_detector(parameters.method, parameters, camera), lines, drawings)
+    sheet = None if labels is None else ScoreSheet(labels, ego_only=outputs.ego)
+    job = OfflineRun(contenders, lines, drawings, sheet)
     try:
         code = _run(job, clips)
     finally:
         if lines is not None:
             lines.close()
-    Console(stderr=jsonl == STANDARD_OUTPUT).print(_summary(job.tally, parameters.method))
+    console = Console(stderr=outputs.jsonl == STANDARD_OUTPUT, highlight=False)
+    console.print(tally_table(contenders, job.failed))
+    if sheet is None:
+        return code
+    if not sheet.frames:
+        return _without_score(sheet) if code != INTERRUPTED else code
+    console.print(score_table(sheet, methods))
+    for line in difference_lines(sheet, methods):
+        console.print(line, soft_wrap=True)
+    if sheet.unlabelled or sheet.frames < len(sheet.labels):
+        console.print(
+            f"frames without a label: {len(sheet.unlabelled)}; labels without a frame: "
+            f"{len(sheet.labels) - sheet.frames} of {len(sheet.labels)}"
+        )
     return code
+
+
+def _configuration(
+    name: str | None, model: Path | None, config: Path | None, assignments: list[str]
+) -> "Configuration":
+    from lkas.config import ConfigError, load
+    from lkas.detection.parameters import METHODS, DetectionParameters
+    from lkas.vehicle import CameraConfig
+
+    if name is not None and name not in METHODS:
+        _refuse(f"--method {name}: no such detection method; known are {', '.join(METHODS)}")
+    flags = {
+        "--method": ("detection.method", name),
+        "--model": ("detection.model", None if model is None else str(model)),
+    }
+    try:
+        sections = {"camera": CameraConfig, "detection": DetectionParameters}
+        return load(sections, file=config, assignments=assignments, flags=flags)
+    except ConfigError as error:
+        _refuse(str(error))
+
+
+def _contender(configuration: "Configuration") -> "Contender":
+    from lkas.detection import create_detector
+    from lkas.detection.net.runtime import ModelError
+    from lkas.detection.offline import Contender
+
+    parameters = configuration["detection"]
+    try:
+        return Contender(parameters.method, create_detector(parameters.method, parameters, configuration["camera"]))
+    except ModelError as error:
+        _refuse(str(error))
 
 
 def _run(job: "OfflineRun", clips: "list[Clip]") -> int:
@@ -146,22 +221,22 @@ def _run(job: "OfflineRun", clips: "list[Clip]") -> int:
             console.print(str(error), markup=False)
             return FAILED
         except KeyboardInterrupt:
-            console.print(f"interrupted; {job.tally.frames} frames are done")
+            console.print(f"interrupted; {job.done} frames are done")
             return INTERRUPTED
-    if job.tally.failed:
-        return FAILED if job.tally.frames else USAGE
+    if job.failed:
+        return FAILED if job.done else USAGE
     return 0
 
 
-def _summary(tally: "Tally", method: str) -> "Table":
-    from rich.table import Table
-
-    table = Table("method", "frames", "both lines", "one line", "none", "p50 ms", "p99 ms", "failed")
-    run_time_ms = tally.run_time_ms()
-    times = ("-", "-") if run_time_ms is None else (f"{run_time_ms.p50:.1f}", f"{run_time_ms.p99:.1f}")
-    shares = [f"{tally.share(lines):.1%}" if tally.frames else "-" for lines in (2, 1, 0)]
-    table.add_row(method, str(tally.frames), *shares, *times, str(tally.failed))
-    return table
+def _without_score(sheet: "ScoreSheet") -> int:
+    """Nothing could be scored: say why."""
+    seen = f"{sheet.unlabelled[0]} is not in there" if sheet.unlabelled else "no frame could be read"
+    typer.echo(
+        f"{sheet.labels.path}: none of the frames is labelled ({seen}; its first label is for "
+        f"{sheet.labels.first_name}); run from the folder that these names start in",
+        err=True,
+    )
+    return FAILED
 
 
 def _refuse(text: str) -> NoReturn:

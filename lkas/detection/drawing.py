@@ -8,7 +8,7 @@ import numpy as np
 from lkas.detection.outline import polylines
 from lkas.detection.types import DetectionResult
 from lkas.frames import PinholeCamera, rightward, rightward_deg
-from lkas.integration.shared_memory.messages import LaneLine, LaneModel
+from lkas.integration.shared_memory.messages import CalibrationStatus, LaneLine, LaneModel
 
 Colour = tuple[int, int, int]  # RGB
 LEFT: Colour = (255, 80, 60)
@@ -16,6 +16,7 @@ RIGHT: Colour = (60, 140, 255)
 LANE: Colour = (60, 220, 110)
 INK: Colour = (255, 255, 255)
 SHADE: Colour = (0, 0, 0)
+PANEL_WIDTH_PX = 960  # of each picture when several stand beside each other
 LANE_OPACITY, TEXT_GROUND_OPACITY = 0.28, 0.6
 DESIGN_HEIGHT_PX = 600  # image height at which one unit of size is one pixel
 SUBPIXEL_BITS = 4
@@ -36,6 +37,22 @@ def annotate(image: np.ndarray, result: DetectionResult) -> np.ndarray:
     if result.lane_model is not None:
         drawn = draw_horizon(drawn, PinholeCamera(result.lane_model.calibration).horizon_row_px)
     return draw_panel(drawn, describe(result))
+
+
+def side_by_side(pictures: dict[str, np.ndarray]) -> np.ndarray:
+    """Pictures of one size in a row, each under its name, no wider than need be; a single one as it is."""
+    if len(pictures) == 1:
+        return next(iter(pictures.values()))
+    panels = []
+    for name, picture in pictures.items():
+        height_px, width_px = picture.shape[:2]
+        scale = min(1.0, PANEL_WIDTH_PX / width_px)
+        panel = cv2.resize(picture, (round(width_px * scale), round(height_px * scale)), interpolation=cv2.INTER_AREA)
+        head = np.full((_size(panel, 28), panel.shape[1], 3), SHADE, np.uint8)
+        panel = np.vstack([head, panel])
+        _text(panel, name, _size(panel, 8), 0, INK)
+        panels.append(panel)
+    return np.hstack(panels)
 
 
 def draw_lane(image: np.ndarray, left: np.ndarray, right: np.ndarray, colour: Colour) -> np.ndarray:
@@ -118,9 +135,9 @@ def _course(*lines: LaneLine) -> str:
 def _calibration_words(model: LaneModel) -> str:
     calibration = model.calibration
     pitch_deg, yaw_deg = math.degrees(calibration.pitch_rad), math.degrees(calibration.yaw_rad)
-    return (
-        f"camera {calibration.status}, {calibration.height_m:.2f} m high, pitch {pitch_deg:+.1f} yaw {yaw_deg:+.1f} deg"
-    )
+    percent = "" if calibration.status == CalibrationStatus.GIVEN else f" {calibration.percent:.0f} %"
+    height = f"{calibration.height_m:.2f} m high"
+    return f"camera {calibration.status}{percent}, {height}, pitch {pitch_deg:+.1f} yaw {yaw_deg:+.1f} deg"
 
 
 def _up_to(polyline: np.ndarray, top_px: float) -> np.ndarray:

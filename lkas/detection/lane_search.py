@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lkas.detection import _kernels
 from lkas.detection.rectify import HALF_WIDTH_LANES, RoadView
 from lkas.detection.ridge import Peaks
 
@@ -197,18 +198,8 @@ def _agreement(
 ) -> np.ndarray:
     """(courses,) sum over lateral bins of the squared weight that falls there, once the course is taken away."""
     bins = math.ceil(2 * half_width_m / BIN_M) + 2
-    place = heading[:, None] * (-x_m / BIN_M)
-    place += curvature[:, None] * (-x_m * x_m / (2 * BIN_M))
-    place += (y_m + half_width_m) / BIN_M + 1
-    np.clip(place, 0.0, bins - 1.001, out=place)
-    lower = place.astype(np.intp)
-    upper_share = place - lower
-    lower += bins * np.arange(len(heading))[:, None]
-    upper_weight = upper_share * weight
-    lower_weight = weight - upper_weight
-    size = bins * len(heading) + 1
-    lower = lower.ravel()
-    pile = np.bincount(lower, lower_weight.ravel(), minlength=size)[:size]
-    pile[1:] += np.bincount(lower, upper_weight.ravel(), minlength=size - 1)[: size - 1]
-    pile = pile[:-1].reshape(len(heading), bins)[:, 2:-2]
-    return np.einsum("ij,ij->i", pile, pile)
+    score = np.empty(len(heading))
+    _kernels.agreement(
+        x_m, y_m, weight, len(x_m), heading, curvature, len(heading), half_width_m, BIN_M, np.empty(bins), bins, score
+    )
+    return score

@@ -1,8 +1,11 @@
 """A fitted line as it is published: moved from below the camera to the ego origin, with sigmas, range and looks."""
 
+import math
+
 import numpy as np
 
 from lkas.detection.confidence import SOLID_COVERAGE, Support
+from lkas.detection.finding import SeenLine
 from lkas.detection.road_fit import FittedLine
 from lkas.integration.shared_memory.messages import CameraGeometry, LaneLine, LineColour, LineType
 
@@ -12,8 +15,9 @@ FARTHEST_HEIGHTS = 70.0  # camera heights; nothing is drawn nearer to the horizo
 REACH_STEPS = np.linspace(0.0, 1.0, 16)
 
 
-def lane_line(line: FittedLine, support: Support, confidence: float, geometry: CameraGeometry, age: int) -> LaneLine:
+def lane_line(seen: SeenLine, geometry: CameraGeometry, age: int) -> LaneLine:
     """Moved from below the camera to the ego origin."""
+    line, support = seen.line, seen.support
     back = -geometry.x_m
     move = np.array(
         [[1, back, back**2 / 2, back**3 / 6], [0, 1, back, back**2 / 2], [0, 0, 1, back], [0, 0, 0, 1]], float
@@ -31,7 +35,7 @@ def lane_line(line: FittedLine, support: Support, confidence: float, geometry: C
         sigma_c3=sigma[3],
         x_min_m=support.nearest_m + geometry.x_m,
         x_max_m=_reach_m(line, support, geometry) + geometry.x_m,
-        confidence=confidence,
+        confidence=seen.confidence,
         type=LineType.SOLID if support.near_coverage > SOLID_COVERAGE else LineType.DASHED,
         colour=LineColour.YELLOW if support.yellow_ratio > 0.5 else LineColour.WHITE,
         age=age,
@@ -46,6 +50,8 @@ def _reach_m(line: FittedLine, support: Support, geometry: CameraGeometry) -> fl
     powers = np.stack([np.ones_like(x_m), x_m, x_m * x_m / 2, x_m * x_m * x_m / 6])
     px_per_m = geometry.focal_px / x_m
     sigma_px = np.sqrt(((line.covariance @ powers) * powers).sum(axis=0)) * px_per_m
+    if math.isfinite(line.cubic_to_m):  # the road changes in the view, and a cubic can not follow it
+        return max(support.nearest_m + 1.0, min(support.farthest_m, line.cubic_to_m))
     _, _, c2, c3 = line.coefficients
     beyond_m = x_m - support.farthest_m
     bend_px = np.abs((c2 + c3 * support.farthest_m) / 2 + c3 * beyond_m / 6) * beyond_m**2 * px_per_m

@@ -1,7 +1,8 @@
-"""Pictures and films from disk as RGB frames, for detection without a world.
+"""Pictures, films and live cameras as RGB frames, for detection without a world.
 
-`open_inputs` turns what a user typed (pictures, folders, films, glob patterns) into clips; a clip's `frames()` gives
-its frames in order. A frame that can not be read comes as `Unreadable`, so that the ones around it are kept.
+`open_inputs` turns what a user typed (pictures, folders, films, glob patterns, camera numbers) into clips; a clip's
+`frames()` gives its frames in order. A frame that can not be read comes as `Unreadable`, so that the ones around it
+are kept.
 """
 
 import glob
@@ -14,6 +15,8 @@ from typing import Protocol
 import cv2
 import numpy as np
 from msgspec import Struct
+
+from lkas.clock import Clock, MonotonicClock
 
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 JPEG_START, JPEG_END = b"\xff\xd8", b"\xff\xd9"
@@ -124,8 +127,42 @@ class Film:
             yield Unreadable(name=f"{self._name}#{number}", reason=reason)
 
 
+class LiveCamera:
+    """Camera `number` of this machine, until the program is stopped or the camera is gone."""
+
+    def __init__(self, number: str, clock: Clock | None = None) -> None:
+        self._name = f"camera{number}"
+        self._clock = clock or MonotonicClock()
+        self._capture = cv2.VideoCapture(int(number))
+        if not self._capture.isOpened():
+            raise MediaError(f"{number}: no file of this name, and no camera {number} that could be opened")
+
+    @property
+    def length(self) -> int | None:
+        return None
+
+    @property
+    def files(self) -> list[Path]:
+        return []
+
+    def frames(self) -> Iterator[Frame | Unreadable]:
+        """Each picture as it comes, timed by the machine's monotonic clock."""
+        number = 0
+        while True:
+            read, image = self._capture.read()
+            now_s = self._clock.now_ns() / 1e9
+            name = f"{self._name}#{number}"
+            if not read or image is None:
+                break
+            stem = f"{self._name}_{number:06d}"
+            yield Frame(name=name, stem=stem, image=cv2.cvtColor(image, cv2.COLOR_BGR2RGB), timestamp=now_s)
+            number += 1
+        self._capture.release()
+        yield Unreadable(name=name, reason=f"{self._name}: the camera gives no more pictures, after {number} of them")
+
+
 def open_inputs(inputs: Iterable[str], sequence: bool, rate_hz: float) -> list[Clip]:
-    """Clips for the inputs as typed. Raises MediaError for one that is missing, empty or no picture or film.
+    """Clips for the inputs as typed. Raises MediaError for one that is missing, empty or no picture, film or camera.
 
     With `sequence` each folder is one film, and so are all pictures named one by one, at `rate_hz`.
     """
@@ -143,6 +180,9 @@ def open_inputs(inputs: Iterable[str], sequence: bool, rate_hz: float) -> list[C
         if path.is_dir():
             flush()
             clips.append(Pictures(_pictures_of(name), picture_rate_hz))
+        elif name.isdecimal() and not path.exists():
+            flush()
+            clips.append(LiveCamera(name))
         elif path.suffix.lower() in PICTURE_SUFFIXES:
             single.append(name)
         else:
@@ -172,7 +212,7 @@ def read_picture(path: Path) -> np.ndarray:
 
 def _matches(text: str) -> list[str]:
     """The paths that one input stands for."""
-    if Path(text).exists():
+    if Path(text).exists() or text.isdecimal():
         return [text]
     if not glob.has_magic(text):
         raise MediaError(f"{text}: no such file or folder")

@@ -1,4 +1,4 @@
-"""Detection over clips from disk: each frame through the detector, into JSON lines, annotated pictures and a tally."""
+"""Detection over clips: each frame through one method or several, into JSON lines, pictures, tallies and scores."""
 
 import json
 import sys
@@ -10,9 +10,10 @@ from typing import Any, TextIO
 
 import cv2
 
-from lkas.detection.drawing import annotate
+from lkas.detection.drawing import annotate, side_by_side
 from lkas.detection.media import Clip, Frame, Unreadable
 from lkas.detection.outline import record
+from lkas.detection.scoring.sheet import ScoreSheet
 from lkas.detection.types import DetectionResult, LaneDetector
 from lkas.health import LatencyTable, Percentiles
 
@@ -30,7 +31,6 @@ class Tally:
 
     def __init__(self) -> None:
         self.by_lines = [0, 0, 0]  # frames with no, one and both lines
-        self.failed = 0  # frames that could not be read or detected in
         self._latency = LatencyTable(capacity=1_000_000)
 
     @property
@@ -88,9 +88,11 @@ class Drawings:
         except OSError as error:
             raise OutputError(f"{folder}: can not write into this folder: {error.strerror}") from error
 
-    def write(self, frame: Frame, result: DetectionResult) -> None:
+    def write(self, frame: Frame, results: dict[str, DetectionResult]) -> None:
+        """One result as it is, several by their names beside each other."""
         path = self._folder / f"{self._free_stem(frame.stem)}.jpg"
-        bgr = cv2.cvtColor(annotate(frame.image, result), cv2.COLOR_RGB2BGR)
+        drawn = {name: annotate(frame.image, result) for name, result in results.items()}
+        bgr = cv2.cvtColor(side_by_side(drawn), cv2.COLOR_RGB2BGR)
         _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
         try:
             path.write_bytes(data.tobytes())
@@ -107,38 +109,67 @@ class Drawings:
         return free
 
 
-class OfflineRun:
-    """Every frame of every clip through one detector and into the outputs."""
+class Contender:
+    """One detection method of a run, and how it does."""
 
-    def __init__(self, detector: LaneDetector, lines: JsonLines | None, drawings: Drawings | None) -> None:
-        self._detector = detector
+    def __init__(self, name: str, detector: LaneDetector) -> None:
+        self.name = name
+        self.detector = detector
+        self.tally = Tally()
+
+
+class OfflineRun:
+    """Every frame of every clip through the contenders, in turn, and into the outputs."""
+
+    def __init__(
+        self,
+        contenders: list[Contender],
+        lines: JsonLines | None = None,
+        drawings: Drawings | None = None,
+        scores: ScoreSheet | None = None,
+    ) -> None:
+        self.contenders = contenders
         self._lines = lines
         self._drawings = drawings
-        self.tally = Tally()
+        self._scores = scores
+        self.failed = 0  # frames that could not be read or detected in
+
+    @property
+    def done(self) -> int:
+        """Frames with a result."""
+        return self.contenders[0].tally.frames
 
     def frames(self, clips: Iterable[Clip]) -> Iterator[str | None]:
         """One item per frame: None, or in a sentence why there is no result. Raises OutputError."""
         for clip in clips:
-            self._detector.reset()
+            for contender in self.contenders:
+                contender.detector.reset()
             for frame in clip.frames():
                 reason = frame.reason if isinstance(frame, Unreadable) else self._take(frame)
-                self.tally.failed += reason is not None
+                self.failed += reason is not None
                 yield reason
 
     def _take(self, frame: Frame) -> str | None:
         height_px, width_px = frame.image.shape[:2]
-        begin = time.perf_counter()
-        try:
-            result = self._detector.detect(frame.image, frame.timestamp)
-        except ValueError as error:
-            return f"{frame.name}: {error}"
-        run_time_ms = (time.perf_counter() - begin) * 1e3
-        line = record(frame.name, result, width_px, height_px, run_time_ms)
-        self.tally.add(len(line["lanes"]), run_time_ms)
-        if self._lines is not None:
-            self._lines.write(line)
+        results: dict[str, DetectionResult] = {}
+        records = []
+        for contender in self.contenders:
+            begin = time.perf_counter()
+            try:
+                result = contender.detector.detect(frame.image, frame.timestamp)
+            except ValueError as error:  # of the image, so it is every contender's
+                return f"{frame.name}: {error}"
+            run_time_ms = (time.perf_counter() - begin) * 1e3
+            line = record(frame.name, result, width_px, height_px, run_time_ms)
+            contender.tally.add(sum(index is not None for index in line["ego"]), run_time_ms)
+            results[contender.name] = result
+            records.append(line)
+            if self._lines is not None:
+                self._lines.write(line if len(self.contenders) == 1 else {**line, "method": contender.name})
+        if self._scores is not None:
+            self._scores.add(frame.name, records, width_px, height_px)
         if self._drawings is not None:
-            self._drawings.write(frame, result)
+            self._drawings.write(frame, results)
         return None
 
 

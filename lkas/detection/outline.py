@@ -35,7 +35,7 @@ def columns_at(polyline: np.ndarray, rows_px: np.ndarray, width_px: int) -> list
 
 
 def record(name: str, result: DetectionResult, width_px: int, height_px: int, run_time_ms: float) -> dict[str, Any]:
-    """One line of `lkas detect --jsonl`."""
+    """One line of `lkas detect --jsonl`; `ego` says which lanes are the ego lane's, left and right."""
     rows = np.arange(0, height_px, ROW_STEP_PX)
     lanes: list[list[float]] = []
     ego: list[int | None] = []
@@ -50,6 +50,12 @@ def record(name: str, result: DetectionResult, width_px: int, height_px: int, ru
         ego.append(len(lanes))
         confidence.append(round(message.confidence, 3))
         lanes.append(columns)
+    model = result.lane_model
+    for line in result.neighbours:
+        if model is not None and line is not None:
+            columns = columns_at(line_pixels(line, model.calibration, height_px, CURVE_POINTS), rows, width_px)
+            if any(column != NO_POINT for column in columns):
+                lanes.append(columns)
     return {
         "raw_file": name,
         "lanes": lanes,

@@ -4,18 +4,23 @@ from typing import Annotated, Literal
 
 from lkas.parameters import Section, declare
 
-METHODS = ("cv", "hybrid", "hough")
-CV, HOUGH = ("cv", "hybrid"), ("hough",)
+METHODS = ("cv", "hybrid", "hough", "onnx")
+CV, HOUGH, ONNX = ("cv", "hybrid", "onnx"), ("hough",), ("onnx",)
 
 
 class DetectionParameters(Section, frozen=True, kw_only=True):
     """Parameters of the detectors. Lengths on the road in metres, in the image in pixels."""
 
-    method: Annotated[Literal["cv", "hybrid", "hough"], declare("Detection method")] = "cv"
+    method: Annotated[Literal["cv", "hybrid", "hough", "onnx"], declare("Detection method")] = "cv"
+    model: Annotated[str | None, declare("Lane network of method onnx: an ONNX file", used_by=ONNX)] = None
     calibration: Annotated[
         Literal["auto", "config"],
         declare("Camera geometry: as the world says or found in the image (auto), or section camera (config)"),
     ] = "auto"
+    calibration_file: Annotated[
+        str | None,
+        declare("File that keeps this camera's pose between runs, where the world does not tell it; null: none"),
+    ] = None
     canny_low: Annotated[float, declare("Canny: lower threshold", minimum=1, maximum=150, live=True, used_by=HOUGH)] = (
         50.0
     )

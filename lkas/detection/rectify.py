@@ -5,9 +5,9 @@ run straight. Rows are even steps in 1/sqrt(x), in between even steps on the roa
 image rows (far ones, which tell the curvature, would be thrown away).
 """
 
-import cv2
 import numpy as np
 
+from lkas.detection import _kernels
 from lkas.frames import PinholeCamera
 from lkas.integration.shared_memory.messages import CameraGeometry
 
@@ -69,20 +69,31 @@ class RoadView:
         with np.errstate(invalid="ignore"):
             self.visible = (u >= 1) & (u <= width_px - 2) & (v >= 0) & (v <= height_px - 1)
         self.seen_m = np.count_nonzero(self.visible, axis=1) * self.step_m
-        u, v = np.nan_to_num(u, nan=-1.0), np.nan_to_num(v, nan=-1.0)
-        self._maps = cv2.convertMaps(
-            np.clip(u, -9.0, width_px + 9.0).astype(np.float32),
-            np.clip(v, -9.0, height_px + 9.0).astype(np.float32),
-            cv2.CV_16SC2,
-        )
+        # What a row shows is one stretch of it: a straight row of the road meets the image in one piece.
+        self.spans = np.zeros((rows, 2), np.int32)
+        shows = self.visible.any(axis=1)
+        self.spans[shows, 0] = self.visible[shows].argmax(axis=1)
+        self.spans[shows, 1] = columns - self.visible[shows, ::-1].argmax(axis=1)
+        u, v = np.where(self.visible, u, 0.0), np.where(self.visible, v, 0.0)
+        left, upper = np.minimum(u.astype(np.int32), width_px - 2), np.minimum(v.astype(np.int32), height_px - 2)
+        self._corner = upper * np.int32(width_px) + left
+        part = np.stack([u - left, v - upper], axis=-1)
+        self._share = np.minimum(np.rint(256 * part), 255).astype(np.uint8)
+        self.patch = np.zeros((rows, columns, 3), np.uint8)
+        self.planes = np.zeros((5, rows, columns), np.float32)  # room for the ridges of one image
 
     @property
     def far_m(self) -> float:
         return float(self.x_m[0])
 
     def sample(self, image: np.ndarray) -> np.ndarray:
-        """(H, W, 3) uint8 RGB -> (rows, columns, 3) uint8."""
-        return cv2.remap(image, self._maps[0], self._maps[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        """(H, W, 3) uint8 RGB -> (rows, columns, 3) uint8, this view's own, until the next image is sampled.
+
+        Where the image shows nothing the edge of what it shows goes on.
+        """
+        image = np.ascontiguousarray(image)
+        _kernels.sample(image, self.size_px, self._corner, self._share, self.spans, self.patch, self.patch.shape[:2])
+        return self.patch
 
     def fits(self, width_px: int, height_px: int, geometry: CameraGeometry) -> bool:
         return self.size_px == (width_px, height_px) and self.geometry == geometry

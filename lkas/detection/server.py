@@ -14,16 +14,25 @@ import msgspec
 from lkas.child import Child
 from lkas.clock import Clock, MonotonicClock
 from lkas.detection import create_detector
+from lkas.detection.calibration.kept import KeptPoseError, keep_pose, with_kept_pose
 from lkas.detection.parameters import DetectionParameters
+from lkas.detection.tracks import LineTracks
 from lkas.health import LatencyTable, RateMeter
-from lkas.integration.shared_memory.messages import DetectionMessage, ImageMessage, VehicleState
+from lkas.integration.shared_memory.messages import (
+    Calibration,
+    DetectionMessage,
+    ImageMessage,
+    LaneLine,
+    Track,
+    VehicleState,
+)
 from lkas.integration.zmq.ports import Ports, ZmqConfig
 from lkas.parameters import declared
 from lkas.vehicle import CameraConfig
 
 if TYPE_CHECKING:
     from lkas.detection.types import LaneDetector
-    from lkas.integration.shared_memory import DetectionChannel, ImageChannel, VehicleChannel
+    from lkas.integration.shared_memory import DetectionChannel, ImageChannel, TracksChannel, VehicleChannel
     from lkas.integration.zmq.client import ParameterClient
     from lkas.integration.zmq.messages import Level
 
@@ -48,6 +57,9 @@ class DetectionServer:
         self.latency = LatencyTable()
         self.errors: Counter[str] = Counter()  # by kind of exception
         self.state = WAITING
+        self.tracks: tuple[Track, ...] = ()  # of the newest frame
+        self.calibration: Calibration | None = None  # the newest
+        self._line_tracks = LineTracks()
         self._detector = detector
         self._clock = clock
         self._on_event = on_event
@@ -59,16 +71,23 @@ class DetectionServer:
         """What one frame shows. An exception of the detector is counted and gives a detection without lanes."""
         if image.session != self._session or image.timestamp < self._timestamp:
             self._detector.reset()  # another world, or the same film from its beginning
+            self._line_tracks.reset()
         self._session, self._timestamp = image.session, image.timestamp
         begin_ns = self._clock.now_ns()
         left = right = model = None
+        lines: list[LaneLine] = []
+        state = state_at(image, vehicle)
         try:
-            result = self._detector.detect(image.image, image.timestamp, state_at(image, vehicle))
+            result = self._detector.detect(image.image, image.timestamp, state)
         except Exception as error:  # one bad frame, or a bug for one scene, must not end the drive
             self._count_error(error)
         else:
             self._is_failing = False
             left, right, model = result.left_lane, result.right_lane, result.lane_model
+            ego = () if model is None else (model.left, model.right)
+            self.calibration = self.calibration if model is None else model.calibration
+            lines = [line for line in (*ego, *result.neighbours) if line is not None]
+        self.tracks = self._line_tracks.update(image.timestamp, lines, state)
         end_ns = self._clock.now_ns()
         processing_time_ms = (end_ns - begin_ns) / 1e6
         self.frame_rate.tick(end_ns)
@@ -128,10 +147,11 @@ def run(
     images: "ImageChannel",
     vehicles: "VehicleChannel",
     detections: "DetectionChannel",
+    tracks: "TracksChannel",
     client: "ParameterClient | None",
     clock: Clock,
 ) -> None:
-    """Newest frame in, detection out, until told to stop."""
+    """Newest frame in, detection and tracks out, until told to stop."""
     status_due_ns = 0
     while not child.stopping:
         child.heartbeat()
@@ -141,6 +161,8 @@ def run(
         if message is not None:
             fields = {name: getattr(message, name) for name in message.__struct_fields__ if name not in SET_BY_CHANNEL}
             detections.write(**fields)
+            stamps = {name: fields[name] for name in ("session", "frame_id", "timestamp", "capture_ns")}
+            tracks.write(server.tracks, **stamps)
         server.update_state(vehicle)
         if client is None:
             continue
@@ -163,7 +185,7 @@ def main() -> int:
         os.environ.setdefault(variable, "1")
     import cv2
 
-    from lkas.integration.shared_memory import DetectionChannel, ImageChannel, VehicleChannel
+    from lkas.integration.shared_memory import DetectionChannel, ImageChannel, TracksChannel, VehicleChannel
     from lkas.integration.shared_memory.errors import SHMError
 
     cv2.setNumThreads(1)
@@ -178,21 +200,25 @@ def main() -> int:
             client.send_event(name, level, text)
 
     try:
-        detections = DetectionChannel(create=True)
+        detections, tracks = DetectionChannel(create=True), TracksChannel(create=True)
         images, vehicles = ImageChannel(), VehicleChannel()
-        server = DetectionServer(
-            create_detector(parameters.method, parameters, configuration["camera"]), clock, on_event
-        )
+        camera: CameraConfig = configuration["camera"]
+        if parameters.calibration_file is not None:
+            camera = with_kept_pose(camera, parameters.calibration_file)
+        server = DetectionServer(create_detector(parameters.method, parameters, camera), clock, on_event)
         if client is not None:
             client.register_callback(server.update_parameter)
         logger.info("method %s, %s", parameters.method, server.state)
-        run(child, server, images, vehicles, detections, client, clock)
+        run(child, server, images, vehicles, detections, tracks, client, clock)
+        if parameters.calibration_file is not None and server.calibration is not None:
+            keep_pose(parameters.calibration_file, server.calibration)
         if server.errors:
             logger.warning("frames in which the detector failed: %s", dict(server.errors))
-        for channel in (images, vehicles, detections):
+        for channel in (images, vehicles, detections, tracks):
             channel.close()
         detections.unlink()
-    except SHMError as error:
+        tracks.unlink()
+    except (SHMError, KeptPoseError, OSError) as error:
         logger.error("%s", error)
         return 1
     finally:

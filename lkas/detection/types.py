@@ -1,11 +1,12 @@
 """The detector interface: a pure object from an image to lane lines."""
 
+import math
 from typing import Any, Protocol
 
 import numpy as np
 from msgspec import Struct
 
-from lkas.integration.shared_memory.messages import LaneMessage, LaneModel, VehicleState
+from lkas.integration.shared_memory.messages import CameraGeometry, LaneLine, LaneMessage, LaneModel, VehicleState
 
 
 class DetectionResult(Struct, frozen=True, kw_only=True):
@@ -14,6 +15,7 @@ class DetectionResult(Struct, frozen=True, kw_only=True):
     left_lane: LaneMessage | None = None
     right_lane: LaneMessage | None = None
     lane_model: LaneModel | None = None  # None: this method measures in the image only
+    neighbours: tuple[LaneLine | None, LaneLine | None] = (None, None)  # the next lines left and right of the ego lane
 
 
 class LaneDetector(Protocol):
@@ -45,3 +47,17 @@ def check_image(image: Any) -> None:
         raise ValueError(
             f"expected an (H, W, 3) uint8 RGB array of at least 32 x 32 pixels, found {image.shape} {image.dtype}"
         )
+
+
+def check_camera(camera: CameraGeometry) -> None:
+    """Raise ValueError unless a camera could stand like this: finite, above the ground, looking somewhere ahead."""
+    fields = {name: getattr(camera, name) for name in CameraGeometry.__struct_fields__}
+    for name, value in fields.items():
+        if not (math.isfinite(value) and abs(value) < 1e6):
+            raise ValueError(f"camera: expected a finite {name}, found {value}")
+    for name in ("focal_px", "height_m"):
+        if fields[name] <= 0:
+            raise ValueError(f"camera: expected {name} above 0, found {fields[name]}")
+    for name in ("pitch_rad", "yaw_rad", "roll_rad"):
+        if abs(fields[name]) >= math.pi / 2:
+            raise ValueError(f"camera: expected {name} within a right angle, found {fields[name]}")

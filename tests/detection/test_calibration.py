@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from lkas.detection import create_detector
 from lkas.detection.calibration.film import FULL_SAMPLES, JUMP_RATIO, FilmCalibration
 from lkas.detection.calibration.geometry import aimed_at
+from lkas.detection.calibration.kept import KeptPoseError, keep_pose, with_kept_pose
 from lkas.detection.calibration.vanishing_point import vanishing_points
 from lkas.frames import PinholeCamera
-from lkas.integration.shared_memory.messages import CalibrationStatus
+from lkas.integration.shared_memory.messages import Calibration, CalibrationStatus
 from lkas.vehicle import CameraConfig
 from tests.detection.drawn_road import DrawnLine, DrawnRoad
 
@@ -114,3 +115,43 @@ def test_another_camera_takes_over():
     film.looked(5.0, (620.0, 240.0))
     assert film.estimate_px == (620.0, 240.0)
     assert film.status == CalibrationStatus.ESTIMATING
+
+
+def stands(status=CalibrationStatus.CALIBRATED):
+    pose = {"pitch_rad": math.radians(5.5), "yaw_rad": math.radians(-2.0), "roll_rad": math.radians(0.5)}
+    return Calibration(focal_px=571.0, cx_px=399.5, cy_px=299.5, height_m=1.4, status=status, **pose)
+
+
+def test_a_finished_calibration_is_kept_and_found_again(tmp_path):
+    path = tmp_path / "cameras" / "front.json"
+    assert with_kept_pose(CameraConfig(), path) == CameraConfig()
+    assert not keep_pose(path, stands(CalibrationStatus.ESTIMATING))
+    assert not path.exists()
+    assert keep_pose(path, stands())
+    camera = with_kept_pose(CameraConfig(height_m=1.7), path)
+    assert (camera.pitch_deg, camera.yaw_deg, camera.roll_deg, camera.height_m) == pytest.approx((5.5, -2.0, 0.5, 1.7))
+    assert [file.name for file in path.parent.iterdir()] == ["front.json"]
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"pitch_deg": 4}', '{"pitch_deg": "x"', "\x00"])
+def test_a_spoilt_file_is_named(tmp_path, text):
+    path = tmp_path / "front.json"
+    path.write_text(text)
+    with pytest.raises(KeptPoseError, match=r"front\.json: expected a JSON object with pitch_deg"):
+        with_kept_pose(CameraConfig(), path)
+
+
+def test_a_kept_pose_out_of_range_is_named(tmp_path):
+    path = tmp_path / "front.json"
+    path.write_text('{"pitch_deg": NaN, "yaw_deg": 0, "roll_deg": 0}')
+    with pytest.raises(KeptPoseError, match="pitch_deg within 45 degrees, found nan"):
+        with_kept_pose(CameraConfig(), path)
+
+
+def test_a_film_begins_with_the_kept_pose(tmp_path):
+    """Before its frames have told anything, the camera stands as it did."""
+    keep_pose(tmp_path / "front.json", stands())
+    detector = create_detector("cv", camera=with_kept_pose(CameraConfig(), tmp_path / "front.json"))
+    model = detector.detect(np.zeros((300, 400, 3), np.uint8), 0.0).lane_model
+    assert math.degrees(model.calibration.pitch_rad) == pytest.approx(5.5)
+    assert model.calibration.status == CalibrationStatus.UNCALIBRATED

@@ -1,13 +1,18 @@
 """Method cv where there is no lane to see, where the picture changes at once, and where it is fed nonsense."""
 
+import math
+
 import cv2
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lkas.detection import DetectionParameters, create_detector
+from lkas.integration.shared_memory.messages import VehicleState
 from lkas.parameters import ParameterError
+from lkas.vehicle import CameraConfig
 from tests.detection.drawn_road import DrawnLine, DrawnRoad
 
 CONFIGURED = DetectionParameters(calibration="config")
@@ -161,3 +166,63 @@ def test_parameters_have_an_effect_at_once():
         detector.update_parameter("ridge_threshold", 0.0)
     with pytest.raises(ParameterError):
         detector.update_parameter("no_such_key", 1.0)
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(
+    shape=st.tuples(*[st.integers(0, 80)] * 2, st.integers(1, 5)) | st.tuples(*[st.integers(0, 80)] * 2),
+    kind=st.sampled_from([np.uint8, np.uint16, np.int8, np.float32, np.float64, bool]),
+    method=st.sampled_from(["cv", "hybrid", "hough"]),
+)
+def test_any_array_is_looked_at_or_refused_by_name(shape, kind, method):
+    image = np.zeros(shape, kind)
+    is_image = kind is np.uint8 and len(shape) == 3 and shape[2] == 3 and min(shape[:2]) >= 32
+    detector = create_detector(method)
+    if is_image:
+        assert confidences(detector.detect(image)) == []
+        return
+    with pytest.raises(ValueError, match=r"expected an \(H, W, 3\) uint8 RGB array") as refused:
+        detector.detect(image)
+    assert str(image.shape) in str(refused.value)
+
+
+NOT_NUMBERS = st.sampled_from([math.nan, math.inf, -math.inf, 0.0, -1.0, 1e300])
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(
+    values=st.lists(NOT_NUMBERS, min_size=4, max_size=4),
+    field=st.sampled_from(["focal_px", "cx_px", "cy_px", "height_m", "pitch_rad", "yaw_rad", "roll_rad", "x_m", "y_m"]),
+    timestamp=st.none() | NOT_NUMBERS,
+)
+def test_nonsense_of_the_car_is_refused_or_harmless(values, field, timestamp):
+    """Whatever a broken world says of its car or camera: a clear error, or lanes made of finite numbers."""
+    speed, yaw_rate, steering, broken = values
+    camera = msgspec.structs.replace(CameraConfig().geometry(160, 120), **{field: broken})
+    vehicle = VehicleState(speed_mps=speed, yaw_rate_radps=yaw_rate, steering_angle_rad=steering, camera=camera)
+    detector = create_detector("cv")
+    road = DrawnRoad(width_px=160, height_px=120).image()
+    try:
+        result = detector.detect(road, timestamp, vehicle)
+    except ValueError as error:
+        if "camera" not in str(error):
+            raise
+        return
+    for line in (result.lane_model.left, result.lane_model.right):
+        assert line is None or np.isfinite([line.c0, line.c1, line.c2, line.c3, line.sigma_c0, line.confidence]).all()
+    detector.detect(road, 1.0, VehicleState(speed_mps=speed, yaw_rate_radps=yaw_rate))
+
+
+@pytest.mark.parametrize("change", ["truncated", "rotated", "grey", "upside down", "flat"])
+def test_spoilt_pictures_give_no_sure_lane(change):
+    """A turned picture may by chance show one line where one could be, but no lane."""
+    image = DrawnRoad(width_px=400, height_px=300).image()
+    spoilt = {
+        "truncated": lambda: np.concatenate([image[:140], np.full_like(image[140:], 128)]),
+        "rotated": lambda: np.ascontiguousarray(np.rot90(image)),
+        "grey": lambda: np.full_like(image, 128),
+        "upside down": lambda: np.ascontiguousarray(image[::-1]),
+        "flat": lambda: cv2.resize(image[:, :1], (400, 300)),
+    }[change]()
+    sure = [confidence >= 0.5 for confidence in confidences(create_detector("cv", CONFIGURED).detect(spoilt))]
+    assert sum(sure) <= (1 if change in ("rotated", "upside down") else 0)

@@ -113,6 +113,14 @@ def test_a_reader_of_standard_output_may_leave(folder):
         (["frames", "--method", "yolo"], ["yolo", "cv, hybrid, hough"]),
         (["frames", "--set", "detection.cany_low=3"], ["cany_low", "did you mean canny_low"]),
         (["frames", "--config", "missing.yaml"], ["missing.yaml"]),
+        (["frames", "--compare", "cv,yolo"], ["yolo", "cv, hybrid, hough"]),
+        (["frames", "--compare", "cv,hough,cv"], ["cv,hough,cv", "each method once"]),
+        (["frames", "--compare", "cv,hough", "--method", "cv"], ["--compare", "leave --method away"]),
+        (["frames", "--score", "missing.json"], ["missing.json", "No such file"]),
+        (["frames", "--score", "text.mp4"], ["text.mp4, line 1", "h_samples"]),
+        (["frames", "--ego"], ["--score"]),
+        (["frames", "--method", "onnx"], ["onnx", "--model FILE"]),
+        (["frames", "--method", "onnx", "--model", "text.mp4"], ["text.mp4", "not an ONNX file"]),
         (["frames", "--jsonl", "no/such/folder/lanes.jsonl"], ["no/such/folder/lanes.jsonl", "No such file"]),
         (["frames", "--annotate", "text.mp4"], ["text.mp4", "File exists"]),
         (["frames", "--annotate", "frames"], ["frames", "holds the inputs"]),
@@ -142,6 +150,12 @@ def test_a_broken_file_alone_is_bad_usage(folder, name):
     assert run.returncode == 2
     assert run.stderr.startswith(f"{name}: not a picture")
     assert len(run.stderr.strip().splitlines()) == 1, "FFmpeg says nothing of its own"
+
+
+def test_a_camera_that_is_not_there_is_bad_usage(folder):
+    run = detect("99", cwd=folder)
+    assert run.returncode == 2
+    assert run.stderr.splitlines() == ["99: no file of this name, and no camera 99 that could be opened"]
 
 
 def test_one_bad_picture_among_good_ones_is_told_and_fails_at_the_end(folder):
@@ -203,6 +217,48 @@ def test_a_terminal_sees_progress(folder):
     assert "hough" in process.communicate(timeout=DEADLINE_S)[0]
     assert b"frames" in os.read(master, 65536)
     os.close(master)
+
+
+def write_labels(path, names, shift_px=0.0):
+    rows = list(range(300, 480, 10))
+    lanes = [[true_column(side, row) + shift_px for row in rows] for side in (0, 1)]
+    lines = [json.dumps({"raw_file": name, "lanes": lanes, "h_samples": rows}) for name in names]
+    path.write_text("\n".join(lines))
+
+
+def test_methods_are_compared_and_scored(folder, monkeypatch, capsys):
+    write_labels(folder / "labels.json", [f"frames/{number}.png" for number in (1, 2, 10, 11)])
+    monkeypatch.chdir(folder)
+    outputs = ["--jsonl", "lanes.jsonl", "--annotate", "out"]
+    arguments = ["frames", "--compare", "hough,cv", "--score", "labels.json", "--ego", *outputs]
+    monkeypatch.setattr(sys, "argv", ["lkas", "detect", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    shown = capsys.readouterr().out
+    assert ended.value.code == 0
+    lines = lines_of("lanes.jsonl")
+    assert [(line["raw_file"], line["method"]) for line in lines] == [
+        (f"frames/{number}.png", method) for number in (1, 2, 10) for method in ("hough", "cv")
+    ]
+    drawn = cv2.imread("out/1.jpg")
+    assert drawn.shape[1] == 2 * 640
+    assert drawn.shape[0] > 480, "each picture has its method's name above it"
+    rows = [line.split() for line in shown.splitlines() if line.split()[:2] in (["all", "hough"], ["cv", "3"])]
+    assert [row[-6] for row in rows] == ["1.000", "1.000"], shown
+    assert "cv less hough: accuracy +0.000 [+0.000, +0.000]" in shown
+    assert "labels without a frame: 1 of 4" in shown
+
+
+def test_labels_of_other_frames_are_told(folder, monkeypatch, capfd):
+    write_labels(folder / "labels.json", ["elsewhere/1.png"])
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "argv", ["lkas", "detect", "frames", "--method", "hough", "--score", "labels.json"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    error = capfd.readouterr().err
+    assert "none of the frames is labelled (frames/1.png is not in there" in error
+    assert "elsewhere/1.png" in error
 
 
 def test_help_needs_neither_numpy_nor_opencv():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lkas.detection.drawing import LEFT, RIGHT, annotate, describe, draw_horizon, draw_lane, draw_line
+from lkas.detection.drawing import LEFT, RIGHT, annotate, describe, draw_horizon, draw_lane, draw_line, side_by_side
 from lkas.detection.types import DetectionResult
 from lkas.integration.shared_memory.messages import LaneMessage
 from tests.detection.test_outline import lane_line, modelled
@@ -45,6 +45,18 @@ def test_horizon_is_a_tick_at_both_sides(image):
     assert drawn[200, 3].tolist() == drawn[200, 636].tolist() == [255, 255, 255]
     assert drawn[200, 320].tolist() == [100, 100, 100]
     assert (draw_horizon(image, -40.0) == 100).all()
+
+
+def test_pictures_side_by_side_stand_under_their_names(image):
+    assert side_by_side({"cv": image}) is image
+    row = side_by_side({"cv": image, "hough": np.full_like(image, 200)})
+    assert row.shape[1] == 2 * 640
+    head_px = row.shape[0] - 480
+    assert (row[head_px + 100, 320] == 100).all()
+    assert (row[head_px + 100, 960] == 200).all()
+    assert row[:head_px, :100].max() > 200, "a name in white"
+    large = np.zeros((1080, 1920, 3), np.uint8)
+    assert side_by_side({"cv": large, "hough": large}).shape[1] == 2 * 960
 
 
 def test_nothing_found_is_said(image):

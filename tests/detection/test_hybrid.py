@@ -10,7 +10,8 @@ import pytest
 
 from lkas.detection import DetectionParameters, create_detector
 from lkas.detection.methods.hybrid import UNKNOWN, Detector, fused_response
-from lkas.detection.net.patch_net import MODEL, ModelError, PatchNet
+from lkas.detection.net.patch_net import MODEL, PatchNet
+from lkas.detection.net.runtime import ModelError
 from lkas.detection.rectify import RoadView
 from lkas.integration.shared_memory.messages import LineType
 from lkas.vehicle import CameraConfig

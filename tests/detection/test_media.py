@@ -1,5 +1,6 @@
 """Pictures and films from disk."""
 
+import cv2
 import numpy as np
 import pytest
 
@@ -79,6 +80,32 @@ def test_a_jpeg_that_was_cut_off_is_not_taken_for_a_picture(tmp_path):
     path.write_bytes(path.read_bytes()[:-2000])
     with pytest.raises(MediaError, match=r"road\.jpg: the picture is cut off after \d+ bytes"):
         read_picture(path)
+
+
+def test_a_camera_gives_pictures_until_it_is_gone(tmp_path, monkeypatch):
+    """A film stands for the camera: `cv2.VideoCapture` opens both."""
+    film = write_film(tmp_path / "drive.avi", 3)
+    opened = []
+
+    def open_camera(number, capture=cv2.VideoCapture):
+        opened.append(number)
+        return capture(str(film))
+
+    monkeypatch.setattr(cv2, "VideoCapture", open_camera)
+    (clip,) = open_inputs(["7"], sequence=False, rate_hz=10)
+    *frames, last = clip.frames()
+    assert opened == [7]
+    assert clip.length is None
+    assert [frame.name for frame in frames] == ["camera7#0", "camera7#1", "camera7#2"]
+    assert frames[0].timestamp < frames[1].timestamp < frames[2].timestamp
+    assert last.reason == "camera7: the camera gives no more pictures, after 3 of them"
+
+
+def test_a_file_named_like_a_camera_is_the_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_film(tmp_path / "drive.avi", 3).rename("7")
+    (clip,) = open_inputs(["7"], sequence=False, rate_hz=10)
+    assert clip.length == 3
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,14 @@ import pytest
 from lkas.clock import FakeClock
 from lkas.detection.server import FAILING, PAUSED, RUNNING, WAITING, DetectionServer, state_at
 from lkas.detection.types import DetectionResult
-from lkas.integration.shared_memory.messages import ImageMessage, LaneMessage, VehicleState
+from lkas.integration.shared_memory.messages import (
+    Calibration,
+    ImageMessage,
+    LaneLine,
+    LaneMessage,
+    LaneModel,
+    VehicleState,
+)
 
 LEFT, RIGHT = LaneMessage(200.0, 479.0, 300.0, 300.0, 0.9), LaneMessage(440.0, 479.0, 340.0, 300.0, 0.8)
 PICTURE = np.zeros((48, 64, 3), np.uint8)
@@ -19,6 +26,7 @@ class ScriptedDetector:
     def __init__(self, clock):
         self.clock = clock
         self.failure = None
+        self.result = DetectionResult(left_lane=LEFT, right_lane=RIGHT)
         self.resets = 0
         self.seen = []
         self.parameters = {}
@@ -28,7 +36,7 @@ class ScriptedDetector:
         self.seen.append((timestamp, vehicle))
         if self.failure is not None:
             raise self.failure
-        return DetectionResult(left_lane=LEFT, right_lane=RIGHT)
+        return self.result
 
     def update_parameter(self, name, value):
         self.parameters[name] = value
@@ -61,6 +69,20 @@ def test_stamps_of_the_frame_travel_with_its_detection(bench):
     assert (message.capture_ns, message.frame_publish_ns) == (111, 222)
     assert message.processing_time_ms == pytest.approx(5.0)
     assert bench.server.latency.percentiles()["detection"].p50 == pytest.approx(5.0)
+
+
+def test_tracks_follow_all_lines_the_detector_saw(bench):
+    sigmas = {"sigma_c0": 0.02, "sigma_c1": 0.002, "sigma_c2": 1e-4, "sigma_c3": 1e-5}
+    seen = {"c1": 0.0, "c2": 0.0, "x_min_m": 4.0, "x_max_m": 40.0, "confidence": 0.9, **sigmas}
+    left, right, beyond = (LaneLine(c0=c0, **seen) for c0 in (1.8, -1.8, 5.4))
+    calibration = Calibration(focal_px=500.0, cx_px=320.0, cy_px=240.0, height_m=1.4)
+    model = LaneModel(left=left, right=right, width_m=3.6, width_sigma_m=0.03, calibration=calibration)
+    bench.detector.result = DetectionResult(lane_model=model, neighbours=(beyond, None))
+    for frame_id in (1, 2):
+        bench.server.step(bench.frame(frame_id), None)
+    assert [(track.c0, track.age) for track in bench.server.tracks] == [(5.4, 1), (1.8, 1), (-1.8, 1)]
+    bench.server.step(bench.frame(1, session=8), None)  # another world knows nothing of the old lines
+    assert [track.age for track in bench.server.tracks] == [0, 0, 0]
 
 
 def test_a_failing_detector_gives_an_empty_detection_and_is_told_once(bench, caplog):

@@ -18,7 +18,7 @@ from tests.detection.straight_road import road_image
 
 pytest.importorskip("lkas.integration.shared_memory._core", reason="the channels' C core is not built")
 
-from lkas.integration.shared_memory import DetectionChannel, ImageChannel, VehicleChannel
+from lkas.integration.shared_memory import DetectionChannel, ImageChannel, TracksChannel, VehicleChannel
 
 DEADLINE_S = 20.0
 SESSION = 4711
@@ -78,9 +78,10 @@ class Stack:
             channel.close()
             channel.unlink()
         # What a killed server leaves behind is the next one's; here no next one comes.
-        heir = DetectionChannel(create=True, instance=self.instance)
-        heir.close()
-        heir.unlink()
+        for kind in (DetectionChannel, TracksChannel):
+            heir = kind(create=True, instance=self.instance)
+            heir.close()
+            heir.unlink()
 
 
 def test_a_frame_becomes_a_detection_and_an_ended_server_leaves_nothing(stack):
@@ -92,11 +93,19 @@ def test_a_frame_becomes_a_detection_and_an_ended_server_leaves_nothing(stack):
     assert (message.session, message.timestamp) == (SESSION, pytest.approx(1 / 30))
     assert 0 < message.capture_ns <= message.frame_publish_ns <= message.publish_ns
     assert message.processing_time_ms > 0
+    tracks = TracksChannel(instance=stack.instance, attach_timeout=DEADLINE_S)
+    following = tracks.read(timeout=DEADLINE_S)
+    tracks.close()
+    assert (following.session, following.frame_id, following.timestamp) == (SESSION, 1, pytest.approx(1 / 30))
     server.send_signal(signal.SIGTERM)
     output = server.communicate(timeout=DEADLINE_S)[1]
     assert server.returncode == 0, output
     assert "Traceback" not in output
-    assert not [name for name in os.listdir("/dev/shm") if name.endswith(f"{stack.instance}.lane_detection")]
+    assert not [
+        name
+        for name in os.listdir("/dev/shm")
+        if name.endswith((".lane_detection", ".lane_tracks")) and stack.instance in name
+    ]
 
 
 def test_a_killed_server_is_followed_by_another_without_loss_for_readers(stack):

@@ -3,14 +3,15 @@
 import math
 
 import msgspec
+import numpy as np
 
+from lkas.frames import PinholeCamera
 from lkas.integration.shared_memory.messages import CameraGeometry
 
 
 def aimed_at(geometry: CameraGeometry, vanishing_point_px: tuple[float, float]) -> CameraGeometry:
     """The same camera, turned so that the car's x axis meets the image at this pixel; its roll is kept."""
-    right = (vanishing_point_px[0] - geometry.cx_px) / geometry.focal_px
-    down = (vanishing_point_px[1] - geometry.cy_px) / geometry.focal_px
+    right, down = PinholeCamera(geometry).directions(np.array([vanishing_point_px]))[0].tolist()
     # The pixel's ray on the mount's axes (forward, left, up), with the roll taken back.
     cos_roll, sin_roll = math.cos(geometry.roll_rad), math.sin(geometry.roll_rad)
     left, up = -right * cos_roll + down * sin_roll, -right * sin_roll - down * cos_roll

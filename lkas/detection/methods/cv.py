@@ -6,7 +6,6 @@ the road's course; choose the two lines of the ego lane; fit them together; judg
 
 import dataclasses
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -15,16 +14,18 @@ import numpy as np
 from lkas.detection.calibration.film import FilmCalibration
 from lkas.detection.calibration.geometry import aimed_at
 from lkas.detection.calibration.vanishing_point import vanishing_points
-from lkas.detection.confidence import Support, confidence_of, support_of
+from lkas.detection.confidence import Agreement, confidence_of, support_of
+from lkas.detection.finding import SURE, Finding, Scene, SeenLine, aim_px
 from lkas.detection.lane_search import Course, LaneGuess, choose_lane, find_course
 from lkas.detection.line_in_ego import lane_line
+from lkas.detection.neighbours import neighbour_of
 from lkas.detection.parameters import DetectionParameters
 from lkas.detection.rectify import RoadView
 from lkas.detection.ridge import Peaks, find_peaks, find_ridges
-from lkas.detection.road_fit import RoadFit, fit_road, without_pitch_error
+from lkas.detection.road_fit import fit_road, without_pitch_error
 from lkas.detection.tracker import LaneTracker
-from lkas.detection.types import DetectionResult, check_image
-from lkas.frames import PinholeCamera, lane_message
+from lkas.detection.types import DetectionResult, check_camera, check_image
+from lkas.frames import lane_message
 from lkas.integration.shared_memory.messages import (
     Calibration,
     CalibrationStatus,
@@ -43,30 +44,9 @@ FOUND_PITCH_SIGMA_RAD = math.radians(0.8)
 STILL_PITCH_SIGMA_RAD = math.radians(2.0)
 REFINE_PITCH_RAD = math.radians(0.15)  # a still with a larger pitch error is looked at again without it
 REAIM_RATIO = 0.004  # of the image width: a smaller move of the estimate is not worth a new view
-SURE = 0.5  # confidence from which a line may teach the calibration
-DROPPED = 0.3  # a line with less confidence is not reported
+DROPPED = 0.2  # a line with less confidence is not reported
 LANE_WIDTH_SPREAD = 0.2  # of the expected lane width: how roads differ
 UNKNOWN_HEIGHT_SPREAD = 0.3  # and the same where the camera's height is a guess
-STRAIGHT_RADPM = 1 / 800  # in sharper bends the lane does not point where the camera is bolted
-
-
-@dataclass(frozen=True, slots=True)
-class _Finding:
-    """What one view of one image showed."""
-
-    view: RoadView
-    fit: RoadFit | None = None
-    guess: LaneGuess | None = None
-    supports: tuple[Support | None, Support | None] = (None, None)
-    confidences: tuple[float, float] = (0.0, 0.0)
-
-    @property
-    def score(self) -> float:
-        return sum(self.confidences) + sum(support.coverage for support in self.supports if support)
-
-    @property
-    def is_sure_lane(self) -> bool:
-        return min(self.confidences) > SURE
 
 
 class Detector:
@@ -76,12 +56,18 @@ class Detector:
         self._parameters = parameters
         self._camera = camera
         self._width_spread = LANE_WIDTH_SPREAD
+        self._least_confidence = DROPPED
+        self.seen: tuple[SeenLine | None, SeenLine | None] = (None, None)  # what speaks for the newest frame's lines
         self.reset()
 
     def reset(self) -> None:
         self._tracker = LaneTracker()
         self._film: FilmCalibration | None = None
         self._view: RoadView | None = None
+
+    def keep_all_lines(self) -> None:
+        """Report lines however low their confidence is: for fitting the confidence."""
+        self._least_confidence = 0.0
 
     def update_parameter(self, name: str, value: Any) -> None:
         self._parameters = changed("detection", self._parameters, name, value)
@@ -91,6 +77,8 @@ class Detector:
         self, image: np.ndarray, timestamp: float | None = None, vehicle: VehicleState | None = None
     ) -> DetectionResult:
         check_image(image)
+        if timestamp is not None and not math.isfinite(timestamp):
+            timestamp = None  # it tells nothing: the image stands by itself
         height_px, width_px = image.shape[:2]
         if self._parameters.calibration == "config":
             given = self._camera.geometry(width_px, height_px)
@@ -98,6 +86,7 @@ class Detector:
             given = vehicle.camera if vehicle is not None else None
         self._width_spread = UNKNOWN_HEIGHT_SPREAD if given is None else LANE_WIDTH_SPREAD
         if given is not None:
+            check_camera(given)
             finding = self._look(image, self._view_of(given, image), timestamp, GIVEN_PITCH_SIGMA_RAD)
             return self._result(finding, timestamp, CalibrationStatus.GIVEN, 100.0, 0.0)
         if timestamp is None:
@@ -114,31 +103,31 @@ class Detector:
         if film.estimate_px is not None:
             geometry = aimed_at(unaimed, film.estimate_px)
             if self._view is not None and self._view.size_px == size_px:
-                moved_px = math.dist(_aim(self._view.geometry), film.estimate_px)
+                moved_px = math.dist(aim_px(self._view.geometry), film.estimate_px)
                 geometry = geometry if moved_px > REAIM_RATIO * size_px[0] else self._view.geometry
         finding = self._look(image, self._view_of(geometry, image), timestamp, FOUND_PITCH_SIGMA_RAD)
         if film.wants_look(timestamp) and (film.estimate_px is None or not finding.is_sure_lane):
             still = self._look_at_still(image)
             tells = still.is_sure_lane or (film.estimate_px is None and max(still.confidences) > SURE)
-            film.looked(timestamp, _aim(_corrected(still)) if tells else None)
+            film.looked(timestamp, still.aim_px if tells else None)
             if tells and still.score > finding.score:
                 finding = still
         if finding.is_sure_lane:
-            film.lane_seen(timestamp, _vanishing_point(finding))
+            film.lane_seen(timestamp, finding.lane_aim_px)
         return self._result(finding, timestamp, film.status, film.percent, film.spread_px)
 
-    def _look_at_still(self, image: np.ndarray) -> _Finding:
+    def _look_at_still(self, image: np.ndarray) -> Finding:
         """Try each vanishing point the segments suggest, and keep the one that shows the best lane."""
         unaimed = self._camera.geometry(image.shape[1], image.shape[0])
         best, best_score = None, -1.0
-        for u, v, share in vanishing_points(image) or [(*_aim(unaimed), 1.0)]:
+        for u, v, share in vanishing_points(image) or [(*aim_px(unaimed), 1.0)]:
             view = self._best_pitched(image, self._new_view(aimed_at(unaimed, (u, v)), image))
             finding = self._look(image, view, None, STILL_PITCH_SIGMA_RAD)
             if best is None or share * finding.score > best_score:
                 best, best_score = finding, share * finding.score
         assert best is not None
         if best.fit is not None and abs(best.fit.pitch_error_rad) > REFINE_PITCH_RAD:
-            again = self._look(image, self._new_view(_corrected(best), image), None, STILL_PITCH_SIGMA_RAD)
+            again = self._look(image, self._new_view(best.geometry, image), None, STILL_PITCH_SIGMA_RAD)
             best = max(best, again, key=lambda finding: finding.score)
         return best
 
@@ -159,53 +148,59 @@ class Detector:
         geometry = msgspec.structs.replace(view.geometry, pitch_rad=view.geometry.pitch_rad + best_rad)
         return self._new_view(geometry, image)
 
-    def _look(self, image: np.ndarray, view: RoadView, timestamp: float | None, pitch_sigma_rad: float) -> _Finding:
+    def _look(self, image: np.ndarray, view: RoadView, timestamp: float | None, pitch_sigma_rad: float) -> Finding:
         """The lane in one view of the image."""
         if view.is_empty:
-            return _Finding(view)
-        peaks = self._peaks(image, view)
+            return Finding(view)
         before = None if timestamp is None else self._tracker.expected(timestamp)
+        may_change = pitch_sigma_rad < STILL_PITCH_SIGMA_RAD
+        scene = Scene(view, self._peaks(image, view), before, pitch_sigma_rad, may_change)
         if before is not None:
-            course = find_course(peaks, view, around=before.course)
-            finding = self._followed(view, peaks, course, before, pitch_sigma_rad)
+            finding = self._followed(scene, find_course(scene.peaks, view, around=before.course))
             if finding.is_sure_lane and self._tracker.is_followed(before, finding.fit):
                 return finding
-        return self._followed(view, peaks, find_course(peaks, view), before, pitch_sigma_rad)
+        return self._followed(scene, find_course(scene.peaks, view))
 
-    def _followed(
-        self, view: RoadView, peaks: Peaks, course: Course | None, before: LaneGuess | None, pitch_sigma_rad: float
-    ) -> _Finding:
+    def _followed(self, scene: Scene, course: Course | None) -> Finding:
         """The lane on one course of the road."""
         if course is None:
-            return _Finding(view)
+            return Finding(scene.view)
         lane_width_m = self._parameters.lane_width_m
-        guess = choose_lane(peaks, view, course, lane_width_m, self._width_spread, before)
-        fit = None if guess is None else fit_road(peaks, view, guess, pitch_sigma_rad)
-        if guess is None or fit is None:
-            return _Finding(view)
-        finding = self._judged(view, peaks, guess, fit)
+        guess = choose_lane(scene.peaks, scene.view, course, lane_width_m, self._width_spread, scene.before)
+        finding = self._fitted(scene, guess)
         weak = finding.confidences.index(min(finding.confidences))
-        if guess.left_m is not None and guess.right_m is not None and finding.confidences[weak] < DROPPED:
+        has_both = guess is not None and guess.left_m is not None and guess.right_m is not None
+        if guess is not None and has_both and finding.confidences[weak] < self._least_confidence:
             # A partner that is none spoils the fit of the other line.
             left_m, right_m = (None, guess.right_m) if weak == 0 else (guess.left_m, None)
-            guess = LaneGuess(course, left_m, right_m)
-            fit = fit_road(peaks, view, guess, pitch_sigma_rad)
-            finding = _Finding(view) if fit is None else self._judged(view, peaks, guess, fit)
+            finding = self._fitted(scene, LaneGuess(course, left_m, right_m))
         return finding
+
+    def _fitted(self, scene: Scene, guess: LaneGuess | None) -> Finding:
+        """The lane at a guess, each line judged."""
+        view, peaks = scene.view, scene.peaks
+        fit = None if guess is None else fit_road(peaks, view, guess, scene.pitch_sigma_rad, scene.may_change)
+        if fit is None:
+            return Finding(view)
+        width_off = fan = None
+        if fit.width_m is not None:
+            width_off = (fit.width_m / self._parameters.lane_width_m - 1) / self._width_spread
+            fan = fit.pitch_error_rad / scene.pitch_sigma_rad
+        expected_m = (None, None) if scene.before is None else (scene.before.left_m, scene.before.right_m)
+        lines: list[SeenLine | None] = []
+        for line, place_m in zip((fit.left, fit.right), expected_m, strict=True):
+            if line is None:
+                lines.append(None)
+                continue
+            support = support_of(line, peaks, view)
+            step_m = None if place_m is None else float(line.coefficients[0]) - place_m
+            agreement = Agreement(width_off, fan, step_m)
+            lines.append(SeenLine(line, support, agreement, confidence_of(support, agreement)))
+        return Finding(view, fit, guess, (lines[0], lines[1]), peaks)
 
     def _peaks(self, image: np.ndarray, view: RoadView) -> Peaks:
         """Where markings may be; what else a method knows about that enters here."""
         return find_peaks(find_ridges(view.sample(image), view), view, self._parameters.ridge_threshold)
-
-    def _judged(self, view: RoadView, peaks: Peaks, guess: LaneGuess, fit: RoadFit) -> _Finding:
-        expected_m = self._parameters.lane_width_m
-        off_sigmas = None if fit.width_m is None else (fit.width_m / expected_m - 1) / self._width_spread
-        supports, confidences = [], []
-        for line in (fit.left, fit.right):
-            support = None if line is None else support_of(line, peaks, view)
-            supports.append(support)
-            confidences.append(0.0 if support is None else confidence_of(support, off_sigmas))
-        return _Finding(view, fit, guess, (supports[0], supports[1]), (confidences[0], confidences[1]))
 
     def _view_of(self, geometry: CameraGeometry, image: np.ndarray) -> RoadView:
         if self._view is None or not self._view.fits(image.shape[1], image.shape[0], geometry):
@@ -218,47 +213,33 @@ class Detector:
         return RoadView(geometry, width_px, height_px, p.lane_width_m, p.marking_width_m)
 
     def _result(
-        self, finding: _Finding, timestamp: float | None, status: CalibrationStatus, percent: float, spread_px: float
+        self, finding: Finding, timestamp: float | None, status: CalibrationStatus, percent: float, spread_px: float
     ) -> DetectionResult:
         ages = (0, 0) if timestamp is None else self._tracker.follow(timestamp, finding.guess, finding.fit)
-        geometry = _corrected(finding)
+        geometry = finding.geometry
         pose = {name: getattr(geometry, name) for name in CameraGeometry.__struct_fields__}
         calibration = Calibration(**pose, status=status, percent=percent, spread_px=spread_px)
+        self.seen = finding.lines
         lines: list[LaneLine | None] = [None, None]
-        if finding.fit is not None:
-            for side, line in enumerate((finding.fit.left, finding.fit.right)):
-                support, confidence = finding.supports[side], finding.confidences[side]
-                if line is not None and support is not None and confidence >= DROPPED:
-                    lines[side] = lane_line(line, support, confidence, geometry, ages[side])
-        both = lines[0] is not None and lines[1] is not None and finding.fit is not None
+        neighbours: list[LaneLine | None] = [None, None]
+        for side, seen in enumerate(finding.lines):
+            if seen is None or seen.confidence < self._least_confidence:
+                continue
+            lines[side] = lane_line(seen, geometry, ages[side])
+            if seen.confidence >= SURE and finding.fit is not None and finding.peaks is not None:
+                width_m = self._parameters.lane_width_m
+                beside = neighbour_of(finding.fit, side, finding.peaks, finding.view, width_m, self._width_spread)
+                neighbours[side] = beside and lane_line(beside, geometry, 0)
+        fit = finding.fit
+        has_both = fit is not None and lines[0] is not None and lines[1] is not None
         model = LaneModel(
             left=lines[0],
             right=lines[1],
-            width_m=finding.fit.width_m if both and finding.fit else None,
-            width_sigma_m=finding.fit.width_sigma_m if both and finding.fit else None,
+            width_m=fit.width_m if fit and has_both else None,
+            width_sigma_m=fit.width_sigma_m if fit and has_both else None,
             calibration=calibration,
         )
         messages = [line and lane_message(line, geometry, finding.view.size_px[1]) for line in lines]
-        return DetectionResult(left_lane=messages[0], right_lane=messages[1], lane_model=model)
-
-
-def _corrected(finding: _Finding) -> CameraGeometry:
-    """The view's camera with the pitch this frame showed."""
-    geometry = finding.view.geometry
-    error_rad = finding.fit.pitch_error_rad if finding.fit else 0.0
-    return msgspec.structs.replace(geometry, pitch_rad=geometry.pitch_rad + error_rad)
-
-
-def _aim(geometry: CameraGeometry) -> tuple[float, float]:
-    return PinholeCamera(geometry).vanishing_point_px
-
-
-def _vanishing_point(finding: _Finding) -> tuple[float, float] | None:
-    """Where this frame's lane meets the horizon, when the road is straight enough to tell."""
-    fit = finding.fit
-    if fit is None or fit.left is None or fit.right is None:
-        return None
-    if abs(fit.left.coefficients[2]) > STRAIGHT_RADPM:
-        return None
-    geometry = _corrected(finding)
-    return _aim(msgspec.structs.replace(geometry, yaw_rad=geometry.yaw_rad - fit.left.coefficients[1]))
+        return DetectionResult(
+            left_lane=messages[0], right_lane=messages[1], lane_model=model, neighbours=(neighbours[0], neighbours[1])
+        )

@@ -10,7 +10,8 @@ Calibration, search, fit and confidence are those of `cv`.
 import numpy as np
 
 from lkas.detection.methods import cv
-from lkas.detection.net.patch_net import PatchNet, Runtime
+from lkas.detection.net.patch_net import PatchNet
+from lkas.detection.net.runtime import Runtime
 from lkas.detection.parameters import DetectionParameters
 from lkas.detection.rectify import RoadView
 from lkas.detection.ridge import Peaks, find_peaks, find_ridges

@@ -1,0 +1,213 @@
+/* The rectified view, its box ridges over the row's noise, and their tops; see rectify.py and ridge.py. */
+#include <math.h>
+#include <string.h>
+
+#include "_kernels.h"
+
+enum { NOISE_STEP = 4, MEDIAN_STEP = 8, MOST_SAMPLES = 1024, HALF_WINDOW_ROWS = 4 };
+static const float MAGNITUDE_CAP = 3.0f;   /* row noises; more is a marking or an edge */
+static const float MEDIAN_TO_SIGMA = 1.48f, MEAN_TO_SIGMA = 1.25f; /* of the magnitude of Gaussian noise */
+
+void sample_patch(const uint8_t *image, int32_t width_px, const int32_t *corner, const uint8_t *share,
+                  const int32_t *spans, int rows, int columns, uint8_t *patch) {
+    const size_t down = 3 * (size_t)width_px;
+    for (int r = 0; r < rows; r++, patch += 3 * columns, corner += columns, share += 2 * columns) {
+        const int first = spans[2 * r], last = spans[2 * r + 1];
+        if (first >= last) {
+            memset(patch, 0, 3 * (size_t)columns);
+            continue;
+        }
+        for (int c = first; c < last; c++) {
+            const uint8_t *at = image + 3 * (size_t)corner[c];
+            const uint32_t right = share[2 * c], below = share[2 * c + 1];
+            const uint32_t w11 = right * below, w01 = 256 * right - w11, w10 = 256 * below - w11;
+            const uint32_t w00 = 65536 - w01 - w10 - w11;
+            for (int k = 0; k < 3; k++)
+                patch[3 * c + k] = (uint8_t)((w00 * at[k] + w01 * at[k + 3] + w10 * at[down + k] +
+                                              w11 * at[down + k + 3] + 32768) >> 16);
+        }
+        /* What the image does not show continues its edge, so that the edge itself is no ridge. */
+        for (int c = 0; c < first; c++) memcpy(patch + 3 * c, patch + 3 * first, 3);
+        for (int c = last; c < columns; c++) memcpy(patch + 3 * c, patch + 3 * (last - 1), 3);
+    }
+}
+
+/* Mean of `strip` columns around each; the ends are continued. */
+static void strip_mean(const float *row, int columns, int strip, float *out) {
+    const int half = strip / 2;
+    const float share = 1.0f / (float)strip;
+    for (int c = 0; c < columns; c++) {
+        if (c >= half && c < columns - half) continue;
+        float sum = 0;
+        for (int k = -half; k <= half; k++) {
+            const int at = c + k;
+            sum += row[at < 0 ? 0 : at >= columns ? columns - 1 : at];
+        }
+        out[c] = sum * share;
+    }
+    for (int c = half; c < columns - half; c++) out[c] = 0;
+    for (int k = -half; k <= half; k++)
+        for (int c = half; c < columns - half; c++) out[c] += row[c + k];
+    for (int c = half; c < columns - half; c++) out[c] *= share;
+}
+
+/* levels = strip mean less the brighter one of the means beside it; 0 where the image shows nothing. */
+static void box_ridge(const float *strips, const int32_t *spans, const RidgeShape *shape, float *levels) {
+    const int n = shape->columns, k = shape->beside;
+    float mean[MOST_SAMPLES * NOISE_STEP];
+    for (int r = 0; r < shape->rows; r++, levels += n) {
+        const float *here = strips + (size_t)r * n;
+        const int first = spans[2 * r], last = spans[2 * r + 1];
+        memset(levels, 0, (size_t)n * sizeof *levels);
+        if (r >= shape->smooth_from) {
+            const float *above = r > shape->smooth_from ? here - n : here;
+            const float *below = r + 1 < shape->rows ? here + n : here;
+            for (int c = 0; c < n; c++) mean[c] = (above[c] + here[c] + below[c]) * (1.0f / 3.0f);
+            here = mean;
+        }
+        const int from = first > k ? first : k, to = last < n - k ? last : n - k;
+        for (int c = from; c < to; c++) {
+            const float left = here[c - k], right = here[c + k];
+            levels[c] = here[c] - (left > right ? left : right);
+        }
+        for (int c = first; c < last && c < k; c++)
+            levels[c] = here[c] - (here[0] > here[c + k] ? here[0] : here[c + k]);
+        for (int c = last - 1; c >= first && c >= n - k; c--)
+            levels[c] = here[c] - (here[n - 1] > here[c - k] ? here[n - 1] : here[c - k]);
+    }
+}
+
+/* The lower median; reorders the values. */
+static float median_of(float *values, int count) {
+    int low = 0, high = count - 1;
+    const int middle = (count - 1) / 2;
+    while (low < high) {
+        const float pivot = values[(low + high) / 2];
+        int i = low, j = high;
+        while (i <= j) {
+            while (values[i] < pivot) i++;
+            while (values[j] > pivot) j--;
+            if (i <= j) {
+                const float swap = values[i];
+                values[i++] = values[j];
+                values[j--] = swap;
+            }
+        }
+        if (middle <= j) high = j;
+        else if (middle >= i) low = i;
+        else break;
+    }
+    return values[middle];
+}
+
+/* The noise of each row: the median magnitude of what the image shows. magnitude: (rows, samples), capped with it. */
+static void row_noises(const float *levels, const int32_t *spans, const RidgeShape *shape, int samples,
+                       float *magnitude, float *noise) {
+    float seen[MOST_SAMPLES];
+    for (int r = 0; r < shape->rows; r++, levels += shape->columns, magnitude += samples) {
+        int count = 0;
+        for (int c = 0; c < shape->columns; c += MEDIAN_STEP)
+            if (c >= spans[2 * r] && c < spans[2 * r + 1]) seen[count++] = fabsf(levels[c]);
+        noise[r] = (count ? MEDIAN_TO_SIGMA * median_of(seen, count) : 0) + shape->floor_levels;
+        for (int s = 0; s < samples; s++) {
+            const float value = fabsf(levels[s * NOISE_STEP]), cap = MAGNITUDE_CAP * noise[r];
+            magnitude[s] = value < cap ? value : cap;
+        }
+    }
+}
+
+/* Divide by the row's noise, or by the local one where it is smaller: a fence beside the road does not deafen the
+   lane. Local is half a lane wide and nine rows high. */
+static void over_noise(const float *levels, const float *magnitude, const float *noise, const int32_t *spans,
+                       const RidgeShape *shape, int samples, float weight, int is_first, float *response) {
+    const int n = shape->columns, half = 2 * shape->strip;
+    float share[MOST_SAMPLES * NOISE_STEP];
+    float sums[MOST_SAMPLES], local[MOST_SAMPLES + 1];
+    for (int s = 0; s < samples; s++) sums[s] = 0;
+    for (int r = 0; r < HALF_WINDOW_ROWS && r < shape->rows; r++)
+        for (int s = 0; s < samples; s++) sums[s] += magnitude[r * samples + s];
+    for (int r = 0; r < shape->rows; r++, levels += n, response += n) {
+        const int enters = r + HALF_WINDOW_ROWS, leaves = r - HALF_WINDOW_ROWS - 1;
+        for (int s = 0; s < samples; s++) {
+            if (enters < shape->rows) sums[s] += magnitude[enters * samples + s];
+            if (leaves >= 0) sums[s] -= magnitude[leaves * samples + s];
+        }
+        const int from = leaves < 0 ? 0 : leaves + 1, to = enters < shape->rows ? enters : shape->rows - 1;
+        float window = 0;
+        for (int s = 0; s < half && s < samples; s++) window += sums[s];
+        for (int s = 0; s < samples; s++) {
+            if (s + half < samples) window += sums[s + half];
+            if (s > half) window -= sums[s - half - 1];
+            const int left = s < half ? s : half, right = samples - 1 - s < half ? samples - 1 - s : half;
+            const float mean = window / (float)((left + right + 1) * (to - from + 1));
+            const float value = MEAN_TO_SIGMA * mean + shape->floor_levels;
+            local[s] = weight / (value < noise[r] ? value : noise[r]);
+        }
+        local[samples] = local[samples - 1];
+        for (int s = 0; s < samples; s++) {
+            const float step = (local[s + 1] - local[s]) / NOISE_STEP;
+            for (int k = 0; k < NOISE_STEP; k++) share[s * NOISE_STEP + k] = local[s] + (float)k * step;
+        }
+        const int first = spans[2 * r], last = spans[2 * r + 1];
+        if (is_first) {
+            memset(response, 0, (size_t)n * sizeof *response);
+            for (int c = first; c < last; c++) response[c] = levels[c] * share[c];
+        } else {
+            for (int c = first; c < last; c++) {
+                const float value = levels[c] * share[c];
+                response[c] = value > response[c] ? value : response[c];
+            }
+        }
+    }
+}
+
+void find_ridges(const uint8_t *patch, const int32_t *spans, const RidgeShape *shape, float *response,
+                 float *bright_levels, float *yellow_levels, float *scratch) {
+    const int n = shape->columns, samples = (n + NOISE_STEP - 1) / NOISE_STEP;
+    const size_t plane = (size_t)shape->rows * n;
+    float *strips = scratch, *magnitude = scratch + plane, noise[MOST_SAMPLES], row[MOST_SAMPLES * NOISE_STEP];
+    for (int is_yellow = 0; is_yellow < 2; is_yellow++) {
+        float *levels = is_yellow ? yellow_levels : bright_levels;
+        for (int r = 0; r < shape->rows; r++) {
+            const uint8_t *at = patch + 3 * (size_t)r * n;
+            if (is_yellow) {
+                for (int c = 0; c < n; c++, at += 3) {
+                    const int lesser = at[0] < at[1] ? at[0] : at[1];
+                    row[c] = lesser > at[2] ? (float)(lesser - at[2]) : 0;
+                }
+            } else {
+                for (int c = 0; c < n; c++, at += 3) row[c] = (float)(at[0] + at[1]) * 0.5f;
+            }
+            strip_mean(row, n, shape->strip, strips + (size_t)r * n);
+        }
+        box_ridge(strips, spans, shape, levels);
+        row_noises(levels, spans, shape, samples, magnitude, noise);
+        over_noise(levels, magnitude, noise, spans, shape, samples, is_yellow ? shape->yellow_weight : 1, !is_yellow,
+                   response);
+    }
+}
+
+int find_tops(const float *response, int rows, int columns, int reach, float threshold, float foot_ratio, int most,
+              int32_t *index, double *column) {
+    int count = 0;
+    for (int r = 0; r < rows; r++, response += columns) {
+        for (int c = reach; c < columns - reach; c++) {
+            const float top = response[c];
+            if (!(top > threshold)) continue;
+            if (top < response[c - 1] || top <= response[c + 1] || top < response[c - 2] || top <= response[c + 2])
+                continue;
+            /* The centre of the bump's upper part: right for pointed and for flat tops alike. */
+            double sum = 0, moment = 0;
+            for (int k = -reach; k <= reach; k++) {
+                const double above = response[c + k] - foot_ratio * (double)top;
+                if (above <= 0) continue;
+                sum += above;
+                moment += above * k;
+            }
+            if (count == most) return count;
+            index[count] = (int32_t)(r * columns + c);
+            column[count++] = c + moment / sum;
+        }
+    }
+    return count;
+}

@@ -1,0 +1,129 @@
+"""The lines of the road followed over time, for those who watch more than the ego lane: ids, ages, and a short memory.
+
+A track is the newest measurement of its line; nothing is smoothed. While a line is not seen its track coasts: it is
+moved by what the car did meanwhile and its covariance grows, for half a second at most.
+"""
+
+import math
+
+import numpy as np
+from msgspec import Struct
+
+from lkas.integration.shared_memory.messages import LaneLine, LineType, Track, TrackState, VehicleState
+
+SAME_LINE_M = 0.6  # a line's largest step between two frames
+COAST_S = 0.5
+CONFIRMED_AGE = 3  # frames
+FADING = 0.8  # of the confidence, per frame that a line was not seen
+DRIFT_SIGMA_MPS, TURN_SIGMA_RADPS = 0.3, 0.03  # by which an unseen line's position and heading get uncertain
+MOST_TRACKS = 8
+
+
+class _Followed(Struct):
+    """One line, and when it was last seen."""
+
+    id: int
+    type: LineType
+    age: int
+    coefficients: np.ndarray  # (4,) c0..c3
+    sigmas: np.ndarray  # (4,)
+    confidence: float
+    seen_s: float
+    is_seen: bool = True
+
+
+class LineTracks:
+    """Follows up to eight lines; fed with every frame's own."""
+
+    def __init__(self) -> None:
+        self._next_id = 1
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all lines; ids are never given twice."""
+        self._tracks: list[_Followed] = []
+        self._timestamp: float | None = None
+
+    def update(self, timestamp: float, lines: list[LaneLine], vehicle: VehicleState | None) -> tuple[Track, ...]:
+        """The tracks at this frame, leftmost first. `lines`: what it showed, in any order."""
+        if self._timestamp is not None:
+            elapsed_s = timestamp - self._timestamp
+            if not 0 < elapsed_s <= COAST_S:
+                self.reset()
+            else:
+                for track in self._tracks:
+                    _move(track, elapsed_s, vehicle)
+        self._timestamp = timestamp
+        for track in self._tracks:
+            track.is_seen = False
+        pairs = sorted(
+            (abs(line.c0 - track.coefficients[0]), row, column)
+            for row, line in enumerate(lines)
+            for column, track in enumerate(self._tracks)
+        )
+        taken: dict[int, _Followed] = {}
+        for off_m, row, column in pairs:
+            track = self._tracks[column]
+            if off_m < SAME_LINE_M and row not in taken and not track.is_seen:
+                taken[row] = track
+                track.is_seen = True
+        for row, line in enumerate(lines):
+            self._measured(taken.get(row), line, timestamp)
+        self._tracks = [track for track in self._tracks if timestamp - track.seen_s <= COAST_S]
+        self._tracks.sort(key=lambda track: -track.coefficients[0])
+        strongest = sorted(self._tracks, key=lambda track: -track.confidence)[:MOST_TRACKS]
+        return tuple(_message(track) for track in self._tracks if track in strongest)
+
+    def _measured(self, track: _Followed | None, line: LaneLine, timestamp: float) -> None:
+        coefficients = np.array([line.c0, line.c1, line.c2, line.c3])
+        sigmas = np.array([line.sigma_c0, line.sigma_c1, line.sigma_c2, line.sigma_c3])
+        if track is None:
+            self._tracks.append(
+                _Followed(self._next_id, line.type, 0, coefficients, sigmas, line.confidence, timestamp)
+            )
+            self._next_id += 1
+            return
+        track.type, track.age, track.seen_s = line.type, track.age + 1, timestamp
+        track.coefficients, track.sigmas, track.confidence = coefficients, sigmas, line.confidence
+
+
+def _move(track: _Followed, elapsed_s: float, vehicle: VehicleState | None) -> None:
+    """Into the ego frame `elapsed_s` later: the car drives on along the line's curve, and turns."""
+    if vehicle is None or vehicle.speed_mps is None or vehicle.yaw_rate_radps is None:
+        ahead_m = turn_rad = 0.0  # nobody knows; the sigmas grow
+    else:
+        ahead_m, turn_rad = vehicle.speed_mps * elapsed_s, vehicle.yaw_rate_radps * elapsed_s
+    powers = np.array(
+        [
+            [1, ahead_m, ahead_m**2 / 2, ahead_m**3 / 6],
+            [0, 1, ahead_m, ahead_m**2 / 2],
+            [0, 0, 1, ahead_m],
+            [0, 0, 0, 1],
+        ]
+    )
+    track.coefficients = powers @ track.coefficients
+    track.coefficients[0] -= ahead_m * math.sin(turn_rad / 2)
+    track.coefficients[1] -= turn_rad
+    track.sigmas = np.hypot(track.sigmas, [DRIFT_SIGMA_MPS * elapsed_s, TURN_SIGMA_RADPS * elapsed_s, 0.0, 0.0])
+    track.confidence *= FADING
+
+
+def _message(track: _Followed) -> Track:
+    if not track.is_seen:
+        state = TrackState.COASTING
+    else:
+        state = TrackState.CONFIRMED if track.age >= CONFIRMED_AGE else TrackState.TENTATIVE
+    c0, c1, c2, c3 = track.coefficients.tolist()
+    covariance = tuple(np.diag(track.sigmas**2).ravel().tolist())
+    return Track(
+        id=track.id,
+        type=track.type,
+        age=track.age,
+        state=state,
+        c0=c0,
+        c1=c1,
+        c2=c2,
+        c3=c3,
+        covariance=covariance,
+        confidence=track.confidence,
+    )

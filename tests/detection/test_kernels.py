@@ -1,0 +1,160 @@
+"""The C kernels against the same steps written plainly in NumPy, and against arrays of the wrong size."""
+
+import numpy as np
+import pytest
+
+from lkas.detection import _kernels
+from lkas.detection.lane_search import BIN_M, Course, LaneGuess
+from lkas.detection.rectify import COLUMNS_PER_MARKING, RoadView
+from lkas.detection.ridge import (
+    BESIDE_COLUMNS,
+    NOISE_FLOOR_LEVELS,
+    PEAK_REACH,
+    YELLOW_WEIGHT,
+    Peaks,
+    find_peaks,
+    find_ridges,
+)
+from lkas.detection.road_fit import fit_road
+from lkas.vehicle import CameraConfig
+from tests.detection.drawn_road import YELLOW, DrawnLine, DrawnRoad
+
+ROAD = DrawnRoad(lines=(DrawnLine(1.8, colour=YELLOW), DrawnLine(-1.8, dash_m=3.0)), curvature_radpm=1 / 300)
+
+
+@pytest.fixture(scope="module")
+def view():
+    return RoadView(CameraConfig(yaw_deg=3.0, roll_deg=2.0).geometry(800, 600), 800, 600, 3.6, 0.15)
+
+
+def mean_of_strip(plane):
+    half = COLUMNS_PER_MARKING // 2
+    wide = np.pad(plane, ((0, 0), (half, half)), mode="edge")
+    return sum(wide[:, k : k + plane.shape[1]] for k in range(COLUMNS_PER_MARKING)) / COLUMNS_PER_MARKING
+
+
+def levels_of(plane, view):
+    strips = mean_of_strip(plane)
+    below = strips[view.smooth_from :]
+    wide = np.pad(below, ((1, 1), (0, 0)), mode="edge")
+    strips[view.smooth_from :] = (wide[:-2] + below + wide[2:]) / 3
+    k = BESIDE_COLUMNS
+    wide = np.pad(strips, ((0, 0), (k, k)), mode="edge")
+    return (strips - np.maximum(wide[:, : -2 * k], wide[:, 2 * k :])) * view.visible
+
+
+def noise_of(levels, view):
+    """Per row the median magnitude, per place the smaller one of that and the mean around it."""
+    rows, columns = levels.shape
+    magnitude = np.abs(levels)
+    row_noise = np.empty(rows)
+    for row in range(rows):
+        seen = np.sort(magnitude[row, ::8][view.visible[row, ::8]])
+        row_noise[row] = (1.48 * seen[(len(seen) - 1) // 2] if len(seen) else 0.0) + NOISE_FLOOR_LEVELS
+    samples = np.minimum(magnitude[:, ::4], 3 * row_noise[:, None])
+    local = np.empty_like(samples)
+    for row in range(rows):
+        for column in range(samples.shape[1]):
+            around = samples[max(0, row - 4) : row + 5, max(0, column - 10) : column + 11]
+            local[row, column] = 1.25 * around.mean() + NOISE_FLOOR_LEVELS
+    share = 1 / np.minimum(local, row_noise[:, None])
+    at = np.arange(columns) / 4
+    return np.array([np.interp(at, np.arange(samples.shape[1]), of_row) for of_row in share])
+
+
+def test_sampling_is_bilinear(view):
+    """An image that is linear in both directions is sampled exactly, up to the rounding of its pixels."""
+    v, u = np.mgrid[0:600, 0:800]
+    image = np.stack([u * 255 / 799, v * 255 / 599, 255 - u * 255 / 799], axis=-1).round().astype(np.uint8)
+    patch = view.sample(image).astype(float)
+    plain = view.sample(np.ascontiguousarray(image)).astype(float)
+    assert np.array_equal(patch, plain)
+    shown = view.visible
+    assert np.abs(patch[..., 0] + patch[..., 2] - 255)[shown].max() <= 1.0
+    assert np.diff(patch[..., 0], axis=1)[shown[:, 1:] & shown[:, :-1]].min() >= -1.0  # leftmost first
+    assert 0.05 < shown.mean() < 0.95
+    first, last = view.spans[-1]
+    assert np.array_equal(patch[-1, :first], np.broadcast_to(patch[-1, first], (first, 3)))
+    assert last < patch.shape[1] or shown[-1, -1]
+
+
+def test_ridges_are_those_of_the_plain_steps(view):
+    patch = view.sample(ROAD.image())
+    ridges = find_ridges(patch, view)
+    red, green, blue = (patch[..., k].astype(float) for k in range(3))
+    bright = levels_of((red + green) / 2, view)
+    yellow = levels_of(np.maximum(np.minimum(red, green) - blue, 0.0), view)
+    response = np.maximum(bright * noise_of(bright, view), YELLOW_WEIGHT * yellow * noise_of(yellow, view))
+    assert ridges.bright_levels == pytest.approx(bright, abs=1e-3)
+    assert ridges.yellow_levels == pytest.approx(yellow, abs=1e-3)
+    assert ridges.response == pytest.approx(response * view.visible, abs=1e-3)
+    assert response.max() > 20
+
+
+def test_tops_are_those_of_the_plain_steps(view):
+    ridges = find_ridges(view.sample(ROAD.image()), view)
+    peaks = find_peaks(ridges, view, 2.5)
+    r = ridges.response
+    found = []
+    for row in range(r.shape[0]):
+        for c in range(PEAK_REACH, r.shape[1] - PEAK_REACH):
+            if r[row, c] > 2.5 and r[row, c] >= max(r[row, c - 2 : c]) and r[row, c] > max(r[row, c + 1 : c + 3]):
+                bump = np.maximum(r[row, c - PEAK_REACH : c + PEAK_REACH + 1].astype(float) - 0.25 * r[row, c], 0)
+                offset = bump @ np.arange(-PEAK_REACH, PEAK_REACH + 1) / bump.sum()
+                found.append((row, view.y_m[0] + view.shift_m[row] - view.step_m * (c + offset)))
+    assert len(found) == len(peaks) > 80
+    assert peaks.row.tolist() == [row for row, _ in found]
+    assert peaks.y_m == pytest.approx([y for _, y in found], abs=1e-6)
+    assert peaks.x_m == pytest.approx(view.x_m[peaks.row])
+
+
+def test_agreement_is_the_sum_of_squared_piles():
+    rng = np.random.default_rng(2)
+    x, y, weight = rng.uniform(4, 60, 300), rng.uniform(-9, 9, 300), rng.uniform(1, 3, 300)
+    heading, curvature = rng.uniform(-0.1, 0.1, 7), rng.uniform(-0.01, 0.01, 7)
+    bins, score, expected = 74, np.empty(7), []
+    for b, k in zip(heading, curvature, strict=True):
+        place = (y - b * x - k * x * x / 2 + 7.2) / BIN_M + 1
+        inside = (place >= 1) & (place < bins - 2)
+        lower = place[inside].astype(int)
+        share = place[inside] - lower
+        pile = np.bincount(lower, weight[inside] * (1 - share), bins + 1)
+        pile += np.bincount(lower + 1, weight[inside] * share, bins + 1)
+        expected.append(float(pile[2 : bins - 2] @ pile[2 : bins - 2]))
+    _kernels.agreement(x, y, weight, 300, heading, curvature, 7, 7.2, BIN_M, np.empty(bins), bins, score)
+    assert score == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("curvature_radpm", [0.0, 1 / 400, -1 / 150])
+def test_points_on_a_road_give_that_road(view, curvature_radpm):
+    """Tops placed without error on two concentric circles are fitted to millimetres."""
+    row = np.tile(np.arange(len(view.x_m)), 2)
+    x_m = view.x_m[row]
+    place_m = np.repeat([1.7, -1.9], len(view.x_m))
+    y_m = 0.02 * x_m + place_m
+    if curvature_radpm:
+        radius_m = 1 / curvature_radpm
+        y_m = radius_m - np.sign(radius_m) * np.sqrt((radius_m - place_m) ** 2 - x_m**2)
+    near = x_m < 40
+    some = np.ones(np.count_nonzero(near))
+    peaks = Peaks(row[near], x_m[near], y_m[near], some, some > 1, some > 0)
+    guess = LaneGuess(Course(0.0 if curvature_radpm else 0.02, curvature_radpm, 1.0), 1.7, -1.9)
+    fit = fit_road(peaks, view, guess, 0.01)
+    for line, place in ((fit.left, 1.7), (fit.right, -1.9)):
+        assert line.coefficients[0] == pytest.approx(place, abs=5e-3)
+        assert line.coefficients[2] == pytest.approx(
+            curvature_radpm / (1 - place * curvature_radpm), rel=0.05, abs=1e-5
+        )
+        assert len(line.inliers) == len(peaks) // 2
+    assert fit.width_m == pytest.approx(3.6, abs=5e-3)
+    assert abs(fit.pitch_error_rad) < 1e-3
+
+
+def test_wrong_sizes_are_refused():
+    numbers = np.zeros(5)
+    with pytest.raises(ValueError, match="weight: expected 40 bytes, found 32"):
+        _kernels.agreement(numbers, numbers, np.zeros(4), 5, numbers, numbers, 5, 7.0, 0.2, np.zeros(9), 9, numbers)
+    with pytest.raises(ValueError, match="column: expected 80 bytes"):
+        _kernels.tops(np.zeros((4, 40), np.float32), (4, 40), 5, 2.5, 0.25, 10, np.zeros(10, np.int32), np.zeros(3))
+    with pytest.raises((ValueError, BufferError)):
+        _kernels.tops(np.zeros((8, 80), np.float32)[::2, ::2], (4, 40), 5, 2.5, 0.25, 1, np.zeros(1, np.int32), numbers)
