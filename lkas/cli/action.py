@@ -1,4 +1,4 @@
-"""`lkas action`: send an action to the running simulation."""
+"""`lkas action`: send an action to the running simulation, or tell decision what the driver does."""
 
 from typing import Annotated
 
@@ -11,14 +11,14 @@ ACTION_LIMIT_S = 31.0  # a respawn or another map may take 30 s
 
 
 def action(
-    name: Annotated[str, typer.Argument(help="pause, resume or respawn.")],
+    name: Annotated[str, typer.Argument(help="pause, resume, respawn, override or indicator.")],
     params: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Its parameters.")] = None,
     config: ConfigOption = None,
     assignments: SetOption = None,
 ) -> None:
     """Send an action, wait until it was applied and say so.
 
-    Example: lkas action pause
+    Examples: lkas action pause; lkas action override active=false; lkas action indicator side=left
     """
     import yaml
 

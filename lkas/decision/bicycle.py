@@ -13,6 +13,7 @@ from msgspec import structs
 
 from lkas.decision.lane import LaneState
 from lkas.decision.parameters import DecisionParameters
+from lkas.decision.steering_lag import SteeringLag
 from lkas.vehicle import VehicleConfig
 
 KINEMATIC_BELOW_MPS = 3.0
@@ -26,7 +27,8 @@ class Bicycle:
 
     def __init__(self, vehicle: VehicleConfig, parameters: DecisionParameters) -> None:
         self.wheelbase_m = vehicle.wheelbase_m
-        self.steering_lag_s = vehicle.steering_lag_s
+        self.cg_to_front_axle_m = vehicle.wheelbase_m - vehicle.cg_to_rear_axle_m
+        self.steering_lag_s = vehicle.steering_lag_s  # the configured one, until SteeringModel has learned better
         self._rear_m = vehicle.cg_to_rear_axle_m
         self._understeer_s2pm = parameters.understeer_s2pm
         self._rear_slip_s2pm = parameters.rear_slip_s2pm
@@ -64,14 +66,15 @@ def _dynamic(speed_mps: float) -> float:
 class SteeringModel:
     """What the commands already sent will still do: predicts the lane state to where a new command acts.
 
-    The difference between the measured yaw rate and the model's is learned slowly as a curvature offset: a wheel that
-    does not point where it should, side wind, a banked road.
+    The lag of the wheel is learned from what it does with the commands (steering_lag.py). The difference between the
+    measured yaw rate and the model's is learned slowly as a curvature offset: a wheel that does not point where it
+    should, side wind, a banked road.
     """
 
     def __init__(self, bicycle: Bicycle, delay_s: float, trim_mps2: float) -> None:
         self._bicycle = bicycle
         self._delay_s = delay_s
-        self._lag_s = bicycle.steering_lag_s
+        self._lag = SteeringLag(bicycle.steering_lag_s)
         self._trim_mps2 = trim_mps2
         self.reset(0.0)
 
@@ -98,8 +101,11 @@ class SteeringModel:
         wheel_rad: float | None,
     ) -> None:
         """Move the model on by dt; a measured wheel angle replaces the modelled one."""
+        arriving_rad = self._arriving_rad(now_s)
+        self._lag.update(arriving_rad, wheel_rad, dt_s)
+        self._bicycle.steering_lag_s = self._lag.lag_s
         if wheel_rad is None:
-            wheel_rad = _followed(self._wheel_rad, self._arriving_rad(now_s), self._lag_s, dt_s)
+            wheel_rad = _followed(self._wheel_rad, arriving_rad, self._lag.lag_s, dt_s)
         self._wheel_rad = wheel_rad
         steady_radps = speed_mps * self._bicycle.curvature_radpm(wheel_rad, speed_mps)
         self._model_yaw_radps = _followed(self._model_yaw_radps, steady_radps, self._bicycle.yaw_lag_s(speed_mps), dt_s)
@@ -122,7 +128,7 @@ class SteeringModel:
         h_s = horizon_s / steps
         wheelbase_m = bicycle.effective_wheelbase_m(speed_mps)
         slip_m = bicycle.slip_per_curvature_m(speed_mps)
-        wheel_share, yaw_share = _share(self._lag_s, h_s), _share(yaw_lag_s, h_s)
+        wheel_share, yaw_share = _share(self._lag.lag_s, h_s), _share(yaw_lag_s, h_s)
         wheel_rad, yaw_radps = self._wheel_rad, lane.yaw_rate_radps
         offset_m, heading_rad, curvature_radpm = lane.offset_m, lane.heading_rad, lane.curvature_radpm
         on_the_way = list(self._sent)

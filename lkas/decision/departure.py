@@ -2,8 +2,10 @@
 
 The car goes on with its lateral speed and yaw rate against the lane: with d the offset, d' = v heading + slip and
 d'' = v (r - v curvature), a wheel touches the left line at the smallest t > 0 with d' t + d'' t²/2 = margin.
-Zones after ISO 17361: a drift is called when that time is short or when the line is within two sigma of the wheel,
-a departure when a wheel is on the line.
+Zones after ISO 17361: no warning while the wheel is further from the line than `earliest_margin_m`, which grows with
+the speed of the drift, and none later than 0.3 m beyond it. Within the zone a drift is called when the time to
+crossing is short, or the line within two sigma of the wheel, and that lasts for a moment; a departure when a wheel is
+on the line. A line that the driver indicates to cross is not warned of, nor is anything at low speed.
 """
 
 import math
@@ -11,13 +13,17 @@ import math
 from msgspec import Struct
 
 from lkas.decision.bicycle import Bicycle
+from lkas.decision.driver import Driver, Side
 from lkas.decision.lane import LaneState
+from lkas.decision.parameters import DecisionParameters
 from lkas.integration.shared_memory.messages import DepartureStatus
 
 HORIZON_S = 5.0
 HALF_LINE_M = 0.06  # from a line's middle to its edge
 BACK_INSIDE_M = 0.05  # a departure ends this far inside
 DRIFT_END_RATIO = 1.4  # a drift ends when the time is this much longer than what starts one
+EARLIEST_TIME_S = 1.5  # ISO 17361: the earliest line of a drift beyond 0.5 m/s, ...
+EARLIEST_MOST_M = 1.5  # ... and beyond 1 m/s
 
 
 class Departure(Struct, frozen=True, kw_only=True):
@@ -40,23 +46,44 @@ class DepartureWarning:
 
     def reset(self) -> None:
         self._status = DepartureStatus.CENTERED
+        self._drifting_s = 0.0
+
+    @property
+    def status(self) -> DepartureStatus:
+        """The last verdict."""
+        return self._status
 
     def margins_m(self, lane: LaneState) -> tuple[float, float]:
         """From the left and right tyres' outer edges to the lines' inner edges; negative: beyond."""
         room_m = lane.width_m / 2 - HALF_LINE_M - self._half_width_m
         return room_m - lane.offset_m, room_m + lane.offset_m
 
-    def judge(self, lane: LaneState, speed_mps: float, drift_ttlc_s: float) -> Departure:
-        """The departure figures of this moment."""
+    def judge(
+        self, lane: LaneState, speed_mps: float, dt_s: float, parameters: DecisionParameters, driver: Driver
+    ) -> Departure:
+        """The departure figures of this moment, `dt_s` after the one before."""
         left_m, right_m = self.margins_m(lane)
         lateral_mps = speed_mps * lane.heading_rad
         lateral_mps += lane.yaw_rate_radps * self._bicycle.slip_per_curvature_m(speed_mps)
         lateral_mps2 = speed_mps * (lane.yaw_rate_radps - speed_mps * lane.curvature_radpm)
         ttlc_left_s = time_to_reach_s(left_m, lateral_mps, lateral_mps2)
         ttlc_right_s = time_to_reach_s(right_m, -lateral_mps, -lateral_mps2)
-        soonest_s = min((t for t in (ttlc_left_s, ttlc_right_s) if t is not None), default=math.inf)
-        margin_m = min(left_m, right_m)
-        self._status = self._next_status(margin_m, soonest_s, 2 * lane.offset_sigma_m, drift_ttlc_s)
+        sides: list[tuple[float, float | None, float]] = []  # margin, time to crossing, speed towards it
+        if speed_mps >= parameters.warning_least_speed_mps:
+            if not driver.intends(Side.LEFT):
+                sides.append((left_m, ttlc_left_s, lateral_mps))
+            if not driver.intends(Side.RIGHT):
+                sides.append((right_m, ttlc_right_s, -lateral_mps))
+        is_departing = any(margin_m <= self._least_margin_m for margin_m, _, _ in sides)
+        doubt_m = 2 * lane.offset_sigma_m
+        is_drifting = any(self._is_drift(*side, doubt_m=doubt_m, parameters=parameters) for side in sides)
+        self._drifting_s = self._drifting_s + dt_s if is_drifting else 0.0
+        if is_departing:
+            self._status = DepartureStatus.DEPARTURE
+        elif is_drifting and (self._is_warning or self._drifting_s >= parameters.warning_confirm_s):
+            self._status = DepartureStatus.DRIFT
+        else:
+            self._status = DepartureStatus.CENTERED
         return Departure(
             margin_left_m=left_m,
             margin_right_m=right_m,
@@ -65,16 +92,34 @@ class DepartureWarning:
             status=self._status,
         )
 
-    def _next_status(self, margin_m: float, soonest_s: float, doubt_m: float, drift_s: float) -> DepartureStatus:
-        was = self._status
-        if margin_m <= (BACK_INSIDE_M if was is DepartureStatus.DEPARTURE else 0.0):
-            return DepartureStatus.DEPARTURE
-        if was is not DepartureStatus.CENTERED:
-            drift_s *= DRIFT_END_RATIO
+    @property
+    def _is_warning(self) -> bool:
+        return self._status is not DepartureStatus.CENTERED
+
+    @property
+    def _least_margin_m(self) -> float:
+        return BACK_INSIDE_M if self._status is DepartureStatus.DEPARTURE else 0.0
+
+    def _is_drift(
+        self,
+        margin_m: float,
+        ttlc_s: float | None,
+        towards_mps: float,
+        *,
+        doubt_m: float,
+        parameters: DecisionParameters,
+    ) -> bool:
+        """Whether this side is one to warn of, with hysteresis."""
+        warned_s, earliest_m = parameters.drift_ttlc_s, earliest_margin_m(towards_mps, parameters.warning_earliest_m)
+        if self._is_warning:
+            warned_s, earliest_m = warned_s * DRIFT_END_RATIO, earliest_m + BACK_INSIDE_M
             doubt_m += BACK_INSIDE_M
-        if soonest_s < drift_s or margin_m < doubt_m:
-            return DepartureStatus.DRIFT
-        return DepartureStatus.CENTERED
+        return margin_m <= earliest_m and (margin_m < doubt_m or (ttlc_s is not None and ttlc_s < warned_s))
+
+
+def earliest_margin_m(towards_mps: float, slow_m: float) -> float:
+    """How far from the line a drift of this speed may be warned of: ISO 17361's earliest warning line."""
+    return max(slow_m, min(EARLIEST_MOST_M, EARLIEST_TIME_S * towards_mps))
 
 
 def time_to_reach_s(distance_m: float, speed_mps: float, acceleration_mps2: float) -> float | None:

@@ -17,21 +17,20 @@ from collections.abc import Sequence
 import numpy as np
 
 from lkas.decision.bicycle import Bicycle
-from lkas.decision.lane import LaneState
+from lkas.decision.lane import RATE_MEMORY_S, LaneState
 from lkas.decision.measurement import LEFT, RIGHT, Line
 from lkas.decision.odometry import Odometry
 
 STANDSTILL_MPS = 0.1
 STEP_S = 0.02  # longest step of a prediction
 UNKNOWN_SPEED_MPS = 20.0  # how fast uncertainty grows while the speed is unknown
-RATE_MEMORY_S = 2.0  # transition curves do not last
-CURVE_JERK_MPS3 = 0.8  # how sharply roads bend: lateral jerk of a transition curve
+CURVE_JERK_MPS3 = 1.6  # how sharply roads bend: twice the usual lateral jerk of a transition curve
 
 DEFAULT_WIDTH_M, DEFAULT_WIDTH_SIGMA_M = 3.5, 0.25  # until both lines were seen
 MIN_WIDTH_M, MAX_WIDTH_M = 2.0, 6.0
 
 # A measured curvature rate is the mean over the stretch seen, not the rate here: off by this share of a usual one.
-RATE_IS_MEAN_RATIO = 1.0
+RATE_IS_MEAN_RATIO = 0.3
 
 GATE_SIGMAS = 4.0
 REACQUIRE_AFTER_S = 0.3  # measurements refused for so long are right and the filter is wrong

@@ -7,6 +7,7 @@ from lkas.integration.shared_memory.messages import CameraGeometry, VehicleState
 
 FUTURE_S = 0.02  # a state may be published one tick after what it is compared with
 FRESH_S = 0.1  # an older yaw rate or wheel angle says nothing about now
+MOST_MPS, MOST_YAW_RADPS, MOST_WHEEL_RAD = 100.0, 5.0, 1.5  # figures beyond these are no figures of a car
 JUMP_M = 2.0  # a pose this far from where the car can be: it was put there
 
 
@@ -20,7 +21,7 @@ class Break(Enum):
 
 
 class VehicleInput:
-    """Keeps the newest believable vehicle state; figures that are not finite count as unknown."""
+    """Keeps the newest believable vehicle state; figures that are not finite or absurd count as unknown."""
 
     def __init__(self) -> None:
         self.session: int | None = None
@@ -48,7 +49,7 @@ class VehicleInput:
                 self._state = state
                 if state.max_steer_rad is None or math.isfinite(state.max_steer_rad):
                     self.max_steer_rad = state.max_steer_rad
-                speed_mps = _finite(state.speed_mps)
+                speed_mps = _within(state.speed_mps, MOST_MPS)
                 if speed_mps is not None:
                     self._speed = (max(0.0, speed_mps), state.timestamp)
         return (max(0.0, passed_s) if found in (Break.NONE, Break.PLACE) else 0.0), found
@@ -69,11 +70,17 @@ class VehicleInput:
 
     @property
     def yaw_rate_radps(self) -> float | None:
-        return _finite(self._state.yaw_rate_radps) if self._state is not None and self._is_fresh else None
+        return (
+            _within(self._state.yaw_rate_radps, MOST_YAW_RADPS) if self._state is not None and self._is_fresh else None
+        )
 
     @property
     def wheel_rad(self) -> float | None:
-        return _finite(self._state.steering_angle_rad) if self._state is not None and self._is_fresh else None
+        return (
+            _within(self._state.steering_angle_rad, MOST_WHEEL_RAD)
+            if self._state is not None and self._is_fresh
+            else None
+        )
 
     @property
     def camera(self) -> CameraGeometry | None:
@@ -88,9 +95,10 @@ class VehicleInput:
         if before is None or before.pose is None or state.pose is None:
             return False
         moved_m = math.hypot(state.pose.x_m - before.pose.x_m, state.pose.y_m - before.pose.y_m)
-        speed_mps = max(_finite(before.speed_mps) or 0.0, _finite(state.speed_mps) or 0.0)
+        speed_mps = max(_within(before.speed_mps, MOST_MPS) or 0.0, _within(state.speed_mps, MOST_MPS) or 0.0)
         return moved_m > JUMP_M + 1.5 * speed_mps * max(0.0, state.timestamp - before.timestamp)
 
 
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
+def _within(value: float | None, most: float) -> float | None:
+    """The value, or None when it is not finite or beyond +-most."""
+    return value if value is not None and abs(value) <= most else None

@@ -15,6 +15,7 @@ from lkas.decision.bicycle import Bicycle, SteeringModel
 from lkas.decision.controllers import create_controller
 from lkas.decision.controllers.handover import Handover
 from lkas.decision.departure import Departure, DepartureWarning
+from lkas.decision.driver import Driver
 from lkas.decision.estimator import LaneEstimator
 from lkas.decision.inputs import FUTURE_S, Break, VehicleInput
 from lkas.decision.lane import LaneState
@@ -28,6 +29,7 @@ from lkas.frames import left_rad_from_steering, rightward, rightward_deg
 from lkas.integration.shared_memory.messages import (
     ControlMessage,
     ControlMode,
+    DepartureStatus,
     DetectionMessage,
     LimiterFlag,
     TimelineMessage,
@@ -65,10 +67,12 @@ class LaneKeeper:
         self._controller = create_controller(parameters, self._bicycle)
         self._handover = Handover()
         self._is_limited = False
+        self._trouble: str | None = None
         self._speed = SpeedController(parameters)
         self._limiter = Limiter(self._bicycle, parameters.full_brake_mps2)
         self._machine = StateMachine(parameters)
         self._departure = DepartureWarning(vehicle.width_m, self._bicycle)
+        self._driver = Driver()
         self._input = VehicleInput()
         self._newest: DetectionMessage | None = None
         self._last: ControlMessage | None = None
@@ -83,19 +87,27 @@ class LaneKeeper:
         """Leave the minimum risk stop, once standing."""
         self._machine.resume()
 
+    def override(self, active: Any) -> None:
+        """The driver takes the wheel (True) or lets go of it. Raises ValueError."""
+        self._driver.override(active)
+
+    def set_indicator(self, side: Any) -> None:
+        """The indicator is `left`, `right` or `off`. Raises ValueError."""
+        self._driver.set_indicator(side)
+
     def update_parameter(self, name: str, value: Any) -> None:
         """Change one live parameter of section `decision`. Raises ParameterError."""
         parameters = changed("decision", self._parameters, name, value)
         declaration = declared("decision", DecisionParameters)[name]
         if not declaration.live:
             raise ParameterError(f"decision.{name} is read once, at the start: set it with --set and start again")
+        if name == "controller" or parameters.controller in declaration.used_by:
+            self._controller = create_controller(parameters, self._bicycle)
+            self._handover.begin()
         self._parameters = parameters
         self._machine.parameters = self._speed.parameters = parameters
         self._estimator.sigma_ratio = parameters.measurement_sigma_ratio
         self._limiter.full_brake_mps2 = parameters.full_brake_mps2
-        if name == "controller" or parameters.controller in declaration.used_by:
-            self._controller = create_controller(parameters, self._bicycle)
-            self._handover.begin()
 
     def restore(self, last: ControlMessage) -> None:
         """Take over from a keeper that is gone: begin with its last command and mode."""
@@ -104,6 +116,7 @@ class LaneKeeper:
         self._held_radpm = last.curvature or 0.0
         self._input.session = last.session
         self._machine.restore(last.mode)
+        self._driver.override(last.mode is ControlMode.MANUAL)
 
     def take_events(self) -> list[Event]:
         """What happened since the last call."""
@@ -122,6 +135,7 @@ class LaneKeeper:
             self._limiter.restore(left_rad_from_steering(self._restored_steering, self._input.max_steer_rad))
             self._steering.reset(self._limiter.steer_rad)
             self._restored_steering = None
+        self._driver.advance(dt_s)
         self._estimator.predict(now_s, self._input.speed_mps, self._input.yaw_rate_radps)
         if detection is not None:
             self._take_detection(now_s, detection)
@@ -133,7 +147,7 @@ class LaneKeeper:
         )
         self._is_limited = bool(limited.flags & CUTS)
         self._steering.sent(now_s, limited.steer_rad)
-        self._last = self._message(now_s, mode, lane, limited)
+        self._last = self._message(now_s, dt_s, mode, lane, limited)
         self._now_s = now_s
         return self._last
 
@@ -177,6 +191,9 @@ class LaneKeeper:
             self._steering.reset(0.0)
             self._restored_steering = None
             self._newest = None
+            self._driver.reset()
+        if void in (Break.WORLD, Break.PLACE):
+            self._limiter.forget_speed()
         if void in (Break.WORLD, Break.PLACE) or (void is Break.TIME and self._machine.mode in ENGAGED):
             self._machine.reset(void.value)
             self._speed.reset(0.0)
@@ -216,6 +233,9 @@ class LaneKeeper:
             sees_right=is_recent and now_s - self._right_seen_s <= SEEN_FOR_S,
             offset_sigma_m=lane.offset_sigma_m if lane is not None else None,
             is_in_lane=lane is not None and abs(lane.offset_m) < lane.width_m / 2,
+            offset_m=lane.offset_m if lane is not None else None,
+            driver_steers=self._driver.steers,
+            doubts_speed=self._limiter.doubts_speed,
         )
 
     def _is_reported(self, now_s: float) -> bool:
@@ -233,6 +253,7 @@ class LaneKeeper:
         if lane is not None and is_lane_used:
             there = self._steering.predict(lane, now_s, speed_mps, past_lag=not self._controller.models_lag)
             command = self._controller.update(there, speed_mps, dt_s, is_limited=self._is_limited)
+            self._note_trouble(command.trouble)
             wanted_radpm = self._handover.follow(command.curvature_radpm, dt_s)
             steer_rad = self._bicycle.steer_rad(wanted_radpm - self._steering.trim_radpm, speed_mps)
             self._held_radpm = lane.curvature_radpm
@@ -247,8 +268,18 @@ class LaneKeeper:
         else:
             self._rest_controller()
             needed_radpm = 0.0
-            steer_rad = last_rad if self._parameters.enabled else last_rad * math.exp(-dt_s / FADE_S)
+            is_fading = mode is ControlMode.MANUAL or not self._parameters.enabled
+            steer_rad = last_rad * math.exp(-dt_s / FADE_S) if is_fading else last_rad
         return Wish(steer_rad=steer_rad, throttle=throttle, brake=brake, needed_curvature_radpm=needed_radpm)
+
+    def _note_trouble(self, trouble: str | None) -> None:
+        """A controller that can not do its work lets another law steer: say so, and hand over without a bump."""
+        if trouble != self._trouble:
+            self._trouble = trouble
+            self._handover.begin()
+            name = self._parameters.controller
+            text = f"{name} steers again" if trouble is None else f"{name} does not steer, its fallback does: {trouble}"
+            self._machine.note("controller", "info" if trouble is None else "warning", text)
 
     def _rest_controller(self) -> None:
         self._controller.reset()
@@ -267,11 +298,24 @@ class LaneKeeper:
             return self._speed.brake(parameters.minimum_risk_deceleration_mps2, speed_mps, dt_s)
         self._speed.reset(0.0)
         is_standing = self._input.speed_mps is not None and speed_mps < STANDSTILL_MPS
-        return self._speed.hold() if parameters.enabled and is_standing else (0.0, 0.0)
+        is_ours = parameters.enabled and mode is not ControlMode.MANUAL
+        return self._speed.hold() if is_ours and is_standing else (0.0, 0.0)
 
     # ------------------------------------------------------------ the message
 
-    def _message(self, now_s: float, mode: ControlMode, lane: LaneState | None, limited: Limited) -> ControlMessage:
+    def _warn(self, lane: LaneState, dt_s: float) -> Departure:
+        """The departure figures; the begin of a warning is an event."""
+        was = self._departure.status
+        found = self._departure.judge(lane, self._input.speed_mps or 0.0, dt_s, self._parameters, self._driver)
+        if found.status is not was and found.status is not DepartureStatus.CENTERED:
+            is_left = found.margin_left_m < found.margin_right_m
+            side, margin_m = ("left", found.margin_left_m) if is_left else ("right", found.margin_right_m)
+            self._machine.note("departure", "warning", f"{found.status} to the {side}, {margin_m:.2f} m to the line")
+        return found
+
+    def _message(
+        self, now_s: float, dt_s: float, mode: ControlMode, lane: LaneState | None, limited: Limited
+    ) -> ControlMessage:
         """Left becomes right here, and only here."""
         newest = self._newest
         departure: Departure | None = None
@@ -279,7 +323,7 @@ class LaneKeeper:
             lane = None
             self._departure.reset()
         else:
-            departure = self._departure.judge(lane, self._input.speed_mps or 0.0, self._parameters.drift_ttlc_s)
+            departure = self._warn(lane, dt_s)
         return ControlMessage(
             session=newest.session if newest is not None else self._input.session or 0,
             frame_id=newest.frame_id if newest is not None else 0,

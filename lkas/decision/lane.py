@@ -2,6 +2,8 @@
 
 from msgspec import Struct, structs
 
+RATE_MEMORY_S = 2.0  # transition curves do not last: a curvature rate is expected to fade with this time
+
 
 class LaneState(Struct, frozen=True, kw_only=True):
     """Ego origin against the lane centre at one moment. Left positive; angles counter-clockwise.

@@ -1,7 +1,8 @@
 """The last stage before the car: no command beyond these limits leaves, whatever the stages before it ask.
 
-It believes no one: speed that is missing or stale counts as the last known one + 3 m/s² x age, numbers that are not
-finite are replaced, and every change starts from the command that was last *sent*. Left is positive.
+It believes no one: speed that is missing or stale counts as the last known one + 3 m/s² x age, one that falls faster
+than the brakes that were asked for is not believed, numbers that are not finite are replaced, and every change starts
+from the command that was last *sent*. Left is positive.
 
 A held steering angle in a faster car means more lateral acceleration: then the angle is reduced as fast as the jerk
 limit allows. Lateral acceleration and jerk are those of the command: v² x the curvature its angle leads to.
@@ -19,6 +20,8 @@ MAX_LATERAL_MPS2 = 3.0  # ISO 11270
 MAX_LATERAL_JERK_MPS3 = 5.0  # ISO 11270 asks it of the mean over 0.5 s; here at every instant
 MAX_STEERING_RATE_RADPS = 0.5  # at the road wheel
 UNSEEN_ACCELERATION_MPS2 = 3.0  # how much faster the car may have become, per second of unknown speed
+UNASKED_BRAKING_MPS2 = 1.5  # how much faster than it was told to the car may slow down: drag, hills
+DOUBT_MPS = 3.0  # a report so far below what is possible is wrong
 STALE_SPEED_S = 0.1
 NEVER_KNOWN_SPEED_MPS = 40.0
 FASTEST_MPS = 100.0  # no car; keeps the formulas finite
@@ -54,7 +57,13 @@ class Limiter:
         self._bicycle = bicycle
         self.full_brake_mps2 = full_brake_mps2
         self._steer_rad = 0.0
+        self._brake = 0.0
+        self.forget_speed()
+
+    def forget_speed(self) -> None:
+        """Another world, or the car was put somewhere else: any speed is possible."""
         self._known_speed_mps: float | None = None
+        self._possible_mps = 0.0  # the least that the car may drive, after what was reported and asked for
 
     def restore(self, steer_rad: float) -> None:
         """Start from a command that somebody else has sent."""
@@ -66,24 +75,33 @@ class Limiter:
         return self._steer_rad
 
     def speed_bound_mps(self, speed_mps: float | None, age_s: float) -> float:
-        """The speed to reckon with, given the newest report and its age."""
+        """The speed to reckon with, given the newest report and its age; never less than is possible."""
         if speed_mps is not None and math.isfinite(speed_mps):
             self._known_speed_mps = abs(speed_mps)
         if self._known_speed_mps is None:
             return NEVER_KNOWN_SPEED_MPS
         gained_mps = UNSEEN_ACCELERATION_MPS2 * max(0.0, age_s) if math.isfinite(age_s) else FASTEST_MPS
-        return min(FASTEST_MPS, self._known_speed_mps + gained_mps)
+        return min(FASTEST_MPS, max(self._possible_mps, self._known_speed_mps + gained_mps))
+
+    @property
+    def doubts_speed(self) -> bool:
+        """Whether the car reports to be slower than it can be."""
+        return self._known_speed_mps is not None and self._known_speed_mps < self._possible_mps - DOUBT_MPS
 
     def apply(
         self, wish: Wish, dt_s: float, speed_mps: float | None, age_s: float, max_steer_rad: float | None
     ) -> Limited:
         """The nearest command that is allowed. `age_s` is the age of the speed, `dt_s` since the last command."""
         flags = LimiterFlag(0)
+        dt_s = max(0.0, dt_s) if math.isfinite(dt_s) else 0.0
+        self._possible_mps -= (UNASKED_BRAKING_MPS2 + self._brake * self.full_brake_mps2) * dt_s
+        dt_s = min(MAX_STEP_S, dt_s)
         is_stale = speed_mps is None or not math.isfinite(speed_mps) or not age_s <= STALE_SPEED_S
-        if is_stale:
-            flags |= LimiterFlag.STALE_SPEED
         bound_mps = self.speed_bound_mps(speed_mps, age_s)
-        dt_s = min(MAX_STEP_S, max(0.0, dt_s)) if math.isfinite(dt_s) else 0.0
+        if not is_stale and self._known_speed_mps is not None:
+            self._possible_mps = min(FASTEST_MPS, max(self._possible_mps, self._known_speed_mps))
+        if is_stale or self.doubts_speed:
+            flags |= LimiterFlag.STALE_SPEED
         throttle, brake, pedal_flags = _finite_pedals(wish)
         flags |= pedal_flags
 
@@ -104,6 +122,7 @@ class Limiter:
             if braking_mps2 > 0:
                 flags |= LimiterFlag.BRAKING_FOR_BEND
                 throttle, brake = 0.0, max(brake, min(1.0, braking_mps2 / self.full_brake_mps2))
+        self._brake = brake
         return Limited(steer_rad=self._steer_rad, steering=steering, throttle=throttle, brake=brake, flags=flags)
 
     def _limited_steer_rad(

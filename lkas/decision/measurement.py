@@ -23,6 +23,8 @@ LEFT, RIGHT = 1.0, -1.0
 LEAST_CONFIDENCE = 0.05  # a line that is wrong nineteen times in twenty is no measurement
 MAX_LATERAL_M = 8.0  # beside the car; what lies further out is not its lane
 MAX_HEADING_RAD = 0.7
+MAX_CURVATURE_RADPM, MAX_CURVATURE_RATE_RADPM2 = 0.3, 0.1  # no car can turn so sharply
+MAX_SIGMA = 100.0  # says nothing any more
 
 # A line known by two image points only: what a bumpy flat road and a bend may do to it.
 STRAIGHT_SIGMAS = (0.15, 0.02, 4e-3, 3e-4)
@@ -110,5 +112,7 @@ def _is_plausible(line: Line) -> bool:
         all(map(math.isfinite, line.coefficients + line.sigmas))
         and abs(line.coefficients[0]) < MAX_LATERAL_M
         and abs(line.coefficients[1]) < MAX_HEADING_RAD
-        and min(line.sigmas) >= 0.0
+        and abs(line.coefficients[2]) < MAX_CURVATURE_RADPM
+        and abs(line.coefficients[3]) < MAX_CURVATURE_RATE_RADPM2
+        and 0.0 <= min(line.sigmas) <= max(line.sigmas) < MAX_SIGMA
     )

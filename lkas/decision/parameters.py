@@ -3,19 +3,38 @@
 The safety limits of the last stage are constants in `lkas.decision.limiter`, not parameters.
 """
 
+from importlib.util import find_spec
 from typing import Annotated, Literal
 
 from lkas.parameters import Section, declare
 
-CONTROLLERS = ("lqr", "pure_pursuit")
-LQR = ("lqr",)
+CONTROLLERS = ("lqr", "pure_pursuit", "stanley", "pid", "mpc")
+CONTROLLER_PACKAGES = {"mpc": "osqp"}  # what is needed beyond the core, each an extra of the controller's name
+LQR = ("lqr", "mpc")  # mpc falls back on lqr
 PURE_PURSUIT = ("pure_pursuit",)
+STANLEY = ("stanley",)
+PID = ("pid",)
+MPC = ("mpc",)
+
+
+def missing_package(controller: str) -> str | None:
+    """Why this controller can not be used here, or None when it can."""
+    package = CONTROLLER_PACKAGES.get(controller)
+    if package is None or find_spec(package) is not None:
+        return None
+    others = ", ".join(name for name in CONTROLLERS if name not in CONTROLLER_PACKAGES)
+    return (
+        f"decision.controller = {controller!r} needs the package {package}, which is not installed: "
+        f"pip install 'lkas[{controller}]', or take one of {others}"
+    )
 
 
 class DecisionParameters(Section, frozen=True, kw_only=True):
     """Parameters of decision. SI units."""
 
-    controller: Annotated[Literal["lqr", "pure_pursuit"], declare("Steering controller", live=True)] = "lqr"
+    controller: Annotated[
+        Literal["lqr", "pure_pursuit", "stanley", "pid", "mpc"], declare("Steering controller", live=True)
+    ] = "lqr"
     enabled: Annotated[bool, declare("Drive; false fades out and stays in standby", live=True)] = True
 
     set_speed_mps: Annotated[
@@ -68,13 +87,13 @@ class DecisionParameters(Section, frozen=True, kw_only=True):
             minimum=0.2,
             maximum=3,
             live=True,
-            used_by=("lqr", "pure_pursuit"),
+            used_by=CONTROLLERS,
         ),
     ] = 1.0
     lqr_offset_worth_m: Annotated[
         float,
         declare("Offset worth 1 m/s² of correction", unit="m", minimum=0.05, maximum=3, live=True, used_by=LQR),
-    ] = 0.36
+    ] = 0.4
     lqr_drift_worth_mps: Annotated[
         float,
         declare(
@@ -92,6 +111,128 @@ class DecisionParameters(Section, frozen=True, kw_only=True):
             used_by=LQR,
         ),
     ] = 0.05
+
+    stanley_gain_per_s: Annotated[
+        float,
+        declare(
+            "Steering towards the lane per metre of the front axle's offset",
+            unit="1/s",
+            minimum=0.1,
+            maximum=10,
+            live=True,
+            used_by=STANLEY,
+        ),
+    ] = 1.0
+    stanley_softening_mps: Annotated[
+        float,
+        declare(
+            "Speed added below which the offset's share softens",
+            unit="m/s",
+            minimum=0.1,
+            maximum=20,
+            live=True,
+            used_by=STANLEY,
+        ),
+    ] = 1.0
+    stanley_heading_time_s: Annotated[
+        float,
+        declare(
+            "Time in which a course error fades, at speed",
+            unit="s",
+            minimum=0.1,
+            maximum=3,
+            live=True,
+            used_by=STANLEY,
+        ),
+    ] = 0.42
+    stanley_yaw_damping_s: Annotated[
+        float,
+        declare(
+            "Steering against the yaw-rate error",
+            unit="s",
+            minimum=0,
+            maximum=1,
+            live=True,
+            used_by=STANLEY,
+        ),
+    ] = 0.1
+    pid_proportional_per_s2: Annotated[
+        float,
+        declare(
+            "Correction per metre of offset",
+            unit="1/s²",
+            minimum=0.1,
+            maximum=10,
+            live=True,
+            used_by=PID,
+        ),
+    ] = 2.5
+    pid_integral_per_s3: Annotated[
+        float,
+        declare(
+            "Correction learned per metre of offset, per second",
+            unit="1/s³",
+            minimum=0,
+            maximum=2,
+            live=True,
+            used_by=PID,
+        ),
+    ] = 0.05
+    pid_derivative_per_s: Annotated[
+        float,
+        declare(
+            "Correction per m/s of lateral speed",
+            unit="1/s",
+            minimum=0.1,
+            maximum=10,
+            live=True,
+            used_by=PID,
+        ),
+    ] = 2.4
+    mpc_offset_worth_m: Annotated[
+        float,
+        declare(
+            "Offset worth 1 m/s² of correction in the plan",
+            unit="m",
+            minimum=0.05,
+            maximum=3,
+            live=True,
+            used_by=MPC,
+        ),
+    ] = 0.36
+    mpc_drift_worth_mps: Annotated[
+        float,
+        declare(
+            "Lateral speed worth 1 m/s² of correction in the plan",
+            unit="m/s",
+            minimum=0.1,
+            maximum=10,
+            live=True,
+            used_by=MPC,
+        ),
+    ] = 2.0
+    mpc_lateral_acceleration_mps2: Annotated[
+        float,
+        declare(
+            "Lateral acceleration the plan keeps below",
+            unit="m/s²",
+            minimum=1,
+            maximum=3,
+            live=True,
+            used_by=MPC,
+        ),
+    ] = 2.8
+    mpc_lateral_jerk_mps3: Annotated[
+        float,
+        declare(
+            "Lateral jerk the plan keeps below",
+            unit="m/s³",
+            minimum=1,
+            maximum=5,
+            live=True,
+            used_by=MPC,
+        ),
+    ] = 2.5
 
     understeer_s2pm: Annotated[
         float,
@@ -125,6 +266,21 @@ class DecisionParameters(Section, frozen=True, kw_only=True):
     recovery_time_s: Annotated[
         float, declare("Valid lanes that end a minimum risk stop still rolling", unit="s", minimum=0.2, maximum=10)
     ] = 1.0
+    rearm_time_s: Annotated[
+        float, declare("Valid lanes needed after the driver has steered", unit="s", minimum=0.2, maximum=10, live=True)
+    ] = 1.0
     drift_ttlc_s: Annotated[
         float, declare("Time to line crossing that counts as drift", unit="s", minimum=0.2, maximum=5, live=True)
     ] = 1.5
+    warning_earliest_m: Annotated[
+        float,
+        declare(
+            "No warning further from the line than this, in a slow drift", unit="m", minimum=0.1, maximum=2, live=True
+        ),
+    ] = 0.75
+    warning_confirm_s: Annotated[
+        float, declare("How long a drift lasts before it is called one", unit="s", minimum=0, maximum=1, live=True)
+    ] = 0.15
+    warning_least_speed_mps: Annotated[
+        float, declare("Speed below which nothing is warned of", unit="m/s", minimum=0, maximum=40, live=True)
+    ] = 5.0

@@ -203,8 +203,13 @@ def _connect(child: Child, zmq: ZmqConfig, section: DecisionParameters, keeper: 
     client.register_callback(on_parameter)
 
     def on_action(action: str, params: Mapping[str, Any]) -> None:
-        if action == "resume":
-            keeper.resume()
+        match action:
+            case "resume":
+                keeper.resume()
+            case "override":
+                keeper.override(params.get("active", True))
+            case "indicator":
+                keeper.set_indicator(params.get("side"))
 
     client.register_action(on_action)
     return client

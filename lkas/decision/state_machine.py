@@ -1,4 +1,4 @@
-"""The ladder: LANE_KEEPING -> SINGLE_LINE -> HOLD -> DEGRADED -> MINIMUM_RISK, and STANDBY.
+"""The ladder: LANE_KEEPING -> SINGLE_LINE -> HOLD -> DEGRADED -> MINIMUM_RISK, and STANDBY and MANUAL beside it.
 
 | Mode | Meaning | Left when |
 |---|---|---|
@@ -8,6 +8,7 @@
 | HOLD | no line; dead reckoning | a line again, or two sigma of the offset beyond `hold_offset_m` |
 | DEGRADED | unsure where the lane is or how the car moves: coasts | certain again, or `degraded_time_s` over |
 | MINIMUM_RISK | stops in the lane | 1 s of valid lanes while rolling; `resume` at standstill |
+| MANUAL | the driver steers, from any mode | the driver lets go: STANDBY, left by `rearm_time_s` near a lane's centre |
 
 Driven by what was seen lately and by the estimator's covariance; every change is an event with its reason.
 """
@@ -26,6 +27,7 @@ BOTH_LINES_S = 0.2  # before a second line counts
 UNSEEN_ROLLING_S = 2.0  # in standby, before a rolling car without lanes is stopped
 TAKE_OVER_S = 0.7  # a keeper that has just started may not know the lane yet
 STANDSTILL_S = 0.5  # lanes lost while standing still
+REARM_OFFSET_M = 0.5  # after the driver has steered: no further from the centre than this
 CERTAIN_AGAIN_RATIO = 0.8  # of hold_offset_m
 STANDSTILL_MPS = 0.3
 
@@ -58,6 +60,9 @@ class Situation(Struct, frozen=True, kw_only=True):
     sees_right: bool
     offset_sigma_m: float | None  # None: the lane is unknown
     is_in_lane: bool  # the ego origin is between the lines
+    offset_m: float | None  # of the ego origin from the lane centre
+    driver_steers: str | None = None  # why; None: nobody does
+    doubts_speed: bool = False  # it fell faster than the car can brake
 
 
 class StateMachine:
@@ -77,6 +82,7 @@ class StateMachine:
         self._both_s = 0.0
         self._resume_asked = False
         self._is_taking_over = False
+        self._is_rearming = False
 
     def restore(self, mode: ControlMode) -> None:
         """Start in the mode somebody else has left; when driving, without a lane for a moment."""
@@ -113,28 +119,37 @@ class StateMachine:
         """The mode to change to and why, or None to stay."""
         if not self.parameters.enabled:
             return (ControlMode.STANDBY, "disabled") if self.mode is not ControlMode.STANDBY else None
+        if now.driver_steers is not None:
+            return (ControlMode.MANUAL, now.driver_steers) if now.driver_steers != self.reason else None
+        if self.mode is ControlMode.MANUAL:
+            return ControlMode.STANDBY, "the driver let go"
         if self.mode is ControlMode.STANDBY:
             return self._from_standby(now)
         if self.mode is ControlMode.MINIMUM_RISK:
             return self._from_minimum_risk(now)
         if self.mode is ControlMode.DEGRADED:
             return self._from_degraded(now)
-        if self.mode in ENGAGED:
-            return self._from_engaged(now)
-        return ControlMode.STANDBY, "somebody drove by hand"
+        return self._from_engaged(now)
 
     def _from_standby(self, now: Situation) -> tuple[ControlMode, str] | None:
         if now.vehicle_age_s is None or now.speed_mps is None or self._is_stale(now):
             return None
-        if self._valid_s >= self.parameters.engage_time_s and self._valid_s > 0 and now.is_in_lane:
+        if self._may_engage(now):
             return self._keeping(now, "lane found")
         if self._valid_s == 0 and now.speed_mps > STANDSTILL_MPS and self._mode_s > UNSEEN_ROLLING_S:
             return ControlMode.MINIMUM_RISK, "rolling without a lane"
         return None
 
+    def _may_engage(self, now: Situation) -> bool:
+        if self._is_rearming:
+            is_centred = now.offset_m is not None and abs(now.offset_m) <= REARM_OFFSET_M
+            return self._valid_s >= self.parameters.rearm_time_s and is_centred
+        return self._valid_s >= self.parameters.engage_time_s and self._valid_s > 0 and now.is_in_lane
+
     def _from_engaged(self, now: Situation) -> tuple[ControlMode, str] | None:
         if self._is_stale(now):
-            return ControlMode.DEGRADED, "vehicle state is stale"
+            is_old = now.vehicle_age_s is None or now.vehicle_age_s > STALE_VEHICLE_S
+            return ControlMode.DEGRADED, "vehicle state is stale" if is_old else "speed is not believable"
         if now.offset_sigma_m is None and self._is_taking_over and self._mode_s < TAKE_OVER_S:
             return None
         if now.offset_sigma_m is None or 2 * now.offset_sigma_m >= self.parameters.hold_offset_m:
@@ -178,7 +193,8 @@ class StateMachine:
         return now.offset_sigma_m is not None and 2 * now.offset_sigma_m < limit_m
 
     def _is_stale(self, now: Situation) -> bool:
-        return now.vehicle_age_s is None or now.vehicle_age_s > STALE_VEHICLE_S
+        """Whether what the car says of itself is no use."""
+        return now.vehicle_age_s is None or now.vehicle_age_s > STALE_VEHICLE_S or now.doubts_speed
 
     def _stands(self, now: Situation) -> bool:
         return now.speed_mps is not None and now.speed_mps < STANDSTILL_MPS
@@ -189,4 +205,5 @@ class StateMachine:
         self._is_taking_over = False
         if mode is ControlMode.STANDBY:
             self._valid_s = 0.0
+        self._is_rearming = was is ControlMode.MANUAL and mode is ControlMode.STANDBY
         self.note("mode", LEVELS.get(mode, "info"), f"{was} -> {mode}: {reason}")

@@ -11,8 +11,7 @@ from msgspec import structs
 
 from lkas.decision.bicycle import Bicycle
 from lkas.decision.controllers import Controller
-from lkas.decision.estimator import RATE_MEMORY_S
-from lkas.decision.lane import LaneState
+from lkas.decision.lane import RATE_MEMORY_S, LaneState
 
 POINTS = 31
 SPACING_S = 0.1

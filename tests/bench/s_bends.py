@@ -6,11 +6,14 @@ The car is a dynamic single track with saturating tyres, the camera's errors are
 (tests/decision/closed_loop.py). Radius 125 to 2000 m (log-uniform), lateral acceleration 0.8 to 2.2 m/s², at most
 130 km/h, latency 20 to 200 ms, steering lag 0.06 to 0.25 s, 0, 10 or 30 % of the frames lost. The keeper assumes a
 lag of 0.12 s throughout. Lateral acceleration is a 0.1 s mean, jerk its change over 0.5 s; offsets from the first
-second on. Two more rows: the same bends at latency 0, 200 and 300 ms, and one second without frames at 130 km/h.
+second on. More rows: the same bends at latency 0, 200 and 300 ms, with 80 % of the frames lost, with the errors of
+the real detector instead of the prototype's, and one second without frames at 130 km/h. A row `decide` says what one
+decision costs, in CPU time: with a measurement and without, and of the timeline.
 """
 
 import argparse
 import json
+import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -23,7 +26,8 @@ from lkas.vehicle import CameraConfig, VehicleConfig
 from tests.decision.closed_loop import Drive, bend, drive, s_bend
 
 KMH = 1 / 3.6
-NOISE = 0.7
+NOISE = 0.7  # of the prototype's errors
+ROWS = ("mixed", "detector", "latency", "lost", "blackout", "decide")
 # The compact car of the CommonRoad vehicle models (number 2), and what a controller may know of it.
 CAR = {
     "mass_kg": 1093.3,
@@ -72,11 +76,38 @@ def blackout(task: tuple[str, int, dict, dict]) -> dict[str, float]:
     )
 
 
+def decide_cost(task: tuple[str, int, dict, dict]) -> dict[str, float]:
+    """CPU time of `decide`, in ms, over one S-bend."""
+    controller, seed, _, parameters = task
+    keeper = make_keeper(controller, 25.0, parameters)
+    decide, costs = keeper.decide, {True: [], False: []}
+
+    def timed(now_s, detection, vehicle):
+        begin_ns = time.process_time_ns()
+        control = decide(now_s, detection, vehicle)
+        costs[detection is not None].append(time.process_time_ns() - begin_ns)
+        return control
+
+    keeper.decide = timed
+    drive(s_bend(400, 25.0), 25.0, noise=NOISE, seed=seed, keeper=keeper, dead_time_s=0.0, **CAR)
+    return {
+        f"{name}_ms {label}": float(np.percentile(costs[measured], share)) / 1e6
+        for measured, name in ((False, "without"), (True, "with_measurement"))
+        for label, share in (("p50", 50), ("p99", 99))
+    }
+
+
 def _drive(controller: str, parameters: dict, road, speed_mps: float, seed: int, **how) -> Drive:
+    keeper = make_keeper(controller, speed_mps, parameters)
+    how = {"noise": NOISE} | how
+    return drive(road, speed_mps, seed=seed, keeper=keeper, dead_time_s=0.0, **CAR, **how)
+
+
+def make_keeper(controller: str, speed_mps: float, parameters: dict) -> LaneKeeper:
+    """The keeper of these benches, and what it may know of the car."""
     # Bends are driven at the speed they are drawn with: 3 m/s² keeps the keeper from slowing down for them.
     values = KNOWN_SLIP | {"set_speed_mps": speed_mps, "curve_lateral_acceleration_mps2": 3.0} | parameters
-    keeper = LaneKeeper(DecisionParameters(controller=controller, **values), KNOWN_CAR, CameraConfig())
-    return drive(road, speed_mps, noise=NOISE, seed=seed, keeper=keeper, dead_time_s=0.0, **CAR, **how)
+    return LaneKeeper(DecisionParameters(controller=controller, **values), KNOWN_CAR, CameraConfig())
 
 
 def _figures(driven: Drive) -> dict[str, float]:
@@ -91,7 +122,9 @@ def _figures(driven: Drive) -> dict[str, float]:
 
 
 def summary(runs: list[dict[str, float]]) -> dict[str, float]:
-    """Median, 95th percentile and maximum over the runs."""
+    """Median, 95th percentile and maximum over the runs; of costs, the median."""
+    if "departed" not in runs[0]:
+        return {name: round(float(np.median([run[name] for run in runs])), 3) for name in runs[0]}
     table = {name: np.array([run[name] for run in runs]) for name in runs[0]}
     result = {
         "runs": len(runs),
@@ -110,15 +143,15 @@ def main() -> None:
     parser.add_argument("--controller", nargs="+", choices=CONTROLLERS, default=list(CONTROLLERS))
     parser.add_argument("--runs", type=int, default=100)
     parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument(
-        "--only", nargs="+", choices=["mixed", "latency", "blackout"], default=["mixed", "latency", "blackout"]
-    )
+    parser.add_argument("--only", nargs="+", choices=ROWS, default=ROWS)
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="parameters of section decision")
     parser.add_argument("--out", type=Path, help="write the summaries as JSON")
     options = parser.parse_args()
     parameters = {name: json.loads(value) for name, value in (item.split("=") for item in options.set)}
     few = max(1, options.runs // 4)
     rows = {"mixed": (one, options.runs, {}), "blackout": (blackout, 20, {})}
+    rows |= {"detector": (one, options.runs, {"errors": "detector", "noise": 1.0}), "lost": (one, few, {"lost": 0.8})}
+    rows |= {"decide": (decide_cost, 3, {})}
     rows |= {f"latency {ms} ms": (one, few, {"latency_s": ms / 1000}) for ms in (0, 200, 300)}
     results: dict[str, dict] = {}
     with ProcessPoolExecutor(options.jobs, initializer=cv2.setNumThreads, initargs=(1,)) as pool:

@@ -246,6 +246,13 @@ def test_drifting_towards_a_line_is_a_drift_and_crossing_it_a_departure():
     assert at_departure == pytest.approx(room_m, abs=0.05)
 
 
+def test_a_warning_is_an_event_that_names_the_side():
+    made = keeper()
+    settle(made, offset_m=-0.75)
+    (event,) = [event for event in made.take_events() if event.name == "departure"]
+    assert (event.level, event.text[:19]) == ("warning", "drift to the right,")
+
+
 # ------------------------------------------------------------ parameters
 
 
@@ -304,10 +311,22 @@ def _single_outlier(**parameters: Any) -> float | None:
     return made.decide(1.0, seen(1.0, offset_m=0.15), state(1.0)).lateral_offset_meters
 
 
-def _drift(**parameters: Any) -> DepartureStatus | None:
+def _drift(speed_mps: float = 13.9, at_s: float = 0.3, **parameters: Any) -> list[DepartureStatus | None]:
+    """Pointing a little to the left all the time, 0.45 m from the line."""
+    made, statuses = keeper(**parameters), []
+    for tick in range(round(at_s * 100)):
+        now_s = tick / 100
+        detection = seen(now_s, heading_rad=0.03, offset_m=0.3)
+        statuses.append(made.decide(now_s, detection, state(now_s, speed_mps)).departure_status)
+    return statuses
+
+
+def _rearmed(**parameters: Any) -> ControlMode:
     made = keeper(**parameters)
-    made.decide(0.0, None, state(0.0))
-    return made.decide(0.0, seen(0.0, heading_rad=0.03), state(0.0)).departure_status
+    made.override(True)
+    settle(made)
+    made.override(False)
+    return settle(made, 1.0, 2.6).mode
 
 
 # name: (another value, what it changes)
@@ -334,6 +353,17 @@ EFFECTS = {
     "lqr_offset_worth_m": (1.0, lambda **p: _steering(offset_m=0.1, **p)),
     "lqr_drift_worth_mps": (0.3, lambda **p: _steering(offset_m=0.1, **p)),
     "lqr_integral_per_s3": (1.0, lambda **p: _steering(offset_m=0.05, **p)),
+    "stanley_gain_per_s": (3.0, lambda **p: _steering(offset_m=0.1, controller="stanley", **p)),
+    "stanley_softening_mps": (10.0, lambda **p: _steering(offset_m=0.1, controller="stanley", **p)),
+    "stanley_heading_time_s": (0.8, lambda **p: _steering(offset_m=0.1, controller="stanley", **p)),
+    "stanley_yaw_damping_s": (0.8, lambda **p: _bend_steering(controller="stanley", **p)),
+    "pid_proportional_per_s2": (0.5, lambda **p: _steering(offset_m=0.1, controller="pid", **p)),
+    "pid_integral_per_s3": (2.0, lambda **p: _steering(offset_m=0.1, controller="pid", **p)),
+    "pid_derivative_per_s": (0.5, lambda **p: _bend_steering(controller="pid", **p)),
+    "mpc_offset_worth_m": (1.0, lambda **p: _steering(offset_m=0.1, controller="mpc", **p)),
+    "mpc_drift_worth_mps": (0.3, lambda **p: _steering(offset_m=0.1, controller="mpc", **p)),
+    "mpc_lateral_acceleration_mps2": (1.0, lambda **p: _bend_steering(controller="mpc", **p)),
+    "mpc_lateral_jerk_mps3": (1.0, lambda **p: _steering(offset_m=0.4, controller="mpc", **p)),
     "understeer_s2pm": (0.01, _bend_steering),
     "rear_slip_s2pm": (0.015, _bend_steering),
     "yaw_lag_s2pm": (0.015, _bend_steering),
@@ -343,7 +373,11 @@ EFFECTS = {
     "engage_time_s": (2.0, lambda **p: settle(keeper(**p)).mode),
     "degraded_time_s": (9.0, _after_loss),
     "recovery_time_s": (2.5, _recovery),
-    "drift_ttlc_s": (5.0, _drift),
+    "rearm_time_s": (5.0, _rearmed),
+    "drift_ttlc_s": (0.2, _drift),
+    "warning_earliest_m": (0.1, lambda **p: _drift(drift_ttlc_s=5.0, speed_mps=6.0, **p)),
+    "warning_confirm_s": (0.0, _drift),
+    "warning_least_speed_mps": (30.0, _drift),
 }
 
 

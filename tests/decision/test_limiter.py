@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from lkas.decision.bicycle import Bicycle
@@ -36,7 +36,7 @@ def limiter(steer_rad: float = 0.0) -> Limiter:
     return made
 
 
-@settings(deadline=None, max_examples=150, derandomize=True)
+@settings(deadline=None, max_examples=150, derandomize=True, phases=[Phase.generate])
 @given(
     steps=st.lists(
         st.tuples(wishes, st.one_of(anything, st.floats(0, 0.05)), speeds, ages, st.one_of(st.none(), st.just(0.6))),
@@ -102,6 +102,39 @@ def test_missing_speed_counts_as_the_last_known_and_more_with_age():
     assert LimiterFlag.STALE_SPEED in out.flags
 
 
+def test_a_speed_that_falls_faster_than_the_brakes_is_not_believed():
+    """It freezes at 5 m/s while driving 30: the bound comes down no faster than drag and hills."""
+    made = limiter()
+    made.apply(Wish(steer_rad=0.0, throttle=0, brake=0), DT_S, 30.0, 0.0, MAX_STEER_RAD)
+    for tick in range(1, 201):
+        last_rad = made.steer_rad
+        out = made.apply(Wish(steer_rad=0.5, throttle=0, brake=0), DT_S, 5.0, 0.0, MAX_STEER_RAD)
+        slowest_mps = 30.0 - 1.5 * tick * DT_S
+        assert made.speed_bound_mps(5.0, 0.0) == pytest.approx(slowest_mps)
+        assert slowest_mps**2 * BICYCLE.curvature_radpm(out.steer_rad, slowest_mps) <= 3.0 + 1e-6
+        assert out.steer_rad >= last_rad
+        assert LimiterFlag.STALE_SPEED in out.flags
+        assert made.doubts_speed
+
+
+def test_a_speed_that_falls_by_the_brakes_is_believed():
+    made, speed_mps = limiter(), 30.0
+    for _ in range(200):
+        out = made.apply(Wish(steer_rad=0.0, throttle=0, brake=0.5), DT_S, speed_mps, 0.0, MAX_STEER_RAD)
+        speed_mps -= (0.5 * 8.0 + 0.5) * DT_S
+        assert LimiterFlag.STALE_SPEED not in out.flags
+    assert made.speed_bound_mps(speed_mps, 0.0) == pytest.approx(speed_mps, abs=0.1)
+
+
+def test_another_world_may_begin_at_any_speed():
+    made = limiter()
+    made.apply(Wish(steer_rad=0.0, throttle=0, brake=0), DT_S, 30.0, 0.0, MAX_STEER_RAD)
+    made.forget_speed()
+    out = made.apply(Wish(steer_rad=0.0, throttle=0, brake=0), DT_S, 2.0, 0.0, MAX_STEER_RAD)
+    assert made.speed_bound_mps(2.0, 0.0) == 2.0
+    assert LimiterFlag.STALE_SPEED not in out.flags
+
+
 def test_standstill_holds_the_angle():
     out = limiter(0.1).apply(Wish(steer_rad=-0.3, throttle=0, brake=0.3), DT_S, 0.0, 0.0, MAX_STEER_RAD)
     assert out.steer_rad == 0.1
@@ -125,3 +158,10 @@ def test_a_held_angle_in_a_faster_car_is_reduced_at_the_jerk_limit():
         assert 400 * abs(now - was) <= 5.0 * DT_S + 1e-9
         last = out.steer_rad
     assert 400 * BICYCLE.curvature_radpm(last, 20.0) == pytest.approx(3.0, abs=1e-6)
+
+
+@pytest.mark.parametrize("max_steer_rad", [None, 0.0, -0.5, math.nan, math.inf])
+def test_without_a_steering_range_it_does_not_steer(max_steer_rad):
+    out = limiter(0.1).apply(Wish(steer_rad=0.1, throttle=0.2, brake=0.0), DT_S, 10.0, 0.0, max_steer_rad)
+    assert (out.steering, out.steer_rad, out.throttle) == (0.0, 0.0, 0.2)
+    assert LimiterFlag.NO_STEERING_RANGE in out.flags

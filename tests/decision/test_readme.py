@@ -18,10 +18,10 @@ def test_code_blocks_run():
 
 
 def test_files_and_parameters_exist():
-    for name in re.findall(r"`(\w+\.py)`", TEXT):
+    for name in re.findall(r"`([\w/]+\.py)`", TEXT):
         assert (PACKAGE / name).exists(), name
     table = declared("decision", DecisionParameters)
-    rows = re.findall(r"^\| (`[\w`, ]+`) \| ([\d., ]+) \|", TEXT, re.MULTILINE)
+    rows = re.findall(r"^\| (`[\w`, ]+`) \| ([\d., ]+) \| [a-z]", TEXT, re.MULTILINE)
     assert rows
     for names, defaults in rows:
         for name, default in zip(re.findall(r"\w+", names), defaults.split(","), strict=True):

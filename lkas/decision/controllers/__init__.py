@@ -11,7 +11,8 @@ from msgspec import Struct
 
 from lkas.decision.bicycle import Bicycle
 from lkas.decision.lane import LaneState
-from lkas.decision.parameters import CONTROLLERS, DecisionParameters
+from lkas.decision.parameters import CONTROLLERS, DecisionParameters, missing_package
+from lkas.parameters import ParameterError
 
 __all__ = ["Controller", "SteeringCommand", "bounded", "create_controller"]
 
@@ -23,6 +24,7 @@ class SteeringCommand(Struct, frozen=True, kw_only=True):
     feedforward_radpm: float  # what the bend itself needs
     offset_term_radpm: float  # towards the lane centre
     heading_term_radpm: float  # towards the lane's direction
+    trouble: str | None = None  # why this is another law's command
 
 
 class Controller(Protocol):
@@ -46,8 +48,11 @@ def bounded(value: float, limit: float) -> float:
 
 
 def create_controller(parameters: DecisionParameters, bicycle: Bicycle) -> Controller:
-    """The controller that `parameters.controller` names. Raises ValueError naming the known ones."""
+    """The controller that `parameters.controller` names. Raises ParameterError: unknown, or its package is missing."""
     name = parameters.controller
     if name not in CONTROLLERS:
-        raise ValueError(f"no controller {name!r}; known are {', '.join(CONTROLLERS)}")
+        raise ParameterError(f"decision.controller = {name!r}: no such controller; known are {', '.join(CONTROLLERS)}")
+    trouble = missing_package(name)
+    if trouble is not None:
+        raise ParameterError(trouble)
     return import_module(f"lkas.decision.controllers.{name}").create(parameters, bicycle)

@@ -2,7 +2,7 @@
 
 import math
 
-HANDOVER_S = 0.3  # how fast the difference between the old law's command and the new one's fades
+HANDOVER_S = 0.4  # how fast the difference between the old law's command and the new one's fades
 
 
 class Handover:

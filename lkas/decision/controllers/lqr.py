@@ -1,13 +1,16 @@
 """Linear-quadratic regulator with curvature feed-forward, scheduled by speed.
 
-The state when a command arrives at the wheel: offset e, course error c = heading + side slip, yaw-rate error
-w = yaw rate - v x lane curvature. The wheel and the yaw rate follow the command with one first-order lag tau:
+The state when a command arrives at the wheel: offset e, course error c = heading + k s, yaw-rate error w = r - v k,
+with r the yaw rate, k the lane's curvature and s the side slip per curvature. The wheel and the yaw rate follow the
+command with one first-order lag tau:
 
-    e' = v c,   c' = w,   w' = (v u - w) / tau,   u = commanded - lane curvature
+    e' = v c + s w,   c' = w + s v k',   w' = (v u - w) / tau - v² k',   u = commanded - k
 
-The feedback u = -K (e, c, w) minimises the integral of (e / offset_worth)² + (v c / drift_worth)² + (v² u)²: one
-metre per second squared of correction is worth so many metres of offset. The feed-forward is the lane's curvature
-one lag ahead. The offset's share is bounded, so that a large error is closed steadily and without a jerk; an
+In a transition curve (k' constant) the car stays on the centre with c = s² k', w = -s v k' and u = (v tau - s) k'
+(reference.py). This is the feed-forward, and the feedback acts on what differs from it: u = -K (e, c, w) minimises
+the integral of
+(e / offset_worth)² + (v c / drift_worth)² + (v² u)²: one metre per second squared of correction is worth so many
+metres of offset. The offset's share is bounded, so that a large error is closed steadily and without a jerk; an
 integral of small offsets takes away what the vehicle model misses, and rests while the limiter acts.
 K is made once, on a grid of speeds, by doubling steps of the discrete Riccati equation. Left is positive, in and out.
 """
@@ -18,6 +21,7 @@ import numpy as np
 
 from lkas.decision.bicycle import Bicycle
 from lkas.decision.controllers import SteeringCommand, bounded
+from lkas.decision.controllers.reference import lane_errors
 from lkas.decision.lane import LaneState
 from lkas.decision.parameters import DecisionParameters
 
@@ -42,7 +46,7 @@ class LinearQuadratic:
     def __init__(self, parameters: DecisionParameters, bicycle: Bicycle) -> None:
         self._parameters = parameters
         self._bicycle = bicycle
-        self._gains = np.array([_gains(float(v), bicycle.lag_s(float(v)), parameters) for v in SPEEDS_MPS])
+        self._gains = np.array([_gains(float(v), bicycle, parameters) for v in SPEEDS_MPS])
         self.reset()
 
     def reset(self) -> None:
@@ -51,17 +55,16 @@ class LinearQuadratic:
     def update(self, lane: LaneState, speed_mps: float, dt_s: float, *, is_limited: bool = False) -> SteeringCommand:
         parameters, bicycle = self._parameters, self._bicycle
         speed2 = max(speed_mps, SPEEDS_MPS[0]) ** 2
+        errors = lane_errors(lane, speed_mps, bicycle)
         lag_m = speed_mps * bicycle.lag_s(speed_mps)
-        feedforward_radpm = lane.curvature_radpm + lane.curvature_rate_radpm2 * lag_m
+        feedforward_radpm = errors.curvature_radpm + lane.curvature_rate_radpm2 * lag_m
         k_offset, k_course, k_yaw = (float(np.interp(speed_mps, SPEEDS_MPS, column)) for column in self._gains.T)
-        course_rad = lane.heading_rad + lane.curvature_radpm * bicycle.slip_per_curvature_m(speed_mps)
-        yaw_radps = lane.yaw_rate_radps - speed_mps * lane.curvature_radpm
         if abs(lane.offset_m) < INTEGRAL_BELOW_M and not is_limited:
             step_mps2 = parameters.lqr_integral_per_s3 * lane.offset_m * dt_s
             self._integral_mps2 = bounded(self._integral_mps2 + step_mps2, INTEGRAL_LIMIT_MPS2)
         offset_term_radpm = -bounded(k_offset * lane.offset_m, parameters.correction_mps2 / speed2)
         offset_term_radpm -= self._integral_mps2 / speed2
-        heading_term_radpm = -k_course * course_rad - k_yaw * yaw_radps
+        heading_term_radpm = -k_course * errors.course_rad - k_yaw * errors.yaw_rate_radps
         return SteeringCommand(
             curvature_radpm=feedforward_radpm + offset_term_radpm + heading_term_radpm,
             feedforward_radpm=feedforward_radpm,
@@ -70,11 +73,11 @@ class LinearQuadratic:
         )
 
 
-def _gains(speed_mps: float, lag_s: float, parameters: DecisionParameters) -> np.ndarray:
+def _gains(speed_mps: float, bicycle: Bicycle, parameters: DecisionParameters) -> np.ndarray:
     """(3,) feedback of offset, course error and yaw-rate error to curvature."""
-    v, tau = speed_mps, max(lag_s, STEP_S)
+    v, tau, s = speed_mps, max(bicycle.lag_s(speed_mps), STEP_S), bicycle.slip_per_curvature_m(speed_mps)
     # Exact for an input held over each step: the first four terms of the matrix exponential are more than enough.
-    rates = np.array([[0.0, v, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0], [0.0, 0.0, -1 / tau, v / tau], [0.0] * 4]) * STEP_S
+    rates = np.array([[0.0, v, s, 0.0], [0.0, 0.0, 1.0, 0.0], [0.0, 0.0, -1 / tau, v / tau], [0.0] * 4]) * STEP_S
     step = sum((np.linalg.matrix_power(rates, n) / math.factorial(n) for n in range(1, 5)), np.eye(4))
     a, b = step[:3, :3], step[:3, 3:]
     q = np.diag([parameters.lqr_offset_worth_m**-2, (v / parameters.lqr_drift_worth_mps) ** 2, 0.0])

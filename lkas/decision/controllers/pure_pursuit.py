@@ -3,16 +3,17 @@
 Coulter (1992): drive the circle through a point on the path one look-ahead distance L ahead, curvature = 2 y / L².
 With the lane centre as a clothoid, y is the sum of the lane's own bend and of the car's error, and so is the command:
 
-    curvature = lane curvature - 2 offset / L² - 2 course / L,    course = heading + side slip
+    curvature = lane curvature - 2 offset / L² - 2 course / L
 
-The bend's part is taken at the car (predicted to where the command acts) instead of from the chord to the point,
-which would cut corners in transition curves. The feedback part has the natural frequency sqrt(2) v / L and the
-damping 0.7 at any speed, so L grows with speed. The offset's share is bounded: a large error is closed steadily.
-Left is positive, in and out.
+with the course and the curvature of a car that slips (reference.py). The bend's part is taken at the car (predicted to
+where the command acts) instead of from the chord to the point, which would cut corners in transition curves. The
+feedback part has the natural frequency sqrt(2) v / L and the damping 0.7 at any speed, so L grows with speed. The
+offset's share is bounded: a large error is closed steadily. Left is positive, in and out.
 """
 
 from lkas.decision.bicycle import Bicycle
 from lkas.decision.controllers import SteeringCommand, bounded
+from lkas.decision.controllers.reference import lane_errors
 from lkas.decision.lane import LaneState
 from lkas.decision.parameters import DecisionParameters
 
@@ -36,13 +37,13 @@ class PurePursuit:
     def update(self, lane: LaneState, speed_mps: float, dt_s: float, *, is_limited: bool = False) -> SteeringCommand:
         parameters = self._parameters
         lookahead_m = max(parameters.lookahead_min_m, parameters.lookahead_time_s * speed_mps)
-        slip_rad = lane.curvature_radpm * self._bicycle.slip_per_curvature_m(speed_mps)
+        errors = lane_errors(lane, speed_mps, self._bicycle)
         bound_radpm = parameters.correction_mps2 / max(speed_mps, 1.0) ** 2
         offset_term_radpm = bounded(-2 * lane.offset_m / lookahead_m**2, bound_radpm)
-        heading_term_radpm = -2 * (lane.heading_rad + slip_rad) / lookahead_m
+        heading_term_radpm = -2 * errors.course_rad / lookahead_m
         return SteeringCommand(
-            curvature_radpm=lane.curvature_radpm + offset_term_radpm + heading_term_radpm,
-            feedforward_radpm=lane.curvature_radpm,
+            curvature_radpm=errors.curvature_radpm + offset_term_radpm + heading_term_radpm,
+            feedforward_radpm=errors.curvature_radpm,
             offset_term_radpm=offset_term_radpm,
             heading_term_radpm=heading_term_radpm,
         )

@@ -13,6 +13,7 @@ from lkas.integration.zmq.request_port import RequestPort
 logger = logging.getLogger(__name__)
 
 ACTION_LIMITS_S = {"pause": 2.0, "resume": 2.0, "respawn": 30.0}  # what a simulation does, and how long it may take
+DECISION_LIMITS_S = {"override": 2.0, "indicator": 2.0}  # what the driver does; only decision needs to know
 SIMULATION = "simulation"
 DECISION = "decision"
 NOT_CONNECTED = "simulation not connected"
@@ -35,6 +36,7 @@ class ActionRouter:
         self._to_servers = to_servers
         self._processes = processes
         self._functions: dict[str, ActionFunction] = {}
+        self._asked_of_decision: set[str] = set()  # request ids
 
     def register(self, name: str, function: ActionFunction) -> None:
         self._functions[name] = function
@@ -47,21 +49,26 @@ class ActionRouter:
     def expire(self) -> None:
         """Answer what is late."""
         self._port.expire()
+        self._asked_of_decision = {key for key in self._asked_of_decision if self._port.is_waiting(key)}
 
     def take_result(self, result: ActionResult) -> None:
-        """The simulation's word settles an action; decision's word on `resume` does not."""
-        if result.process != SIMULATION:
+        """The simulation's word settles an action; decision's word settles its own, but not `resume`."""
+        if result.process != SIMULATION and result.request_id not in self._asked_of_decision:
             return
+        self._asked_of_decision.discard(result.request_id)
         if result.ok:
             self._port.finish(result.request_id, applied=True)
         else:
-            self._port.refuse(result.request_id, result.error or "the simulation refused it")
+            self._port.refuse(result.request_id, result.error or f"{result.process} refused it")
 
     def _act(self, request: ActionRequest) -> None:
         name, request_id = request.action, request.request_id
         function = self._functions.get(name)
+        if function is None and name in DECISION_LIMITS_S:
+            self._ask_decision(request)
+            return
         if function is None and name not in ACTION_LIMITS_S:
-            known = ", ".join(sorted(ACTION_LIMITS_S.keys() | self._functions.keys()))
+            known = ", ".join(sorted(ACTION_LIMITS_S.keys() | DECISION_LIMITS_S.keys() | self._functions.keys()))
             self._port.refuse(request_id, f"no such action {name!r}; known are {known}")
             return
         connected = self._processes.is_heard(SIMULATION) and self._to_simulation.has_receiver(SIMULATION)
@@ -83,6 +90,16 @@ class ActionRouter:
             self._port.accept(request_id, limit_s, f"the simulation did not answer within {limit_s:g} s")
         else:
             self._port.finish(request_id, applied=True)
+
+    def _ask_decision(self, request: ActionRequest) -> None:
+        if not self._to_servers.has_receiver(DECISION):
+            self._port.refuse(request.request_id, "decision not connected")
+            return
+        order = DoAction(action=request.action, params=request.params, request_id=request.request_id)
+        self._asked_of_decision.add(request.request_id)
+        self._to_servers.send(DECISION, order)
+        limit_s = DECISION_LIMITS_S[request.action]
+        self._port.accept(request.request_id, limit_s, f"decision did not answer within {limit_s:g} s")
 
 
 def _call(name: str, function: ActionFunction, params: Mapping[str, Value]) -> str | None:

@@ -90,7 +90,7 @@ def test_a_result_that_does_not_come_is_reported_in_time(broker, world, dealer, 
 def test_an_unknown_action_is_refused_with_the_known_ones(broker, world, dealer):
     broker.register_action("snapshot", lambda: None)
     answer = dealer("actions").ask({"action": "fly"}, broker)
-    assert answer["error"] == "no such action 'fly'; known are pause, respawn, resume, snapshot"
+    assert answer["error"] == "no such action 'fly'; known are indicator, override, pause, respawn, resume, snapshot"
     settle(broker, world)
     assert world.done == []
 
@@ -142,3 +142,35 @@ def test_resume_also_reaches_decision_whose_word_settles_nothing(broker, world, 
     tool.ask({"action": "pause"}, broker, world, decision)
     settle(broker, decision)
     assert told == [("resume", {})]
+
+
+def test_what_the_driver_does_goes_to_decision_and_its_word_settles_it(broker, world, closing, dealer):
+    decision, told = closing(ParameterClient("decision", broker.ports)), []
+
+    def take(action, params):
+        told.append((action, params))
+        if params.get("side") == "up":
+            raise ValueError("expected left, right or off")
+
+    decision.register_action(take)
+    until(lambda: broker._to_servers.has_receiver("decision"), broker, decision)
+    tool = dealer("actions")
+    assert tool.ask({"action": "override"}, broker, decision, answers=2)["applied"] is True
+    refused = tool.ask({"action": "indicator", "params": {"side": "up"}}, broker, decision, answers=2)
+    assert (refused["ok"], refused["error"]) == (False, "expected left, right or off")
+    assert told == [("override", {}), ("indicator", {"side": "up"})]
+    assert world.done == []
+
+
+def test_without_decision_what_the_driver_does_is_refused(broker, dealer):
+    assert dealer("actions").ask({"action": "override"}, broker)["error"] == "decision not connected"
+
+
+def test_decision_that_says_nothing_is_reported_in_time(broker, closing, dealer, clock):
+    decision = closing(ParameterClient("decision", broker.ports))
+    until(lambda: broker._to_servers.has_receiver("decision"), broker, decision)
+    tool = dealer("actions")
+    tool.ask({"action": "override"}, broker)
+    clock.advance(2.01)
+    until(lambda: len(tool.answers) == 2, broker, tool)
+    assert tool.answers[-1]["error"] == "decision did not answer within 2 s"

@@ -1,0 +1,52 @@
+"""Stanley: steer the front wheels along the lane, plus an angle that grows with the front axle's offset.
+
+Hoffmann, Tomlin, Montemerlo, Thrun: Autonomous Automobile Trajectory Tracking for Off-Road Driving (2007), with its
+yaw damping and its side-slip correction; here as a curvature, with the course error in place of the heading error:
+
+    u = lane curvature - (course + atan(k e_front / (softening + v)) + damping x yaw-rate error) / L
+
+The original's L is the wheelbase. At speed that turns the car faster than its steering can follow, so L is no less
+than `stanley_heading_time_s` x v: this time is the one in which a course error fades, and natural frequency and
+damping are sqrt(k / time) and 1 / (2 sqrt(k time)). The offset's share is bounded: a large error is closed steadily.
+Left is positive, in and out.
+"""
+
+import math
+
+from lkas.decision.bicycle import Bicycle
+from lkas.decision.controllers import SteeringCommand, bounded
+from lkas.decision.controllers.reference import lane_errors
+from lkas.decision.lane import LaneState
+from lkas.decision.parameters import DecisionParameters
+
+
+def create(parameters: DecisionParameters, bicycle: Bicycle) -> "Stanley":
+    return Stanley(parameters, bicycle)
+
+
+class Stanley:
+    """The law above; it remembers nothing."""
+
+    models_lag = False
+
+    def __init__(self, parameters: DecisionParameters, bicycle: Bicycle) -> None:
+        self._parameters = parameters
+        self._bicycle = bicycle
+
+    def reset(self) -> None:
+        pass
+
+    def update(self, lane: LaneState, speed_mps: float, dt_s: float, *, is_limited: bool = False) -> SteeringCommand:
+        p, bicycle = self._parameters, self._bicycle
+        errors = lane_errors(lane, speed_mps, bicycle)
+        length_m = max(bicycle.effective_wheelbase_m(speed_mps), p.stanley_heading_time_s * speed_mps)
+        front_m = lane.offset_m + bicycle.cg_to_front_axle_m * errors.course_rad
+        angle_rad = math.atan2(p.stanley_gain_per_s * front_m, p.stanley_softening_mps + speed_mps)
+        offset_term_radpm = bounded(-angle_rad / length_m, p.correction_mps2 / max(speed_mps, 1.0) ** 2)
+        heading_term_radpm = -(errors.course_rad + p.stanley_yaw_damping_s * errors.yaw_rate_radps) / length_m
+        return SteeringCommand(
+            curvature_radpm=errors.curvature_radpm + offset_term_radpm + heading_term_radpm,
+            feedforward_radpm=errors.curvature_radpm,
+            offset_term_radpm=offset_term_radpm,
+            heading_term_radpm=heading_term_radpm,
+        )
