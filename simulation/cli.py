@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
+from msgspec import structs
 
 from lkas import log
 from lkas.child import die_with_parent
@@ -14,18 +15,35 @@ from lkas.integration.zmq.ports import Ports, ZmqConfig
 from lkas.parameters import ParameterError, changed
 from lkas.vehicle import CameraConfig, VehicleConfig
 from simulation.backends import build_world, chosen_backend
+from simulation.bench import bench
+from simulation.carla.config import CarlaConfig
 from simulation.config import SimulationConfig
+from simulation.embedded.conditions import CONDITIONS
 from simulation.evaluation.cli import evaluate
 from simulation.evaluation.settings import THREAD_VARIABLES
 from simulation.maps import maps
-from simulation.world import WorldError
+from simulation.world import WorldError, WorldUnreachable
 
-SECTIONS = {"camera": CameraConfig, "vehicle": VehicleConfig, "zmq": ZmqConfig, "simulation": SimulationConfig}
-FAILED, USAGE = 1, 2
+SECTIONS = {
+    "camera": CameraConfig,
+    "vehicle": VehicleConfig,
+    "zmq": ZmqConfig,
+    "simulation": SimulationConfig,
+    "carla": CarlaConfig,
+}
+FAILED, USAGE, UNREACHABLE = 1, 2, 3
+CARLA_FLAGS = {"host", "port", "autopilot"}  # keys of section carla; all others are of section simulation
+# Flags with a meaning for some worlds only.
+FLAGS = {
+    "embedded": {"map", "route", "condition"},
+    "carla": {"map", "route", *CARLA_FLAGS},
+    "video": {"source", "loop"},
+}
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
 app.command("eval")(evaluate)
 app.command("maps")(maps)
+app.command("bench")(bench)
 
 
 class Backend(StrEnum):
@@ -45,21 +63,38 @@ def simulation(
     context: typer.Context,
     backend: Annotated[
         Backend | None,
-        typer.Option(help="World to run; auto: video when there is a --source, else embedded.", show_default="auto"),
+        typer.Option(
+            help="World to run; auto: video when there is a --source, carla when its server answers, else embedded.",
+            show_default="auto",
+        ),
     ] = None,
     broadcast: Annotated[
         bool, typer.Option("--broadcast", help="Connect to the broker of `lkas --broadcast`.", metavar="")
     ] = False,
     map_file: Annotated[
-        Path | None, typer.Option("--map", metavar="FILE.xodr", help="Road of the embedded world (OpenDRIVE).")
+        Path | None,
+        typer.Option(
+            "--map", metavar="FILE.xodr", help="Road to drive on (OpenDRIVE); with CARLA also Town04 and such."
+        ),
     ] = None,
     route: Annotated[
-        str | None, typer.Option(metavar="IDS", help="Roads to go over, as 12,7,3; or random, drawn by the seed.")
+        str | None,
+        typer.Option(
+            metavar="IDS", help="Roads to go over, as 12,7,3; default (as `eval` drives it); or turns (by seed)."
+        ),
+    ] = None,
+    condition: Annotated[
+        str | None, typer.Option(metavar="NAME", help=f"Light, weather and traffic: {', '.join(CONDITIONS)}.")
     ] = None,
     source: Annotated[
         str | None, typer.Option(metavar="SOURCE", help="Video file, folder of images, or index of a camera.")
     ] = None,
     loop: Annotated[bool, typer.Option("--loop", help="Start the film again when it is over.", metavar="")] = False,
+    host: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Address of the CARLA server.")] = None,
+    port: Annotated[int | None, typer.Option(metavar="PORT", help="Port of the CARLA server, 2000 as a rule.")] = None,
+    autopilot: Annotated[
+        bool, typer.Option("--autopilot", help="Let CARLA's traffic manager drive; steering is only shown.", metavar="")
+    ] = False,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random in the world.")] = None,
     speed: Annotated[float | None, typer.Option(metavar="MPS", help="Speed at the start, in m/s.")] = None,
     duration: Annotated[
@@ -82,24 +117,29 @@ def simulation(
     Examples:
     simulation --broadcast                       embedded world, for the viewer
     simulation --map town.xodr --speed 20        your own road, rolling at 20 m/s
+    simulation --condition rain                  other light and weather
     simulation --source drive.mp4 --loop         a film, again and again
     simulation --source 0                        camera 0 of this machine
+    simulation --backend carla --map Town04      a CARLA server on this machine
     simulation --duration 60 --json drive.json   one minute, with its score
 
-    Exit codes: 0 fine, 1 failed, 2 usage, configuration, source or map, 130 interrupted, 143 terminated.
+    Exit codes: 0 fine, 1 failed, 2 usage, configuration, source or map, 3 no CARLA server, 130 interrupted,
+    143 terminated.
     """
     if context.invoked_subcommand is not None:
         return
-    if backend is Backend.CARLA:
-        _fail(USAGE, "CARLA is not part of this version; leave --backend away for the embedded world")
     flags = {
         "backend": None if backend is None else str(backend),
         "map": None if map_file is None else str(map_file),
         "route": route,
+        "condition": condition,
         "source": source,
         "loop": loop or None,
         "seed": seed,
         "start_speed_mps": speed,
+        "host": host,
+        "port": port,
+        "autopilot": autopilot or None,
     }
     configuration = _configuration(config, assignments or [], flags)
     if json is not None and not json.absolute().parent.is_dir():
@@ -113,19 +153,19 @@ def simulation(
 def _configuration(file: Path | None, assignments: list[str], flags: dict[str, Any]) -> Configuration:
     try:
         loaded = load(SECTIONS, file=file, assignments=assignments)
-        section = loaded["simulation"]
+        sections = {name: loaded[name] for name in loaded}
         for name, value in flags.items():
             if value is not None:
-                section = changed("simulation", section, name, value)
-        return Configuration({**{name: loaded[name] for name in loaded}, "simulation": section})
+                owner = "carla" if name in CARLA_FLAGS else "simulation"
+                sections[owner] = changed(owner, sections[owner], name, value)
+        return Configuration(sections)
     except (ConfigError, ParameterError) as error:
         _fail(USAGE, str(error))
 
 
 def _check_fits(backend: str, flags: dict[str, Any]) -> None:
     """Refuse flags of the world that was not chosen: ignoring them would surprise."""
-    foreign = {"video": ("map", "route"), "embedded": ("source", "loop")}[backend]
-    for name in foreign:
+    for name in sorted(set().union(*FLAGS.values()) - FLAGS[backend]):
         if flags[name] is not None:
             _fail(USAGE, f"--{name} has no meaning for the {backend} world; leave it or change --backend")
 
@@ -142,7 +182,8 @@ def _run(
         die_with_parent()
     log.set_up("simulation", verbose)
     config: SimulationConfig = configuration["simulation"]
-    backend = chosen_backend(config)
+    carla: CarlaConfig = configuration["carla"]
+    backend = chosen_backend(config, carla)
     _check_fits(backend, flags)
     typer.echo(f"world: {backend}" + (" (chosen by auto)" if config.backend == "auto" else ""))
 
@@ -154,7 +195,11 @@ def _run(
     except ValueError as error:
         _fail(USAGE, f"--instance: {error}")
     try:
-        world = build_world(config, configuration["camera"], configuration["vehicle"])
+        world = build_world(
+            structs.replace(config, backend=backend), carla, configuration["camera"], configuration["vehicle"]
+        )
+    except WorldUnreachable as error:
+        _fail(UNREACHABLE, str(error))
     except WorldError as error:
         _fail(USAGE, str(error))
     from simulation import program

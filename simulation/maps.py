@@ -22,9 +22,12 @@ def maps(
         Path | None, typer.Option(metavar="OUT.png", help="Draw the map there; takes one FILE.", show_default=False)
     ] = None,
     route: Annotated[
-        str | None, typer.Option(metavar="IDS", help="Route to draw: roads to go over, as 12,7,3; or random.")
+        str | None,
+        typer.Option(
+            metavar="IDS", help="Route to draw: roads to go over, as 12,7,3; default; or turns (by the seed)."
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of a random route.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of --route turns.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON: a list, one object for each file.")] = False,
 ) -> None:
     """Tell what is in road files: roads, lanes, marks, routes to drive, and what is not supported.
@@ -53,7 +56,7 @@ def maps(
             surveys.append(survey(road_map))
             if picture is not None:
                 from simulation.opendrive.picture import write_picture
-                from simulation.opendrive.routes import chosen_route
+                from simulation.opendrive.route_choice import chosen_route
 
                 write_picture(picture, road_map, chosen_route(road_map, route, seed))
         except WorldError as error:

@@ -54,8 +54,8 @@ def run(world: World, settings: Settings, stop: StopSignals) -> int:
         link = _broker_link(settings.ports, clock, cleanup)
 
         def on_event(name: str, level: "Level", text: str) -> None:
-            if level == "info":  # an error is this program's last word, said by its command line
-                log.info("%s", text)
+            if level != "error":  # that is this program's last word, said by its command line
+                log.log(logging.getLevelNamesMapping()[level.upper()], "%s", text)
             if link is not None:
                 link.event(name, level, text)
 

@@ -10,7 +10,7 @@ from lkas.health import LatencyTable, RateMeter
 from lkas.integration.shared_memory.errors import SHMBufferFullError
 from lkas.integration.shared_memory.messages import ControlMessage, VehicleState
 from simulation.evaluation.score import DriveScore
-from simulation.world import Frame, Tick, World, WorldError
+from simulation.world import Frame, Tick, World, WorldAway, WorldError
 
 if TYPE_CHECKING:
     from lkas.integration.shared_memory.channels import ControlChannel, ImageChannel, VehicleChannel
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 CYCLE_S = 0.0125  # about; a film ticks less often than its controls and actions are looked at
 KEEP_ALIVE_S = 0.1  # between two vehicle states of a paused world
 RATE_WINDOW_S = 1.0
+RETRY_S = 1.0  # between two questions whether a world that went away is back
 ACTIONS = ("pause", "resume", "respawn")
 
 EventSink = Callable[[str, "Level", str], None]  # name, level, text
@@ -59,6 +60,8 @@ class Runner:
         self._rate = _WorldRate()
         self._state_ns = 0
         self._start_s = 0.0
+        self._is_away = False
+        self._retry_ns = 0
 
     @property
     def cycle_s(self) -> float:
@@ -73,13 +76,19 @@ class Runner:
     @property
     def control_in_force(self) -> ControlMessage | None:
         """The newest control while the world moves and the control is still valid."""
-        if self.paused or self.tick is None or self.control is None:
+        if self._stands or self.tick is None or self.control is None:
             return None
         return self.control if self.control.valid_until >= self.tick.state.timestamp else None
 
     @property
+    def _stands(self) -> bool:
+        return self.paused or self._is_away
+
+    @property
     def condition(self) -> str:
         """How the world is doing, in words for a status line."""
+        if self._is_away:
+            return "waiting for the world"
         if self.paused:
             return "paused"
         return "running" if self.control_in_force else "waiting for control"
@@ -89,8 +98,8 @@ class Runner:
         return RateKeeper(1 / self.cycle_s, self._clock)
 
     def cycle(self) -> None:
-        """One round of the paced loop: `step` when a tick is due, a sign of life while paused."""
-        if self.paused:
+        """One round of the paced loop: `step` when a tick is due, a sign of life while the world stands."""
+        if self.paused or (self._is_away and self._clock.now_ns() < self._retry_ns):
             self._take_control()
             self._keep_alive()
         elif self._cycles_to_tick > 0:
@@ -101,10 +110,21 @@ class Runner:
             self.step()
 
     def step(self) -> None:
-        """One tick: newest control in, vehicle state out, then the frame if one is due. Raises WorldEnded."""
+        """One tick: newest control in, vehicle state out, then the frame if one is due. Raises WorldEnded.
+
+        A world that is away stands still, as a paused one does, and is asked again later.
+        """
         self._take_control()
-        tick = self.world.tick(self.control)
+        try:
+            tick = self.world.tick(self.control)
+        except WorldAway as away:
+            self._wait_for_world(away)
+            return
         now_ns = self._clock.now_ns()
+        if self._is_away:
+            self._is_away = False
+            self._rate.restart()
+            self._on_event("back", "info", f"back: {self.world.name}")
         if self.tick is None:
             self._start_s = tick.state.timestamp - self.world.tick_s
         self.tick = tick
@@ -157,6 +177,13 @@ class Runner:
         self.frame_rate.tick(published_ns)
         self.score.add_frame(self.world.session, frame.frame_id, frame.timestamp)
 
+    def _wait_for_world(self, away: WorldAway) -> None:
+        if not self._is_away:
+            self._on_event("away", "warning", str(away))
+        self._is_away = True
+        self._retry_ns = self._clock.now_ns() + round(RETRY_S * 1e9)
+        self._keep_alive()
+
     def _keep_alive(self) -> None:
         now_ns = self._clock.now_ns()
         if self.tick is not None and now_ns - self._state_ns >= KEEP_ALIVE_S * 1e9:
@@ -169,7 +196,7 @@ class Runner:
                 state,
                 session=self.world.session,
                 capture_ns=now_ns,
-                paused=self.paused,
+                paused=self._stands,
                 rate=rate,
                 tick_s=self.world.tick_s,
             )

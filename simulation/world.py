@@ -54,7 +54,7 @@ class World(Protocol):
     height_px: int
 
     def tick(self, control: ControlMessage | None) -> Tick:
-        """Apply the newest control (None: there never was one) and advance. Raises WorldEnded."""
+        """Apply the newest control (None: there never was one) and advance. Raises WorldEnded, WorldAway."""
         ...
 
     def respawn(self) -> None:
@@ -68,6 +68,14 @@ class World(Protocol):
 
 class WorldError(Exception):
     """A world that can not be built or run; the text names the thing and what to do."""
+
+
+class WorldUnreachable(WorldError):
+    """Nobody answers where the world should be; the text says where and what to do."""
+
+
+class WorldAway(WorldError):
+    """The world can not go on now, but may again: its server is gone or does not answer. Tick again later."""
 
 
 class WorldEnded(Exception):

@@ -5,19 +5,32 @@ a stop, so that a dead decision process leaves a car standing in its bend and no
 """
 
 import math
+from typing import Protocol
 
 from lkas.frames import left_rad_from_steering
 from lkas.integration.shared_memory.messages import ControlMessage
-from simulation.embedded.plant import Car, Command
+from simulation.embedded.plant import Command
 
 STOP_MPS2 = 3.0  # ISO 11270: a lane keeping system slows by no more
 COAST_MPS2 = 1.0
 
 
+class GatedCar(Protocol):
+    """What has to be known of a car to stop it in its bend; left positive."""
+
+    @property
+    def max_steer_rad(self) -> float: ...
+    @property
+    def speed_mps(self) -> float: ...
+    def steer_for_curvature(self, curvature_radpm: float, speed_mps: float) -> float: ...
+    def curvature_of_steer(self, steer_rad: float, speed_mps: float) -> float: ...
+    def brake_for(self, deceleration_mps2: float, speed_mps: float) -> float: ...
+
+
 class ControlGate:
     """Turns the newest control into a command to the car, and takes over when it is not to be used."""
 
-    def __init__(self, car: Car, session: int) -> None:
+    def __init__(self, car: GatedCar, session: int) -> None:
         self._car, self._session = car, session
         self.reset()
 
@@ -32,7 +45,7 @@ class ControlGate:
             self._last_steer_rad = left_rad_from_steering(control.steering, self._car.max_steer_rad)
             self._held_radpm = None
             return Command(self._last_steer_rad, control.throttle, control.brake)
-        speed_mps = self._car.state.speed_mps
+        speed_mps = self._car.speed_mps
         if self._last_steer_rad is None:
             return Command(0.0, 0.0, self._braking(COAST_MPS2))
         if self._held_radpm is None:
@@ -47,4 +60,4 @@ class ControlGate:
         return is_ours and is_current and math.isfinite(control.steering + control.throttle + control.brake)
 
     def _braking(self, deceleration_mps2: float) -> float:
-        return self._car.brake_for(deceleration_mps2, self._car.state.speed_mps)
+        return self._car.brake_for(deceleration_mps2, self._car.speed_mps)

@@ -1,12 +1,22 @@
-"""The car's own sensors: what they report of its motion, with a little noise from the world's seed."""
+"""The car's own sensors: what they report of its motion, with errors from the world's seed.
+
+As in a real car each has white noise, the gyroscope a bias that creeps, and the wheel speed a scale error (a worn tyre
+is a smaller one). Accelerometers do not feel gravity as motion: on a bank they show what the tyres hold against it.
+"""
+
+import math
 
 import numpy as np
 from msgspec import Struct
 
+from simulation.embedded.dynamics import STILL, Outside
 from simulation.embedded.plant import CarState
 
 SPEED_SIGMA_MPS = 0.02
+SPEED_SCALE_SIGMA = 0.005
 YAW_RATE_SIGMA_RADPS = 0.0015
+YAW_RATE_BIAS_SIGMA_RADPS = 0.0005  # 0.03 deg/s: what is left after zeroing at each standstill
+YAW_RATE_BIAS_TIME_S = 100.0  # over which the bias wanders
 STEER_SIGMA_RAD = 0.0003
 ACCELERATION_SIGMA_MPS2 = 0.03
 
@@ -22,19 +32,28 @@ class Readings(Struct, frozen=True):
 
 
 class Sensors:
-    """Wheel speed, gyroscope, steering angle and accelerometer."""
+    """Wheel speed, gyroscope, steering angle and accelerometer, read once a tick."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, tick_s: float) -> None:
         self._random = np.random.default_rng([seed, 1])
+        scale, bias = self._random.standard_normal(2).tolist()
+        self._speed_scale = 1 + SPEED_SCALE_SIGMA * scale
+        self._bias_radps = YAW_RATE_BIAS_SIGMA_RADPS * bias
+        # A Gauss-Markov process: it forgets, and is stirred so that its spread stays.
+        self._bias_kept = math.exp(-tick_s / YAW_RATE_BIAS_TIME_S)
+        self._bias_stir_radps = YAW_RATE_BIAS_SIGMA_RADPS * math.sqrt(1 - self._bias_kept**2)
 
-    def read(self, car: CarState) -> Readings:
-        noise = self._random.standard_normal(5).tolist()
+    def read(self, car: CarState, outside: Outside = STILL) -> Readings:
+        noise = self._random.standard_normal(6).tolist()
+        self._bias_radps = self._bias_kept * self._bias_radps + self._bias_stir_radps * noise[5]
         # Wheel sensors of a standing car see nothing at all, and never a negative speed.
-        speed = max(0.0, car.speed_mps + SPEED_SIGMA_MPS * noise[0]) if car.speed_mps > 0 else 0.0
+        speed_mps = self._speed_scale * car.speed_mps + SPEED_SIGMA_MPS * noise[0]
+        felt_mps2 = car.acceleration_mps2 - outside.gravity_forward_mps2
+        felt_left_mps2 = car.lateral_acceleration_mps2 - outside.gravity_left_mps2
         return Readings(
-            speed_mps=speed,
-            yaw_rate_radps=car.yaw_rate_radps + YAW_RATE_SIGMA_RADPS * noise[1],
+            speed_mps=max(0.0, speed_mps) if car.speed_mps > 0 else 0.0,
+            yaw_rate_radps=car.yaw_rate_radps + self._bias_radps + YAW_RATE_SIGMA_RADPS * noise[1],
             steer_rad=car.steer_rad + STEER_SIGMA_RAD * noise[2],
-            acceleration_mps2=car.acceleration_mps2 + ACCELERATION_SIGMA_MPS2 * noise[3],
-            lateral_acceleration_mps2=car.lateral_acceleration_mps2 + ACCELERATION_SIGMA_MPS2 * noise[4],
+            acceleration_mps2=felt_mps2 + ACCELERATION_SIGMA_MPS2 * noise[3],
+            lateral_acceleration_mps2=felt_left_mps2 + ACCELERATION_SIGMA_MPS2 * noise[4],
         )

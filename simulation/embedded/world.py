@@ -13,12 +13,21 @@ from lkas.frames import wrap_rad
 from lkas.integration.shared_memory.messages import CameraGeometry, ControlMessage, Pose, VehicleState
 from lkas.vehicle import CameraConfig, VehicleConfig
 from simulation.config import SimulationConfig
-from simulation.embedded.plant import Car, CarParameters
+from simulation.embedded.attitude import BodyMotion, pose_on_road
+from simulation.embedded.camera_path import CameraPath
+from simulation.embedded.conditions import CONDITIONS
+from simulation.embedded.dynamics import CarParameters, Outside
+from simulation.embedded.influence import Gusts, Influence
+from simulation.embedded.plant import Car
 from simulation.embedded.renderer.renderer import Renderer
+from simulation.embedded.renderer.view import View
 from simulation.embedded.safety import ControlGate
 from simulation.embedded.sensors import Sensors
+from simulation.embedded.terrain import Terrain
+from simulation.embedded.traffic import Traffic
+from simulation.lane_truth import LaneTruth
 from simulation.opendrive.parser import read_map
-from simulation.opendrive.routes import chosen_route
+from simulation.opendrive.route_choice import chosen_route
 from simulation.world import Tick, Truth, WorldEnded, WorldError
 
 TICK_S = 0.01
@@ -31,7 +40,7 @@ log = logging.getLogger(__name__)
 class Start(Struct, frozen=True, kw_only=True):
     """Where on its route the car begins, against the lane centre; left positive."""
 
-    s_m: float = START_S_M
+    s_m: float = START_S_M  # behind the begin of the route's stretch
     offset_m: float = 0.0
     heading_rad: float = 0.0
 
@@ -39,13 +48,14 @@ class Start(Struct, frozen=True, kw_only=True):
 class EmbeddedFrame:
     """The camera's view at one tick."""
 
-    def __init__(self, renderer: Renderer, frame_id: int, timestamp: float, pose: Pose) -> None:
-        self.frame_id, self.timestamp = frame_id, timestamp
-        self._renderer, self._pose = renderer, pose
+    def __init__(self, renderer: Renderer, view: View) -> None:
+        self.frame_id, self.timestamp = view.frame_id, view.time_s
+        self.view = view
+        self._renderer = renderer
 
     def render_into(self, image: np.ndarray) -> None:
         """Fill an (H, W, 3) uint8 RGB array."""
-        self._renderer.render_into(image, self._pose.x_m, self._pose.y_m, self._pose.yaw_rad, self.frame_id)
+        self._renderer.render_into(image, self.view)
 
 
 class EmbeddedWorld:
@@ -60,27 +70,43 @@ class EmbeddedWorld:
         self.session = secrets.randbelow(2**53 - 1) + 1
         self.width_px, self.height_px = camera.width_px, camera.height_px
         road_map = read_map(built_in_map() if simulation.map is None else Path(simulation.map))
-        if (warning := road_map.flat_warning) is not None:
-            log.warning("%s: %s", road_map.path, warning)
         self.route = chosen_route(road_map, simulation.route, simulation.seed)
         self._start = start or Start()
-        if self.route.length_m < self._start.s_m + END_MARGIN_M:
+        if self.way_m <= 0.0:
             raise WorldError(
-                f"{road_map.path}: its way is {self.route.length_m:.1f} m long; too short to drive "
+                f"{road_map.path}: its way is {self.route.stretch.length_m:.1f} m long; too short to drive "
                 f"from {self._start.s_m:g} m on"
             )
         self._start_speed_mps = simulation.start_speed_mps
         self._frame_period_s = 1 / camera.rate_hz
-        self._geometry: CameraGeometry = camera.geometry()
-        self._renderer = Renderer(road_map, self._geometry, camera.width_px, camera.height_px, simulation.seed)
+        self._geometry: CameraGeometry = camera.pinhole()
+        condition = CONDITIONS[simulation.condition]
+        begin_m = self.route.stretch.begin_m + self._start.s_m
+        self.renderer = Renderer(
+            road_map,
+            self._geometry,
+            camera.width_px,
+            camera.height_px,
+            simulation.seed,
+            condition,
+            self.route.curve.pose(begin_m)[2],
+        )
+        self._body = BodyMotion(simulation.seed)
+        self._traffic = Traffic(self.route, simulation.seed) if condition.traffic else None
         parameters = CarParameters()
         self._car = Car(parameters, math.radians(vehicle.max_steer_deg))
-        self._corners_m = [
-            (ahead, left)
-            for ahead in (parameters.cg_to_front_m, -parameters.cg_to_rear_m)
-            for left in (vehicle.width_m / 2, -vehicle.width_m / 2)
-        ]
-        self._sensors = Sensors(simulation.seed)
+        self.lane_truth = LaneTruth(self.route, parameters.cg_to_front_m, parameters.cg_to_rear_m, vehicle.width_m)
+        self._sensors = Sensors(simulation.seed, TICK_S)
+        self._terrain = Terrain(self.route)
+        self._gusts = Gusts(simulation.gusts_mps, simulation.seed, TICK_S)
+        self._camera_path: CameraPath[EmbeddedFrame] = CameraPath(
+            simulation.frame_delay_s, simulation.frame_drop_ratio, simulation.seed
+        )
+        self.influence = Influence(
+            side_wind_mps=simulation.side_wind_mps,
+            steering_offset_deg=simulation.steering_offset_deg,
+            friction_ratio=simulation.friction_ratio,
+        )
         self._gate = ControlGate(self._car, self.session)
         self._ticks = 0
         self._frame_id = 0
@@ -91,37 +117,65 @@ class EmbeddedWorld:
     def tick(self, control: ControlMessage | None) -> Tick:
         """Advance by `tick_s`. Raises WorldEnded at the end of a road that does not close."""
         before_s = self._ticks * TICK_S
-        self._car.step(self._gate.command(control, before_s), TICK_S)
+        outside = self._outside()
+        self._car.step(self._gate.command(control, before_s), TICK_S, outside)
         self._ticks += 1
         now_s = self._ticks * TICK_S
-        truth = self._truth(now_s)
-        if not self.route.is_closed and self._s_m > self.route.length_m - END_MARGIN_M:
-            raise WorldEnded(f"{self.route.road_map.path}: the road ends here, {self._s_m:.0f} m after its start")
         car = self._car.state
-        pose = Pose(x_m=car.x_m, y_m=car.y_m, z_m=0.0, yaw_rad=wrap_rad(car.yaw_rad))
-        frame = self._frame(now_s, pose)
-        return Tick(state=self._vehicle_state(now_s, pose), truth=truth, frame=frame)
+        truth = self._truth(now_s, Pose(x_m=car.x_m, y_m=car.y_m, z_m=0.0, yaw_rad=wrap_rad(car.yaw_rad)))
+        if not self.route.is_closed and self._s_m > self.route.stretch.end_m - END_MARGIN_M:
+            begin_m, end_m, ends = self.route.stretch
+            raise WorldEnded(f"{self.route.road_map.path}: the route ends here, {ends}, after {end_m - begin_m:.0f} m")
+        pose = pose_on_road(self.route, self._s_m, car.x_m, car.y_m, car.yaw_rad)
+        self._body.step(car, TICK_S)
+        if self._traffic is not None:
+            self._traffic.step(self._s_m, car.speed_mps, TICK_S)
+        frame = self._camera_path.step(self._exposed(now_s, pose), now_s)
+        return Tick(state=self._vehicle_state(now_s, pose, outside), truth=truth, frame=frame)
+
+    @property
+    def way_m(self) -> float:
+        """From the start to the end of an open route, or once round a closed one."""
+        stretch = self.route.stretch
+        return stretch.length_m if self.route.is_closed else stretch.length_m - self._start.s_m - END_MARGIN_M
 
     def respawn(self) -> None:
         """Put the car back to its start. World time, frame ids and the distance driven go on."""
         start, curve = self._start, self.route.curve
-        x, y = curve.to_world(start.s_m, start.offset_m)
-        self._car.place(x, y, curve.pose(start.s_m)[2] + start.heading_rad, self._start_speed_mps)
+        self._s_m = self.route.stretch.begin_m + start.s_m
+        x, y = curve.to_world(self._s_m, start.offset_m)
+        self._car.place(x, y, curve.pose(self._s_m)[2] + start.heading_rad, self._start_speed_mps)
         self._gate.reset()
-        self._s_m = start.s_m
+        self._camera_path.clear()
+        self._body.reset()
 
     def close(self) -> None:
         """There is nothing to release."""
 
-    def _frame(self, now_s: float, pose: Pose) -> EmbeddedFrame | None:
+    def _outside(self) -> Outside:
+        """What acts on the car at this tick."""
+        influence = self.influence
+        forward_mps2, left_mps2, normal_mps2 = self._terrain.gravity_mps2(self._s_m, self._car.state.yaw_rad)
+        return Outside(
+            gravity_forward_mps2=forward_mps2,
+            gravity_left_mps2=left_mps2,
+            gravity_normal_mps2=normal_mps2,
+            side_wind_mps=influence.side_wind_mps + self._gusts.step(),
+            steering_offset_rad=math.radians(influence.steering_offset_deg),
+            friction_ratio=influence.friction_ratio,
+        )
+
+    def _exposed(self, now_s: float, pose: Pose) -> EmbeddedFrame | None:
         if now_s < self._frames_due * self._frame_period_s - 1e-9:
             return None
         self._frames_due = math.floor(now_s / self._frame_period_s + 1e-9) + 1
         self._frame_id += 1
-        return EmbeddedFrame(self._renderer, self._frame_id, now_s, pose)
+        body = self._body
+        vehicles = self._traffic.vehicles() if self._traffic is not None else ()
+        return EmbeddedFrame(self.renderer, View(pose, self._frame_id, now_s, body.pitch_rad, body.roll_rad, vehicles))
 
-    def _vehicle_state(self, now_s: float, pose: Pose) -> VehicleState:
-        readings = self._sensors.read(self._car.state)
+    def _vehicle_state(self, now_s: float, pose: Pose, outside: Outside) -> VehicleState:
+        readings = self._sensors.read(self._car.state, outside)
         return VehicleState(
             session=self.session,
             frame_id=self._frame_id,
@@ -138,32 +192,18 @@ class EmbeddedWorld:
             camera=self._geometry,
         )
 
-    def _truth(self, now_s: float) -> Truth:
-        """Where the car is in the lane of its route; also beyond that lane's borders, also beside the road."""
-        car, curve = self._car.state, self.route.curve
+    def _truth(self, now_s: float, pose: Pose) -> Truth:
+        car = self._car.state
         self._distance_m += math.hypot(car.speed_mps, car.side_speed_mps) * TICK_S
-        self._s_m, offset_m = curve.to_lane(car.x_m, car.y_m, self._s_m)
-        _, _, heading, curvature = curve.pose(self._s_m)
-        margin_left_m = margin_right_m = math.inf
-        cos, sin = math.cos(car.yaw_rad), math.sin(car.yaw_rad)
-        for ahead, left in self._corners_m:
-            x, y = car.x_m + ahead * cos - left * sin, car.y_m + ahead * sin + left * cos
-            s_m, t_m = curve.to_lane(x, y, self._s_m + ahead)
-            lane = self.route.lane_at(s_m)
-            margin_left_m = min(margin_left_m, lane.left_line_m - t_m)
-            margin_right_m = min(margin_right_m, t_m - lane.right_line_m)
-        return Truth(
+        self._s_m, truth = self.lane_truth.at(
+            pose,
+            self._s_m,
             timestamp=now_s,
             distance_m=self._distance_m,
-            offset_m=offset_m,
-            heading_error_rad=wrap_rad(car.yaw_rad - heading),
-            curvature_radpm=curvature,
-            lane_width_m=self.route.lane_at(self._s_m).width_m,
-            margin_left_m=margin_left_m,
-            margin_right_m=margin_right_m,
             speed_mps=car.speed_mps,
             lateral_acceleration_mps2=car.lateral_acceleration_mps2,
         )
+        return truth
 
 
 def built_in_map() -> Path:

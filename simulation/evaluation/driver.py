@@ -1,11 +1,12 @@
 """The real detection and decision objects in one function for `lockstep`, with what may go wrong between them.
 
 A frame's detection reaches decision `latency_s` after its exposure, and the command made then is applied from the
-next tick on: pose to applied control takes `latency_s` of world time. The car's own state is never late.
+next tick on: pose to applied control takes `latency_s` of world time. The car's own state is never late. Events act on
+the world from the next tick on.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from msgspec import structs
@@ -15,8 +16,16 @@ from lkas.decision.keeper import LaneKeeper
 from lkas.detection import create_detector
 from lkas.integration.shared_memory.messages import ControlMessage, DetectionMessage, ImageMessage, VehicleState
 from simulation.embedded.world import EmbeddedWorld
+from simulation.evaluation.happenings import Happenings
 from simulation.evaluation.perception import TruthPerception
-from simulation.evaluation.scenarios import Disturbances
+from simulation.evaluation.scenario_events import (
+    Blackout,
+    DetectorDead,
+    DroppedFrames,
+    Event,
+    LateDetections,
+    SetSpeed,
+)
 from simulation.evaluation.settings import TRUTH, ZERO
 from simulation.world import Tick
 
@@ -34,7 +43,7 @@ class Driver:
         method: str,
         controller: str,
         latency_s: float,
-        disturbances: Disturbances,
+        events: Sequence[Event],
         seed: int,
         on_detection: DetectionSink,
     ) -> None:
@@ -48,7 +57,9 @@ class Driver:
         self._keeper = LaneKeeper(decision, configuration["vehicle"], configuration["camera"])
         self._steers = controller != ZERO
         self._latency_s = latency_s
-        self._disturbances = disturbances
+        self._world = world
+        self._happenings = Happenings(events)
+        self._own_set_speed_mps = self._set_speed_mps = decision.set_speed_mps
         self._random = np.random.default_rng([seed, 2])
         self._on_detection = on_detection
         self._on_the_way: deque[tuple[float, DetectionMessage]] = deque()
@@ -60,20 +71,41 @@ class Driver:
 
     def see(self, tick: Tick) -> None:
         """The tick that `decide` is going to be asked about."""
+        assert tick.truth is not None
         self._tick = tick
+        self._happenings.update(tick.state.timestamp, tick.truth.distance_m)
+        self._world.influence = self._happenings.influence()
 
     def decide(self, now_s: float, frame: ImageMessage | None, state: VehicleState) -> ControlMessage:
         tick = self._tick
         assert tick is not None
-        if tick.frame is not None and self._random.random() >= self._disturbances.dropped_frames_ratio:
+        happenings = self._happenings
+        state = structs.replace(state, speed_mps=happenings.reported_speed_mps(state.speed_mps))
+        self._follow_set_speed()
+        if tick.frame is not None and not self._is_lost():
             detection = self._detect(tick, frame, state)
             self._on_detection(detection)
-            self._on_the_way.append((now_s + self._latency_s, detection))
+            late = happenings.active(LateDetections)
+            self._on_the_way.append((now_s + self._latency_s + (late.delay_s if late else 0.0), detection))
         newest: DetectionMessage | None = None
         while self._on_the_way and self._on_the_way[0][0] <= now_s + 1e-9:
             newest = self._on_the_way.popleft()[1]
         control = self._keeper.decide(now_s, newest, state)
         return control if self._steers else structs.replace(control, steering=0.0)
+
+    def _is_lost(self) -> bool:
+        """Whether this tick's frame leads to no detection."""
+        chance = self._random.random()  # drawn for each frame, so that a fault shifts no later draw
+        dropped = self._happenings.active(DroppedFrames)
+        return self._happenings.active(DetectorDead) is not None or (dropped is not None and chance < dropped.ratio)
+
+    def _follow_set_speed(self) -> None:
+        """Another set speed while an event asks for one."""
+        event = self._happenings.active(SetSpeed)
+        wanted_mps = self._own_set_speed_mps if event is None else event.speed_mps
+        if wanted_mps != self._set_speed_mps:
+            self._keeper.update_parameter("set_speed_mps", wanted_mps)
+            self._set_speed_mps = wanted_mps
 
     def _detect(self, tick: Tick, frame: ImageMessage | None, state: VehicleState) -> DetectionMessage:
         assert tick.frame is not None
@@ -85,7 +117,7 @@ class Driver:
             "capture_ns": stamp_ns,
             "frame_publish_ns": stamp_ns,
         }
-        is_black = self._is_black(tick.frame.timestamp)
+        is_black = self._happenings.active(Blackout, tick.frame.timestamp) is not None
         if self._truth is not None:
             return DetectionMessage(**stamps, lane_model=None if is_black else self._truth.lane_model(tick))
         assert self._detector is not None
@@ -95,7 +127,3 @@ class Driver:
         return DetectionMessage(
             **stamps, left_lane=result.left_lane, right_lane=result.right_lane, lane_model=result.lane_model
         )
-
-    def _is_black(self, exposed_s: float) -> bool:
-        begin_s = self._disturbances.blackout_at_s
-        return begin_s is not None and begin_s <= exposed_s < begin_s + self._disturbances.blackout_duration_s

@@ -1,4 +1,4 @@
-"""Where runs are made: in this process, or in several on this machine.
+"""Where runs are made: in this process, or in several on this machine (on several machines: `cluster`).
 
 An executor is one method: `run(work, jobs)` yields (job, what work gave or raised) in the order they are done.
 """
@@ -28,7 +28,7 @@ class InProcess:
     """One run after the other, here."""
 
     def run(self, work: Work, jobs: Sequence[Job]) -> Iterator[tuple[Job, Record | Exception]]:
-        _one_thread()
+        one_thread()
         for job in jobs:
             try:
                 result = work(job, lambda: False)
@@ -72,14 +72,14 @@ def _begin_worker(stop: Any) -> None:
     _stop = stop
     die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent says what to do
-    _one_thread()
+    one_thread()
 
 
 def _worked(work: Work, job: Job) -> Record:
     return work(job, _stop.is_set)
 
 
-def _one_thread() -> None:
+def one_thread() -> None:
     import cv2
 
     cv2.setNumThreads(1)

@@ -20,10 +20,13 @@ from simulation.evaluation.run_score import Goal, RunScore
 from simulation.evaluation.scenarios import Scenario
 from simulation.evaluation.settings import SECTIONS
 from simulation.lockstep import lockstep
-from simulation.world import Tick
+from simulation.opendrive.default_route import LONGEST_M
+from simulation.opendrive.route_choice import DEFAULT, TURNS
+from simulation.world import Tick, WorldError
 
-ROUTE = "default"
-TIME_LIMIT_RATIO, TIME_LIMIT_S = 1.5, 10.0  # a way may take so much longer than at the set speed
+TIME_LIMIT_RATIO, TIME_LIMIT_S = 3.0, 10.0  # a way may take so much longer than at the set speed
+REST_M = 5.0  # before the end of a route: a car inside of all bends drives a little less than its length
+SOURCES = (".py", ".c", ".h", ".onnx")
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -47,7 +50,8 @@ class Job(Struct, frozen=True, kw_only=True):
     def name(self) -> str:
         """Readable, and the name of its file together with the hash."""
         latency_ms = round(self.latency_s * 1e3)
-        return f"{self.scenario.name}.{self.method}.{self.controller}.{latency_ms}ms.seed{self.seed}"
+        drive = f"{self.scenario.name}.{self.scenario.head.condition}"
+        return f"{drive}.{self.method}.{self.controller}.{latency_ms}ms.seed{self.seed}"
 
     @property
     def file_name(self) -> str:
@@ -81,8 +85,9 @@ def code_digest() -> bytes:
     """Of every source file that may take part in a run: results of other code are not these results."""
     digest = hashlib.sha256()
     for package in ("lkas", "simulation"):
-        for path in sorted((ROOT / package).rglob("*.py")):
-            digest.update(path.read_bytes())
+        for path in sorted((ROOT / package).rglob("*")):
+            if path.suffix in SOURCES:
+                digest.update(path.read_bytes())
     return digest.digest()
 
 
@@ -93,7 +98,13 @@ def run_job(job: Job, is_stopped: Callable[[], bool] = lambda: False) -> Record:
     decision = structs.replace(loaded["decision"], set_speed_mps=scenario.head.set_speed_mps)
     configuration = Configuration({**{name: loaded[name] for name in loaded}, "decision": decision})
     world = EmbeddedWorld(
-        SimulationConfig(map=job.map_file, seed=job.seed, start_speed_mps=scenario.start_speed_mps),
+        SimulationConfig(
+            map=job.map_file,
+            route=scenario.route,
+            condition=scenario.head.condition,
+            seed=job.seed,
+            start_speed_mps=scenario.start_speed_mps,
+        ),
         configuration["camera"],
         configuration["vehicle"],
         Start(
@@ -102,14 +113,15 @@ def run_job(job: Job, is_stopped: Callable[[], bool] = lambda: False) -> Record:
             heading_rad=math.radians(scenario.start.heading_deg),
         ),
     )
-    score = RunScore(Goal(distance_m=scenario.distance_m, duration_s=scenario.head.duration_s))
+    goal = _goal(scenario, world)
+    score = RunScore(goal)
     driver = Driver(
         world,
         configuration,
         method=job.method,
         controller=job.controller,
         latency_s=job.latency_s,
-        disturbances=scenario.disturbances,
+        events=scenario.events,
         seed=job.seed,
         on_detection=score.add_detection,
     )
@@ -118,23 +130,23 @@ def run_job(job: Job, is_stopped: Callable[[], bool] = lambda: False) -> Record:
         score.add_tick(tick, control)
         driver.see(tick)
 
-    begin_s = time.process_time()
+    begin_s = time.thread_time()
     lockstep(
         world,
         driver.decide,
-        _time_limit_s(scenario),
+        _time_limit_s(goal, scenario.head.set_speed_mps),
         on_tick,
         render=driver.needs_frames,
         is_over=lambda: score.end is not None or is_stopped(),
     )
     if is_stopped():
         raise Interrupted
-    core_s = time.process_time() - begin_s
+    core_s = time.thread_time() - begin_s
     figures = RunFigures(
         scenario=scenario.name,
         map=scenario.map_name,
-        route=ROUTE,
-        condition=scenario.head.conditions,
+        route=_route_words(scenario.route, world),
+        condition=scenario.head.condition,
         seed=job.seed,
         method=job.method,
         controller=job.controller,
@@ -146,7 +158,28 @@ def run_job(job: Job, is_stopped: Callable[[], bool] = lambda: False) -> Record:
     return Record(inputs=job.inputs, figures=figures, details=score.details())
 
 
-def _time_limit_s(scenario: Scenario) -> float:
-    if scenario.distance_m is None:
-        return scenario.head.duration_s or 0.0
-    return TIME_LIMIT_RATIO * scenario.distance_m / scenario.head.set_speed_mps + TIME_LIMIT_S
+def _goal(scenario: Scenario, world: EmbeddedWorld) -> Goal:
+    """What the scenario asks for, or the way of its route, of a long one `LONGEST_M`."""
+    distance_m, duration_s = scenario.distance_m, scenario.head.duration_s
+    if distance_m is None and duration_s is None:
+        distance_m = min(world.way_m - REST_M, LONGEST_M)
+        try:
+            scenario.check_excused(distance_m)
+        except ValueError as error:
+            raise WorldError(f"{scenario.name}: {error}") from error
+    excused = tuple((stretch.from_m, stretch.to_m) for stretch in scenario.excused)
+    return Goal(distance_m=distance_m, duration_s=duration_s, excused=excused)
+
+
+def _route_words(choice: str | None, world: EmbeddedWorld) -> str:
+    """The route as results name it: what was chosen, then what it is."""
+    route, stretch = world.route, world.route.stretch
+    name = choice if choice in (None, DEFAULT, TURNS) else "named"
+    roads = f"roads {','.join(route.roads)}" if route.roads else "within a junction"
+    return f"{name or 'whole'}: {roads}, lane {route.legs[0].lane:+d}, {stretch.length_m:.0f} m, ends {stretch.ends}"
+
+
+def _time_limit_s(goal: Goal, set_speed_mps: float) -> float:
+    if goal.distance_m is None:
+        return goal.duration_s or 0.0
+    return TIME_LIMIT_RATIO * goal.distance_m / set_speed_mps + TIME_LIMIT_S

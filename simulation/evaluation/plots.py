@@ -7,9 +7,10 @@ from msgspec import Struct
 
 from simulation.evaluation.results import Record
 
-WIDTH, HEIGHT = 760, 230
+WIDTH, HEIGHT = 1080, 240
 LEFT, RIGHT, TOP, BOTTOM = 44, 10, 24, 26
 MAP_SIZE, MAP_EDGE = 220, 14
+SHARE_WIDTH, SHARE_HEIGHT = 330, 200
 LEAST_OFFSET_M = 0.3  # a plot shows at least so much to either side
 MAX_POINTS = 600
 
@@ -85,6 +86,42 @@ def road_plot(series: Sequence[Series]) -> str:
         f'<circle class="start" cx="{start_x:.1f}" cy="{start_y:.1f}" r="3.5"><title>start</title></circle>'
         f"{dots}{bar}</svg>"
     )
+
+
+def share_plot(title: str, curves: Sequence[tuple[int, Sequence[tuple[float, float]]]]) -> str:
+    """How much lies at or below a value. Each curve: the number of its style, and (value >= 0, weight) pairs."""
+    largest = max((value for _, points in curves for value, _ in points), default=0.0)
+    if largest <= 0:
+        return ""
+    right, foot = SHARE_WIDTH - RIGHT, SHARE_HEIGHT - BOTTOM
+
+    def x(value: float) -> float:
+        return LEFT + value / (1.02 * largest) * (right - LEFT)
+
+    def y(share: float) -> float:
+        return foot - share * (foot - TOP)
+
+    parts = [f'<text x="0" y="10">{title}</text>']
+    for share in (0.0, 0.5, 0.95, 1.0):
+        kind = "zero" if share == 0 else "grid"
+        parts.append(f'<line class="{kind}" x1="{LEFT}" x2="{right}" y1="{y(share):.1f}" y2="{y(share):.1f}"/>')
+        if share < 1:
+            parts.append(f'<text x="{LEFT - 6}" y="{y(share) + 4:.1f}" text-anchor="end">{share:.0%}</text>')
+    step = _nice(largest / 3)
+    for count in range(math.floor(largest / step) + 1):
+        at = x(count * step)
+        parts.append(f'<text x="{at:.1f}" y="{foot + 16}" text-anchor="middle">{count * step:.3g}</text>')
+    for colour, points in curves:
+        total, reached = sum(weight for _, weight in points), 0.0
+        corners = [(x(0.0), y(0.0))]
+        for value, weight in sorted(points):
+            corners.append((x(value), corners[-1][1]))
+            reached += weight
+            corners.append((x(value), y(reached / total)))
+        corners.append((right, y(1.0)))
+        text = " ".join(f"{px:.1f},{py:.1f}" for px, py in corners)
+        parts.append(f'<polyline class="line" style="--c: var(--s{colour})" points="{text}"/>')
+    return f'<svg viewBox="0 0 {SHARE_WIDTH} {SHARE_HEIGHT}" role="img" aria-label="{title}">{"".join(parts)}</svg>'
 
 
 def _grid(x, y, longest_m: float, half_m: float) -> str:

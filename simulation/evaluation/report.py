@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 from html import escape
 from importlib import resources
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 import lkas
-from simulation.evaluation.plots import Series, offset_plot, road_plot
+from simulation.evaluation.plots import Series, offset_plot, road_plot, share_plot
 from simulation.evaluation.results import COMPLETED_RATIO, SPEED_RATIO, Record, RunFigures, summary_of, write_whole
 from simulation.evaluation.table import text_of
 
@@ -52,6 +52,7 @@ COMPARED = tuple(
     column for column in COLUMNS if column.figure in
     ("departures", "offset_rms_m", "offset_max_m", "lat_accel_max_mps2", "lat_jerk_max_mps3", "availability_ratio")
 )  # fmt: skip
+DISTRIBUTED = ("offset_max_m", "lat_accel_max_mps2", "lat_jerk_max_mps3")
 DETAILS: tuple[tuple[str, str, str, Value], ...] = (
     ("R79 accel.", "m/s²", ".2f", lambda record: record.details.r79_lat_accel_max_mps2),
     ("R79 jerk", "m/s³", ".2f", lambda record: record.details.r79_lat_jerk_max_mps3),
@@ -94,6 +95,7 @@ def write_report(
         head,
         "<h2>Summary</h2>", _summary_table(runs),
         _comparison(runs, earlier, against or ""),
+        "<h2>Distributions</h2>", _legend(colours), _distributions(records, colours),
         "<h2>Offset over distance</h2>", _legend(colours), *_scenario_cards(records, colours),
         "<h2>All runs</h2>", _run_table(records),
         "<h2>What the figures mean</h2>", _meanings(),
@@ -131,26 +133,65 @@ def _run_table(records: Sequence[Record]) -> str:
     for record in records:
         run = record.figures
         mark = "good" if run.counts else "bad"
-        words = [run.scenario, run.map, run.method, run.controller]
+        words = [run.scenario, run.condition, run.map, run.method, run.controller]
         cells = "".join(f"<td class='word'>{escape(word or '')}</td>" for word in words)
         latency = "" if run.latency_s is None else f"{run.latency_s * 1e3:.0f}"
         cells += f"<td>{run.seed}</td><td>{latency}</td>"
         cells += f"<td class='word'><span class='{mark}'>{escape(record.details.end)}</span></td>" + _cells(run)
         cells += "".join(f"<td>{text_of(value(record), form)}</td>" for _, _, form, value in DETAILS)
         rows.append(f"<tr>{cells}</tr>")
-    heads = "".join(f"<th class='word'>{word}</th>" for word in ("scenario", "map", "method", "controller"))
+    heads = "".join(
+        f"<th class='word'>{word}</th>" for word in ("scenario", "condition", "map", "method", "controller")
+    )
     heads += "<th>seed</th><th>latency<small>ms</small></th><th class='word'>end</th>" + _heads()
     heads += "".join(f"<th>{title}<small>{unit}</small></th>" for title, unit, _, _ in DETAILS)
     return _table(heads, rows)
+
+
+def _distributions(records: Sequence[Record], colours: dict[tuple[str, str], int]) -> str:
+    """Share of the way by offset, and shares of the runs by their worst figures."""
+
+    def curves(
+        points: Callable[[Record], Sequence[tuple[float, float]]],
+    ) -> list[tuple[int, list[tuple[float, float]]]]:
+        drawn = [
+            (colour, [point for record in records if _group(record.figures) == key for point in points(record)])
+            for key, colour in colours.items()
+        ]
+        return [(colour, known) for colour, known in drawn if known]
+
+    def of_run(figure: str) -> Callable[[Record], Sequence[tuple[float, float]]]:
+        def point(record: Record) -> Sequence[tuple[float, float]]:
+            value = getattr(record.figures, figure)
+            return [] if value is None else [(value, 1.0)]
+
+        return point
+
+    plots = [
+        share_plot("share of the way within an offset of … m", curves(_offsets)),
+        *(
+            share_plot(f"share of the runs with {title} up to … {unit}", curves(of_run(figure)))
+            for figure, title, unit, _, *_ in COLUMNS
+            if figure in DISTRIBUTED
+        ),
+    ]
+    return f"<div class='card shares'>{''.join(plots)}</div>"
+
+
+def _offsets(record: Record) -> list[tuple[float, float]]:
+    """(|offset|, distance it was kept for) of the points of a trace."""
+    trace = record.details.trace
+    ways_m = [later - now for now, later in pairwise(trace.distance_m)]
+    return [(abs(offset_m), way_m) for offset_m, way_m in zip(trace.offset_m, ways_m, strict=False) if way_m > 0]
 
 
 def _scenario_cards(records: Sequence[Record], colours: dict[tuple[str, str], int]) -> list[str]:
     cards = []
     ordered = sorted(
         records,
-        key=lambda record: list(dict.fromkeys(r.figures.scenario for r in records)).index(record.figures.scenario),
+        key=lambda record: list(dict.fromkeys(_title(r.figures) for r in records)).index(_title(record.figures)),
     )
-    for name, own in groupby(ordered, key=lambda record: record.figures.scenario):
+    for name, own in groupby(ordered, key=lambda record: _title(record.figures)):
         own = list(own)
         groups = dict.fromkeys(_group(record.figures) for record in own)
         series = [Series(colours[key], [r for r in own if _group(r.figures) == key]) for key in groups]
@@ -158,11 +199,17 @@ def _scenario_cards(records: Sequence[Record], colours: dict[tuple[str, str], in
         mark = "bad" if departures else "good"
         count = f"{departures} departure{'' if departures == 1 else 's'}" if departures else "no departure"
         cards.append(
-            f"<div class='card'><div class='head'><h3>{escape(name or '')}</h3>"
+            f"<div class='card'><div class='head'><h3>{escape(name)}</h3>"
             f"<span class='{mark}'>{count}</span></div>"
             f"<div class='plots'>{offset_plot(series)}{road_plot(series)}</div></div>"
         )
     return cards
+
+
+def _title(run: RunFigures) -> str:
+    """The scenario, and the condition where it is not the usual one."""
+    name = run.scenario or ""
+    return name if run.condition in (None, "clear") else f"{name}, {run.condition}"
 
 
 def _legend(colours: dict[tuple[str, str], int]) -> str:
@@ -183,7 +230,7 @@ def _comparison(runs: Sequence[RunFigures], earlier: Sequence[RunFigures] | None
         was = before.get(_identity(run))
         if was is None:
             continue
-        cells = "".join(f"<td class='word'>{escape(word or '')}</td>" for word in (run.scenario, *_group(run)))
+        cells = "".join(f"<td class='word'>{escape(word or '')}</td>" for word in (_title(run), *_group(run)))
         cells += f"<td>{run.seed}</td>" + "".join(_changed_cell(column, was, run) for column in COMPARED)
         rows.append(f"<tr>{cells}</tr>")
     title = f"<h2>Against {escape(against)}</h2>"
@@ -195,7 +242,7 @@ def _comparison(runs: Sequence[RunFigures], earlier: Sequence[RunFigures] | None
 
 
 def _identity(run: RunFigures) -> tuple:
-    return run.scenario, run.seed, run.method, run.controller, run.latency_s
+    return run.scenario, run.condition, run.seed, run.method, run.controller, run.latency_s
 
 
 def _changed_cell(column: Column, was: RunFigures, run: RunFigures) -> str:

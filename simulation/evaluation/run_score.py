@@ -8,7 +8,7 @@ from collections import defaultdict
 from typing import Any
 
 import numpy as np
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from lkas.health import Percentiles
 from lkas.integration.shared_memory.messages import ControlMessage, ControlMode, DetectionMessage
@@ -35,10 +35,14 @@ class Sample(Struct, frozen=True):
 
 
 class Goal(Struct, frozen=True, kw_only=True):
-    """How far, or for how long; one of both is None."""
+    """How far, or for how long; one of both is None. On excused stretches (way driven) no departure counts."""
 
     distance_m: float | None
     duration_s: float | None
+    excused: tuple[tuple[float, float], ...] = ()
+
+    def is_excused(self, distance_m: float) -> bool:
+        return any(from_m <= distance_m < to_m for from_m, to_m in self.excused)
 
 
 class RunScore:
@@ -72,7 +76,7 @@ class RunScore:
         assert truth is not None
         self._tick = tick
         self.truth_step_s = step_s
-        self.drive.add_tick(tick, control)
+        self.drive.add_tick(self._excused(tick, truth), control)
         if tick.frame is not None:
             self.drive.add_frame(tick.state.session, tick.frame.frame_id, tick.frame.timestamp)
         step_m = max(0.0, truth.distance_m - self._last_distance_m)
@@ -112,6 +116,13 @@ class RunScore:
 
     # ------------------------------------------------------------ while driving
 
+    def _excused(self, tick: Tick, truth: Truth) -> Tick:
+        """The tick, with nobody beyond a line where that is excused."""
+        if not self._goal.is_excused(truth.distance_m):
+            return tick
+        left_m, right_m = max(0.0, truth.margin_left_m), max(0.0, truth.margin_right_m)
+        return structs.replace(tick, truth=structs.replace(truth, margin_left_m=left_m, margin_right_m=right_m))
+
     def _note_control(self, control: ControlMessage, applied_s: float, step_s: float) -> None:
         self._modes[str(control.mode)] += step_s
         if control.mode is ControlMode.MINIMUM_RISK and self._last_mode is not ControlMode.MINIMUM_RISK:
@@ -141,7 +152,11 @@ class RunScore:
             self.completed_ratio = min(1.0, (truth.timestamp + 1e-9) / self._goal.duration_s)
         if self.completed_ratio >= 1.0:
             self.end = "completed"
-        elif self.drive.is_counting and abs(truth.offset_m) > LOST_OFFSET_M:
+        elif (
+            self.drive.is_counting
+            and abs(truth.offset_m) > LOST_OFFSET_M
+            and not self._goal.is_excused(truth.distance_m)
+        ):
             self.end = f"more than {LOST_OFFSET_M:g} m off the lane centre"
         elif self.drive.departures.outside_s > LOST_S:
             self.end = f"outside its lane for more than {LOST_S:g} s"

@@ -10,38 +10,24 @@ Either `road` (a generated country road) or `map` (an OpenDRIVE file, or `loop`,
 scenario is that of its file.
 """
 
-import difflib
-from collections.abc import Mapping
+import re
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import yaml
 from msgspec import Struct, structs
 
-from lkas.parameters import ParameterError, Section, declare, declared
-from simulation.opendrive.writer import Piece, bend, road_xml, straight
+from lkas.parameters import Section, declare, declared
+from simulation.embedded.conditions import ConditionName
+from simulation.evaluation.scenario_events import DISTURBANCES, FAULTS, Disturbance, Event, Fault, SetSpeed
+from simulation.evaluation.scenario_roads import GeneratedRoad, Segment, generated_xml, read_segments, road_length_m
+from simulation.evaluation.scenario_schema import ScenarioError, events, listed, mapping, refuse_unknown, section
+from simulation.opendrive.route_choice import DEFAULT, TURNS
 
-RUN_OUT_M = 150.0  # of straight road behind a generated one: the camera sees a road up to the end of the drive
 BUILT_IN_LOOP = "loop"
-NESTED = ("road", "start", "disturbances")
-
-
-class ScenarioError(ValueError):
-    """A scenario that can not be driven; the text names the file, the path, the value and what is allowed."""
-
-
-class Segment(Section, frozen=True, kw_only=True):
-    """A straight (`length_m`) or a bend (`radius_m`, `angle_deg`, `clothoid_m`)."""
-
-    length_m: Annotated[float | None, declare("Length of a straight", unit="m", minimum=1, maximum=20000)] = None
-    radius_m: Annotated[float | None, declare("Radius of a bend", unit="m", minimum=15, maximum=20000)] = None
-    angle_deg: Annotated[
-        float | None, declare("What a bend turns by, left positive", unit="deg", minimum=-300, maximum=300)
-    ] = None
-    clothoid_m: Annotated[
-        float, declare("Length of the transition before and after the arc", unit="m", minimum=0, maximum=500)
-    ] = 30.0
+NESTED = ("road", "start", "disturbances", "faults", "excused")
+MAX_EXCUSED_RATIO = 0.05  # of the way
 
 
 class StartPose(Section, frozen=True, kw_only=True):
@@ -53,18 +39,12 @@ class StartPose(Section, frozen=True, kw_only=True):
     speed_mps: Annotated[float | None, declare("Speed; null: the set speed", unit="m/s", minimum=0, maximum=45)] = None
 
 
-class Disturbances(Section, frozen=True, kw_only=True):
-    """What goes wrong on the way from the camera to decision."""
+class Excused(Section, frozen=True, kw_only=True):
+    """A declared stretch of the way, in metres driven, where lines are crossed on purpose: a merge, a split."""
 
-    dropped_frames_ratio: Annotated[
-        float, declare("Share of the frames that never arrive, at random", minimum=0, maximum=1)
-    ] = 0.0
-    blackout_at_s: Annotated[
-        float | None, declare("World time from which frames are black; null: never", unit="s", minimum=0, maximum=3600)
-    ] = None
-    blackout_duration_s: Annotated[float, declare("For how long they are black", unit="s", minimum=0, maximum=3600)] = (
-        1.0
-    )
+    from_m: Annotated[float, declare("Its begin, way driven", unit="m", minimum=0, maximum=1e6)] = 0.0
+    to_m: Annotated[float, declare("Its end", unit="m", minimum=0, maximum=1e6)] = 0.0
+    reason: Annotated[str, declare("Why lines are crossed there")] = ""
 
 
 class Head(Section, frozen=True, kw_only=True):
@@ -72,21 +52,18 @@ class Head(Section, frozen=True, kw_only=True):
 
     description: Annotated[str, declare("What it is for, in a sentence")] = ""
     map: Annotated[str | None, declare("OpenDRIVE file, beside the scenario, or `loop`")] = None
-    conditions: Annotated[Literal["clear"], declare("Light and weather")] = "clear"
+    route: Annotated[
+        str | None, declare("Way through the map: `default`, `turns`, or ids of roads with commas; null: default")
+    ] = None
+    condition: Annotated[ConditionName, declare("Light, weather, wear and traffic")] = "clear"
     set_speed_mps: Annotated[float, declare("Set speed", unit="m/s", minimum=1, maximum=45)] = 13.9
     duration_s: Annotated[float | None, declare("World time to drive", unit="s", minimum=1, maximum=36000)] = None
     distance_m: Annotated[
-        float | None, declare("Way to drive; with neither, the whole generated road", unit="m", minimum=10, maximum=1e6)
+        float | None, declare("Way to drive; with neither, the whole road or route", unit="m", minimum=10, maximum=1e6)
     ] = None
     latency_s: Annotated[
         float | None, declare("Pose to applied control; null: as --latency says", unit="s", minimum=0, maximum=1)
     ] = None
-
-
-class GeneratedRoad(Section, frozen=True, kw_only=True):
-    """A road made for its scenario."""
-
-    lane_width_m: Annotated[float, declare("Lane width", unit="m", minimum=2.2, maximum=6)] = 3.5
 
 
 class Scenario(Struct, frozen=True, kw_only=True):
@@ -98,7 +75,9 @@ class Scenario(Struct, frozen=True, kw_only=True):
     road: GeneratedRoad = GeneratedRoad()
     segments: tuple[Segment, ...] = ()
     start: StartPose = StartPose()
-    disturbances: Disturbances = Disturbances()
+    disturbances: tuple[Disturbance, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    excused: tuple[Excused, ...] = ()
 
     @property
     def start_speed_mps(self) -> float:
@@ -106,18 +85,46 @@ class Scenario(Struct, frozen=True, kw_only=True):
 
     @property
     def distance_m(self) -> float | None:
-        """The way to drive, or None where time decides."""
-        if self.head.distance_m is None and self.head.duration_s is None:
+        """The way to drive; None where time decides, or the length of a map's route."""
+        if self.head.distance_m is None and self.head.duration_s is None and self.map is None:
             return road_length_m(self.segments) - self.start.s_m
         return self.head.distance_m
+
+    @property
+    def route(self) -> str | None:
+        """The choice of a route on a map; None for a generated road, which has but one."""
+        return None if self.map is None else self.head.route or DEFAULT
 
     @property
     def map_name(self) -> str:
         return "generated" if self.map is None else Path(self.map).name
 
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """Everything that happens on the way."""
+        return (*self.disturbances, *self.faults)
+
     def undisturbed(self) -> "Scenario":
-        """The same drive with nothing going wrong."""
-        return structs.replace(self, disturbances=Disturbances())
+        """The same drive on a clear day with nothing going wrong; another set speed on the way is part of the drive."""
+        kept = tuple(event for event in self.disturbances if isinstance(event, SetSpeed))
+        return structs.replace(self, head=structs.replace(self.head, condition="clear"), disturbances=kept, faults=())
+
+    def check_excused(self, way_m: float) -> None:
+        """Raises ValueError when more than 5 % of a way of this length is excused."""
+        excused_m = sum(stretch.to_m - stretch.from_m for stretch in self.excused)
+        if excused_m > MAX_EXCUSED_RATIO * way_m:
+            raise ValueError(
+                f"excused: {excused_m:.0f} m of {way_m:.0f} m, expected at most {MAX_EXCUSED_RATIO:.0%} of the way"
+            )
+
+
+def scenario_of_map(file: Path, route: str, set_speed_mps: float) -> Scenario:
+    """The drive over a map's route from its begin to its end, with nothing going wrong. Raises ScenarioError."""
+    if not file.is_file():
+        raise ScenarioError(f"{file}: there is no such file; expected an OpenDRIVE file")
+    _check_route(file, route)
+    head = Head(description=f"{file.name}, route {route}", map=file.name, route=route, set_speed_mps=set_speed_mps)
+    return Scenario(name=file.stem, head=head, map=str(file.resolve()))
 
 
 def load_scenario(path: str | Path) -> Scenario:
@@ -137,46 +144,29 @@ def scenario_of(raw: Any, path: Path) -> Scenario:
     if not isinstance(raw, dict):
         raise ScenarioError(f"{path}: expected keys and values, such as `set_speed_mps: 13.9`, found {raw!r}")
     head_keys = declared("", Head)
-    _refuse_unknown(path, "", raw, [*head_keys, *NESTED])
-    head = _section(path, "", Head, {key: value for key, value in raw.items() if key in head_keys})
-    road = _mapping(path, "road", raw.get("road"))
+    refuse_unknown(path, "", raw, [*head_keys, *NESTED])
+    head = section(path, "", Head, {key: value for key, value in raw.items() if key in head_keys})
+    road = mapping(path, "road", raw.get("road"))
     if (head.map is None) == (not road):
         raise ScenarioError(f"{path}: exactly one of map and road is needed, found {'both' if road else 'neither'}")
     scenario = Scenario(
         name=path.stem,
         head=head,
         map=None if head.map is None else _map_file(path, head.map),
-        road=_section(path, "road", GeneratedRoad, {key: road[key] for key in road if key != "segments"}, "segments"),
-        segments=_segments(path, road.get("segments")) if road else (),
-        start=_section(path, "start", StartPose, _mapping(path, "start", raw.get("start"))),
-        disturbances=_section(
-            path, "disturbances", Disturbances, _mapping(path, "disturbances", raw.get("disturbances"))
-        ),
+        road=section(path, "road", GeneratedRoad, {key: road[key] for key in road if key != "segments"}, "segments"),
+        segments=read_segments(path, road.get("segments")) if road else (),
+        start=section(path, "start", StartPose, mapping(path, "start", raw.get("start"))),
+        disturbances=events(path, "disturbances", DISTURBANCES, raw.get("disturbances")),
+        faults=events(path, "faults", FAULTS, raw.get("faults")),
+        excused=_excused(path, raw.get("excused")),
     )
     _check_ends(path, scenario)
     return scenario
 
 
-def road_pieces(segments: tuple[Segment, ...]) -> list[Piece]:
-    """Raises ValueError for a bend that is shorter than its clothoids."""
-    pieces: list[Piece] = []
-    for segment in segments:
-        if segment.length_m is not None:
-            pieces.append(straight(segment.length_m))
-        elif segment.radius_m is not None and segment.angle_deg is not None:
-            pieces += bend(segment.radius_m, segment.angle_deg, segment.clothoid_m)
-    return pieces
-
-
-def road_length_m(segments: tuple[Segment, ...]) -> float:
-    return sum(piece.length_m for piece in road_pieces(segments))
-
-
 def road_text(scenario: Scenario) -> str:
     """The OpenDRIVE file of a scenario with a generated road."""
-    pieces = [*road_pieces(scenario.segments), straight(RUN_OUT_M)]
-    note = f"Generated for the scenario {scenario.name}."
-    return road_xml(scenario.name, pieces, lane_width_m=scenario.road.lane_width_m, is_closed=False, note=note)
+    return generated_xml(scenario.name, scenario.road, scenario.segments)
 
 
 def gallery() -> dict[str, Path]:
@@ -202,33 +192,21 @@ def _map_file(path: Path, name: str) -> str:
     return str(file.resolve())
 
 
-def _segments(path: Path, raw: Any) -> tuple[Segment, ...]:
-    if not isinstance(raw, list) or not raw:
-        raise ScenarioError(f"{path}: road.segments: expected a list of straights and bends, found {raw!r}")
-    segments = []
-    for index, entry in enumerate(raw):
-        where = f"road.segments[{index}]"
-        segment = _section(path, where, Segment, _mapping(path, where, entry))
-        is_straight = segment.length_m is not None
-        is_bend = segment.radius_m is not None and segment.angle_deg is not None
-        if is_straight == is_bend or (is_straight and (segment.radius_m or segment.angle_deg)):
-            raise ScenarioError(f"{path}: {where}: expected length_m, or radius_m and angle_deg, found {entry!r}")
-        try:
-            road_pieces((segment,))
-        except ValueError as error:
-            raise ScenarioError(f"{path}: {where}: {error}") from error
-        segments.append(segment)
-    return tuple(segments)
-
-
 def _check_ends(path: Path, scenario: Scenario) -> None:
     head = scenario.head
     if head.duration_s is not None and head.distance_m is not None:
         raise ScenarioError(f"{path}: one of duration_s and distance_m is enough, found both")
+    if scenario.distance_m is not None:
+        try:
+            scenario.check_excused(scenario.distance_m)
+        except ValueError as error:
+            raise ScenarioError(f"{path}: {error}") from error
     if scenario.map is not None:
-        if head.duration_s is None and head.distance_m is None:
-            raise ScenarioError(f"{path}: a scenario on a map needs duration_s or distance_m")
+        if head.route is not None:
+            _check_route(path, head.route)
         return
+    if head.route is not None:
+        raise ScenarioError(f"{path}: route = {head.route!r}: a generated road has but one, expected no route")
     length_m = road_length_m(scenario.segments)
     wanted_m = max(0.0, scenario.distance_m or 0.0)
     if scenario.start.s_m + max(1.0, wanted_m) > length_m + 1e-6:
@@ -238,27 +216,21 @@ def _check_ends(path: Path, scenario: Scenario) -> None:
         )
 
 
-def _mapping(path: Path, where: str, raw: Any) -> Mapping[str, Any]:
-    if raw is None:
-        return {}
-    if not isinstance(raw, dict):
-        raise ScenarioError(f"{path}: {where}: expected keys and values, found {raw!r}")
-    return raw
+def _excused(path: Path, raw: Any) -> tuple[Excused, ...]:
+    found = []
+    for index, entry in enumerate(listed(path, "excused", raw)):
+        where = f"excused[{index}]"
+        stretch = section(path, where, Excused, mapping(path, where, entry))
+        if stretch.to_m <= stretch.from_m:
+            raise ScenarioError(
+                f"{path}: {where}: expected to_m beyond from_m, found {stretch.from_m:g} to {stretch.to_m:g}"
+            )
+        if not stretch.reason:
+            raise ScenarioError(f"{path}: {where}.reason = '': expected why lines are crossed there")
+        found.append(stretch)
+    return tuple(found)
 
 
-def _section(path: Path, where: str, kind: type[Section], raw: Mapping[str, Any], *more: str) -> Any:
-    """One section from its keys; `more` are keys that are read elsewhere, for the list of known ones."""
-    table = declared(where, kind)
-    _refuse_unknown(path, where, raw, [*table, *more])
-    try:
-        return kind(**{key: table[key].check(value) for key, value in raw.items()})
-    except ParameterError as error:
-        raise ScenarioError(f"{path}: {str(error).removeprefix('.')}") from error
-
-
-def _refuse_unknown(path: Path, where: str, raw: Mapping[str, Any], known: list[str]) -> None:
-    for key in raw:
-        if key not in known:
-            close = difflib.get_close_matches(str(key), known, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
-            raise ScenarioError(f"{path}: {where}{'.' if where else ''}{key}: no such key; {hint}")
+def _check_route(path: Path, route: str) -> None:
+    if route not in (DEFAULT, TURNS) and not re.fullmatch(r"[^,\s]+(\s*,\s*[^,\s]+)*", route):
+        raise ScenarioError(f"{path}: route = {route!r}: expected {DEFAULT}, {TURNS}, or ids of roads with commas")

@@ -5,7 +5,9 @@ from collections.abc import Callable
 
 from msgspec import structs
 
-from simulation.evaluation.scenarios import Disturbances, Scenario, Segment, StartPose, gallery, load_scenario
+from simulation.embedded.conditions import CONDITIONS
+from simulation.evaluation.scenario_events import Blackout, DroppedFrames, Fault
+from simulation.evaluation.scenarios import Scenario, Segment, StartPose, gallery, load_scenario
 
 SMOKE = (
     "motorway_straight_130",
@@ -33,6 +35,20 @@ def _smoke() -> list[Scenario]:
     return [_from_gallery(name) for name in SMOKE]
 
 
+def _standard() -> list[Scenario]:
+    return [_from_gallery(name) for name in gallery()]
+
+
+def _full() -> list[Scenario]:
+    """All of the gallery in every condition, and the suites of what goes wrong."""
+    everywhere = [
+        structs.replace(scenario, head=structs.replace(scenario.head, condition=condition))
+        for condition in CONDITIONS
+        for scenario in _standard()
+    ]
+    return [*everywhere, *_latency(), *_dropout(), *_blackout(), *_drift()]
+
+
 def _latency() -> list[Scenario]:
     return [
         structs.replace(
@@ -47,7 +63,7 @@ def _latency() -> list[Scenario]:
 
 def _dropout() -> list[Scenario]:
     return [
-        _disturbed(base, f"dropped_{ratio:.0%}".removesuffix("%"), Disturbances(dropped_frames_ratio=ratio))
+        _disturbed(base, f"dropped_{ratio:.0%}".removesuffix("%"), DroppedFrames(ratio=ratio))
         for base in map(_from_gallery, FAST_AND_TIGHT)
         for ratio in DROPPED_RATIOS
     ]
@@ -58,7 +74,7 @@ def _blackout() -> list[Scenario]:
         _disturbed(
             base,
             f"blackout_{duration_s * 1e3:.0f}ms",
-            Disturbances(blackout_at_s=BLACKOUT_AT_S, blackout_duration_s=duration_s),
+            Blackout(at_s=BLACKOUT_AT_S, duration_s=duration_s),
         )
         for base in map(_from_gallery, FAST_AND_TIGHT)
         for duration_s in BLACKOUTS_S
@@ -86,12 +102,14 @@ def _from_gallery(name: str) -> Scenario:
     return load_scenario(gallery()[name])
 
 
-def _disturbed(base: Scenario, what: str, disturbances: Disturbances) -> Scenario:
-    return structs.replace(base, name=f"{base.name}_{what}", disturbances=disturbances)
+def _disturbed(base: Scenario, what: str, fault: Fault) -> Scenario:
+    return structs.replace(base, name=f"{base.name}_{what}", faults=(fault,))
 
 
 SUITES: dict[str, Callable[[], list[Scenario]]] = {
     "smoke": _smoke,
+    "standard": _standard,
+    "full": _full,
     "latency": _latency,
     "dropout": _dropout,
     "blackout": _blackout,

@@ -29,14 +29,15 @@ def print_table(runs: Sequence[RunFigures], console: Console) -> None:
         table = Table(title=", ".join(map(str, group)), title_justify="left", caption=note, caption_justify="left")
         table.box = SIMPLE_HEAD
         table.add_column("scenario", overflow="fold")
+        table.add_column("condition", no_wrap=True)
         for heading in ("seed", *(title for _, title, _ in COLUMNS)):
             table.add_column(heading, justify="right", no_wrap=True)
         for run in own:
             name, style = (run.scenario or "", None) if run.counts else (f"{run.scenario} *", "red")
-            table.add_row(name, str(run.seed), *_figures(run), style=style)
+            table.add_row(name, run.condition or "", str(run.seed), *_figures(run), style=style)
         if len(own) > 1:
             table.add_section()
-            table.add_row("all", "", *_figures(summary_of(own)))
+            table.add_row("all", "", "", *_figures(summary_of(own)))
         console.print(table)
 
 

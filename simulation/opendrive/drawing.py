@@ -142,14 +142,15 @@ def _draw_stroke(
 
 
 def _draw_route(fine: np.ndarray, view: View, route: Route) -> None:
-    s_m = np.linspace(0.0, route.length_m, max(2, math.ceil(route.length_m)) + 1)
+    begin_m, end_m, _ = route.stretch
+    s_m = np.linspace(begin_m, end_m, max(2, math.ceil(end_m - begin_m)) + 1)
     x, y, heading, _ = route.curve.poses(np.minimum(s_m, route.length_m - 1e-6) if route.is_closed else s_m)
     line = np.column_stack([x, y])
     thickness = round(max(3.0, 0.25 * view.px_per_m) * FINE)
     cv2.polylines(fine, [view.px(line)], route.is_closed, ROUTE, thickness, cv2.LINE_AA, SHIFT)
     size_m = max(9.0 / view.px_per_m, 0.9)
     gap_m = max(110.0 / view.px_per_m, 4.0)
-    for index in np.unique(np.searchsorted(s_m, np.arange(gap_m / 2, route.length_m, gap_m))):
+    for index in np.unique(np.searchsorted(s_m, np.arange(begin_m + gap_m / 2, end_m, gap_m))):
         if index < len(s_m):
             ahead = np.array([math.cos(heading[index]), math.sin(heading[index])]) * size_m
             left = np.array([-ahead[1], ahead[0]]) * 0.7

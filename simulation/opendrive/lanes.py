@@ -9,6 +9,7 @@ import numpy as np
 from msgspec import Struct
 
 DASH_M, GAP_M = 3.0, 9.0  # of a broken line whose file does not say
+DOT_M, DOT_GAP_M = 0.10, 1.10  # Botts' dots: round markers in a row, drawn as squares
 DOUBLE_GAP_M = 0.12  # between the two strokes of a double line
 
 
@@ -65,6 +66,8 @@ class RoadMark(Struct, frozen=True):
 
 def strokes_of(kind: str, width_m: float) -> tuple[Stroke, ...]:
     """The strokes of a mark type; a two-word type names its left stroke first."""
+    if kind == "botts dots":
+        return (Stroke(0.0, DOT_M, DOT_M, DOT_GAP_M),)
     words = [word for word in kind.split() if word in ("solid", "broken")]
     if not words:
         return ()

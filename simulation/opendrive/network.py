@@ -102,6 +102,10 @@ class Network:
         """Every drivable leg that this one leads to."""
         return [candidate for candidate in self._candidates(leg) if candidate in self._drivable]
 
+    def straight_on(self, leg: Leg) -> Leg | None:
+        """The drivable leg that this one leads to with the smallest change of heading; None at the end of a road."""
+        return self._straightest(leg, self.following(leg))
+
     def _way(self, legs: list[Leg], is_closed: bool) -> Way:
         return Way(legs, is_closed, sum(self._length_m(leg) for leg in legs))
 

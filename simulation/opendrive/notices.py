@@ -13,14 +13,17 @@ NOT_READ = (  # path below the root, what it is
     ("junction/crossPath", "crossing paths"),
     ("junctionGroup", "junction groups"),
 )
-UNDRAWN_MARKS = ("botts dots", "edge", "grass", "custom")
+UNDRAWN_MARKS = ("edge", "grass")
 
 
 def not_read(root: Element) -> tuple[str, ...]:
     """One line for each kind of thing left out."""
     found = [f"{count} {what}" for path, what in NOT_READ if (count := len(root.findall(path)))]
-    marks = [mark.get("type") for mark in root.iterfind("road/lanes/laneSection/*/lane/roadMark")]
+    elements = root.findall("road/lanes/laneSection/*/lane/roadMark")
+    marks = [mark.get("type") for mark in elements]
     found += [f"{count} road marks of type {kind}" for kind in UNDRAWN_MARKS if (count := marks.count(kind))]
+    bare = sum(mark.get("type") == "custom" and mark.find("type/line") is None for mark in elements)
+    found += [f"{bare} road marks of type custom without lines"] if bare else []
     level = root.findall("road/lanes/laneSection/*/lane[@level='true']")
     if level and root.find("road/lateralProfile/superelevation") is not None:
         found.append(f"{len(level)} lanes held level on banked roads (they are banked like the others)")

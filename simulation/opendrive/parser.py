@@ -19,13 +19,17 @@ MAX_GAP_M = 0.5  # between one geometry's end and the next one's start
 MAX_CURVATURE_RADPM = 2.0
 MAX_GEOMETRY_M = 100e3
 DEFAULT_MARK_WIDTH_M = {"standard": 0.12, "bold": 0.25}
-PAINTED = ("solid", "broken", "solid solid", "solid broken", "broken solid", "broken broken")
-NOT_PAINTED = ("none", "curb", "grass", "edge", "botts dots", "custom")
+PAINTED = ("solid", "broken", "solid solid", "solid broken", "broken solid", "broken broken", "botts dots")
+BY_LINES = "custom"  # painted where its lines are given
+NOT_PAINTED = ("none", "curb", "grass", "edge", BY_LINES)
 
 
-def read_map(path: Path) -> RoadMap:
-    """Raises OpenDriveError, which names file, element and reason."""
-    reader = XmlReader(path)
+def read_map(path: Path, content: bytes | None = None) -> RoadMap:
+    """The map in a file, or in the content given, which `path` then only names.
+
+    Raises OpenDriveError, which names file, element and reason.
+    """
+    reader = XmlReader(path, content)
     if reader.root.tag != "OpenDRIVE":
         reader.fail(f"<{reader.root.tag}>", "expected the root element OpenDRIVE")
     roads: dict[str, Road] = {}
@@ -196,7 +200,7 @@ class _RoadReader:
             where,
             DEFAULT_MARK_WIDTH_M.get(element.get("weight", ""), DEFAULT_MARK_WIDTH_M["standard"]),
         )
-        lines = element.findall("type/line") if kind in PAINTED else []
+        lines = element.findall("type/line") if kind in (*PAINTED, BY_LINES) else []
         strokes = tuple(self._stroke(line, width_m, where) for line in lines) or strokes_of(kind, width_m)
         return RoadMark(
             s_m=self._reader.number(element, "sOffset", where, 0.0),

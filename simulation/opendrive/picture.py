@@ -73,12 +73,17 @@ def picture(road_map: RoadMap, route: Route) -> np.ndarray:
 
 def _close_ups(route: Route) -> list[tuple[float, str]]:
     """s and title of the places to look at closely."""
-    places = [(min(20.0, route.length_m / 2), f"near the start, {CLOSE_UP_M:.0f} m wide")]
+    begin_m, end_m, _ = route.stretch
+    places = [(min(begin_m + 20.0, (begin_m + end_m) / 2), f"near the start, {CLOSE_UP_M:.0f} m wide")]
     if route.tightest_radius_m is not None:
         nodes = route.curve.nodes
         sharpest = np.maximum(np.abs(nodes.curvature_start), np.abs(nodes.curvature_end))
+        sharpest[(nodes.s_m[1:] < begin_m) | (nodes.s_m[:-1] > end_m)] = 0.0
         s_m = float(nodes.s_m[int(np.argmax(sharpest))])
-        places.append((s_m, f"tightest bend of the route, R = {route.tightest_radius_m:.0f} m, after {s_m:.0f} m"))
+        title = (
+            f"tightest bend of the route, R = {route.tightest_radius_m:.0f} m, after {max(0.0, s_m - begin_m):.0f} m"
+        )
+        places.append((s_m, title))
     return places
 
 
@@ -87,7 +92,7 @@ def _write_head(image: np.ndarray, road_map: RoadMap, route: Route) -> None:
     radius = route.tightest_radius_m
     facts = [
         f"{len(road_map.roads)} road{'s' * (len(road_map.roads) > 1)}, {total_m / 1000:.1f} km",
-        f"route {route.length_m / 1000:.2f} km, {'closed' if route.is_closed else 'open'}",
+        f"route {route.stretch.length_m / 1000:.2f} km, {'closed' if route.is_closed else 'open'}",
         "straight" if radius is None else f"tightest bend R = {radius:.0f} m",
     ]
     write(image, road_map.path.name, (MARGIN_PX // 2, 34), 0.95, INK, thickness=2)

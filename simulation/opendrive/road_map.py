@@ -1,6 +1,5 @@
 """A road map: its roads, how they go on to each other, and the junctions between them."""
 
-import math
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -9,7 +8,7 @@ from msgspec import Struct
 
 from simulation.opendrive.geometry import Curve, Nodes, joined
 from simulation.opendrive.lanes import Cubic, LaneSection
-from simulation.opendrive.surface import FLAT_BANK_RAD, FLAT_SLOPE, Profiles, Surface
+from simulation.opendrive.surface import Profiles, Surface
 
 
 class Link(Struct, frozen=True):
@@ -65,17 +64,3 @@ class RoadMap(Struct, frozen=True):
     roads: dict[str, Road]
     junctions: dict[str, tuple[Connection, ...]]
     not_read: tuple[str, ...] = ()  # what the file holds beyond what is read here
-
-    @property
-    def flat_warning(self) -> str | None:
-        """What a flat world leaves out of this map; None where it is flat enough for nobody to notice."""
-        hilly = [road.surface for road in self.roads.values() if not road.surface.is_flat]
-        if not hilly:
-            return None
-        steepest = [surface.profiles.steepest(surface.curve.nodes.s_m) for surface in hilly]
-        slope, bank_deg = max(slope for slope, _ in steepest), math.degrees(max(bank for _, bank in steepest))
-        shaped = sum(bool(surface.profiles.shape) for surface in hilly)
-        found = [f"slopes up to {slope:.1%}"] if slope >= FLAT_SLOPE else []
-        found += [f"banks up to {bank_deg:.1f} deg"] if bank_deg >= math.degrees(FLAT_BANK_RAD) else []
-        found += [f"a lateral shape on {shaped}"] if shaped else []
-        return f"{len(hilly)} of {len(self.roads)} roads are not flat ({', '.join(found)}); driven and drawn as flat"

@@ -17,6 +17,8 @@ from simulation.opendrive.lanes import LaneSection
 from simulation.opendrive.network import Leg, Network
 from simulation.opendrive.road_map import Road, RoadMap
 
+HALF_TRACK_M = 0.75
+
 
 class LaneHere(Struct, frozen=True):
     """The lane at one s of a route; t left of its centre."""
@@ -35,13 +37,25 @@ class RoadPlace(NamedTuple):
     t_m: float
 
 
+class Stretch(NamedTuple):
+    """The part of a route that is driven; s of the route."""
+
+    begin_m: float
+    end_m: float
+    ends: str  # why there, in words: "at the road's end"
+
+    @property
+    def length_m(self) -> float:
+        return self.end_m - self.begin_m
+
+
 class Route:
     """A lane's centre line to drive along, with its borders. t and headings are relative to that centre line."""
 
-    def __init__(self, road_map: RoadMap, legs: list[Leg], is_closed: bool) -> None:
+    def __init__(self, road_map: RoadMap, legs: Sequence[Leg], is_closed: bool, stretch: Stretch | None = None) -> None:
         self.road_map = road_map
         self.legs = tuple(legs)
-        strips = [_strip(road_map.roads[leg.road], leg) for leg in legs]
+        strips = [strip_of(road_map.roads[leg.road], leg) for leg in legs]
         start_m = 0.0
         for strip in strips:
             strip.nodes.s_m[:] += start_m
@@ -49,6 +63,7 @@ class Route:
         self.curve = Curve(joined([strip.nodes for strip in strips]), is_closed)
         self.is_closed = is_closed
         self.length_m = self.curve.length_m
+        self.stretch = stretch or Stretch(0.0, self.length_m, "at its own start" if is_closed else "at the road's end")
         self._s = np.concatenate([strip.nodes.s_m for strip in strips]).tolist()
         self._lane = np.concatenate([strip.lane for strip in strips]).tolist()
         self._place = np.concatenate([strip.place for strip in strips]).tolist()
@@ -71,11 +86,33 @@ class Route:
         place = self.place_at(s_m)
         return self.road_map.roads[place.road].surface.to_world(place.s_m, place.t_m)
 
+    def normals(self) -> tuple[np.ndarray, np.ndarray]:
+        """Along the lane's centre: (N,) s, and (N, 3) unit normals of the surface (up)."""
+        places, leg_of = np.array(self._place), np.array(self._leg)
+        normals = []
+        for index, leg in enumerate(self.legs):
+            surface = self.road_map.roads[leg.road].surface
+            s_m, t_m = places[leg_of == index].T
+            level = np.zeros_like(s_m)
+            # Under the wheels, not at a point: a lateral shape has edges.
+            left = surface.points(s_m, t_m + HALF_TRACK_M, level) - surface.points(s_m, t_m - HALF_TRACK_M, level)
+            up = np.cross(surface.frames(s_m)[1][:, 0], left)
+            normals.append(up / np.linalg.norm(up, axis=1, keepdims=True))
+        return np.array(self._s), np.concatenate(normals)
+
+    @property
+    def roads(self) -> tuple[str, ...]:
+        """The roads gone over, in order, without those inside junctions."""
+        passed = [leg.road for leg in self.legs if self.road_map.roads[leg.road].junction is None]
+        return tuple(road for index, road in enumerate(passed) if index == 0 or road != passed[index - 1])
+
     @property
     def tightest_radius_m(self) -> float | None:
-        """Radius of the sharpest bend; None when the way is straight throughout."""
-        nodes = self.curve.nodes
-        sharpest = max(float(np.abs(nodes.curvature_start).max()), float(np.abs(nodes.curvature_end).max()))
+        """Radius of the sharpest bend of the stretch; None when it is straight throughout."""
+        nodes, (begin_m, end_m, _) = self.curve.nodes, self.stretch
+        middle_m = (nodes.s_m[1:] + nodes.s_m[:-1]) / 2
+        curvature = np.maximum(np.abs(nodes.curvature_start), np.abs(nodes.curvature_end))
+        sharpest = float(curvature[(middle_m >= begin_m) & (middle_m <= end_m)].max())
         return 1 / sharpest if sharpest > 1e-6 else None
 
     def _between(self, s_m: float) -> tuple[int, float]:
@@ -100,22 +137,13 @@ def find_route(road_map: RoadMap, through: Sequence[str] = (), seed: int | None 
     return Route(road_map, way.legs, way.is_closed)
 
 
-def chosen_route(road_map: RoadMap, choice: str | None, seed: int) -> Route:
-    """The route somebody wrote: road ids with commas, 'random' (by the seed), or None for the straightest."""
-    if choice is None:
-        return find_route(road_map)
-    if choice == "random":
-        return find_route(road_map, seed=seed)
-    return find_route(road_map, through=[road_id.strip() for road_id in choice.split(",")])
-
-
-class _Strip(NamedTuple):
+class Strip(NamedTuple):
     nodes: Nodes  # of the lane's centre line, in driving direction
     lane: np.ndarray  # (N + 1, 3): width, t of the left and of the right line's inner edge
     place: np.ndarray  # (N + 1, 2): s and t of the road
 
 
-def _strip(road: Road, leg: Leg) -> _Strip:
+def strip_of(road: Road, leg: Leg) -> Strip:
     """The centre line of a leg, sampled at the nodes of its road's reference line."""
     section = road.sections[leg.section]
     start_m, end_m = section.s_m, min(section.end_m, road.curve.length_m)
@@ -134,9 +162,9 @@ def _strip(road: Road, leg: Leg) -> _Strip:
     right_line = [_reach(section, right_id, s, is_right_side=False) for s in s_m] - width / 2
     place = np.column_stack([s_m, centre])
     if road.is_driven_forwards(leg.lane):
-        return _Strip(nodes, np.column_stack([width, left_line, right_line]), place)
+        return Strip(nodes, np.column_stack([width, left_line, right_line]), place)
     lane = np.column_stack([width, -right_line, -left_line])
-    return _Strip(_reversed(nodes), lane[::-1], place[::-1])
+    return Strip(_reversed(nodes), lane[::-1], place[::-1])
 
 
 def _reach(section: LaneSection, lane_id: int, s_m: float, is_right_side: bool) -> float:

@@ -5,7 +5,6 @@ section, h up from the surface. Elevation lifts the reference line, superelevati
 (positive: the left side is higher), and a lateral shape adds a height to that plane.
 """
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,7 +15,6 @@ from simulation.opendrive.lanes import Cubic, cubic_at
 
 MAX_STEPS = 60
 CLOSE_ENOUGH_M = 1e-9
-FLAT_SLOPE, FLAT_BANK_RAD = 0.02, math.radians(1.0)  # below, a road counts as flat
 
 
 class CrossSection(Struct, frozen=True):
@@ -61,6 +59,7 @@ class Surface:
 
     def __init__(self, curve: Curve, profiles: Profiles) -> None:
         self.curve, self.profiles = curve, profiles
+        self.level_m = _level_m(profiles)  # height of a road that is level and nothing else; else None
 
     def frames(self, s_m: Sequence[float] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The (N, 3) points of the reference line and the (N, 3, 3) axes there: rows are s, t and h.
@@ -69,7 +68,9 @@ class Surface:
         """
         s_m = np.asarray(s_m, dtype=float)
         # Beyond its ends a road goes straight on, as its curve does.
-        x, y, heading = np.array([self.curve.pose(s)[:3] for s in s_m]).T
+        x, y, heading, _ = self.curve.poses(s_m)
+        beyond_m = s_m - np.clip(s_m, 0.0, self.curve.length_m)
+        x, y = x + beyond_m * np.cos(heading), y + beyond_m * np.sin(heading)
         height_m, slope = cubic_at(self.profiles.elevation, s_m)
         bank_rad = cubic_at(self.profiles.superelevation, s_m)[0]
         pitch_rad = np.arctan(slope)
@@ -114,8 +115,9 @@ class Surface:
         shape_m = self.profiles.shape_m(np.array([s_m]), np.array([t_m]))[0]
         return s_m, float(t_m), float(above_m - shape_m)
 
-    @property
-    def is_flat(self) -> bool:
-        """Whether the road lies in one level plane, but for slopes and banks nobody would notice."""
-        slope, bank_rad = self.profiles.steepest(self.curve.nodes.s_m)
-        return slope < FLAT_SLOPE and bank_rad < FLAT_BANK_RAD and not self.profiles.shape
+
+def _level_m(profiles: Profiles) -> float | None:
+    heights = {piece.a for piece in profiles.elevation} or {0.0}
+    sloping = any(piece.b or piece.c or piece.d for piece in profiles.elevation)
+    banked = any(piece.a or piece.b or piece.c or piece.d for piece in profiles.superelevation)
+    return None if sloping or banked or profiles.shape or len(heights) > 1 else heights.pop()

@@ -61,7 +61,6 @@ def survey(road_map: RoadMap) -> Survey:
     slopes, banks = zip(*(road.profiles.steepest(road.curve.nodes.s_m) for road in roads), strict=True)
     points = np.concatenate([road.surface.frames(road.curve.nodes.s_m)[0] for road in roads])
     low, high = points.min(axis=0), points.max(axis=0)
-    flat = road_map.flat_warning
     return Survey(
         file=str(road_map.path),
         roads=tuple(_road(road) for road in roads),
@@ -75,7 +74,7 @@ def survey(road_map: RoadMap) -> Survey:
         slope_ratio=max(slopes),
         bank_deg=math.degrees(max(banks)),
         routes=tuple(_route(Route(road_map, way.legs, way.is_closed)) for way in Network(road_map).ways()),
-        not_supported=(*road_map.not_read, *([flat] if flat else [])),
+        not_supported=road_map.not_read,
     )
 
 
@@ -92,14 +91,12 @@ def _road(road: Road) -> RoadFigures:
 
 
 def _route(route: Route) -> RouteFigures:
-    roads = route.road_map.roads
-    passed = [leg.road for leg in route.legs if roads[leg.road].junction is None]
     x, y, _, _ = route.curve.pose(0.0)
     return RouteFigures(
         is_closed=route.is_closed,
         length_m=route.length_m,
         tightest_radius_m=route.tightest_radius_m,
-        roads=tuple(road for index, road in enumerate(passed) if index == 0 or road != passed[index - 1]),
+        roads=route.roads,
         lane=route.legs[0].lane,
         start=(x, y),
     )

@@ -49,8 +49,17 @@ def advance(pieces: Sequence[Piece], x_m: float, y_m: float, heading_rad: float)
     return poses
 
 
-def road_xml(name: str, pieces: Sequence[Piece], *, lane_width_m: float, is_closed: bool, note: str) -> str:
-    """A whole file with one road; a closed one leads back to its own start."""
+def road_xml(
+    name: str,
+    pieces: Sequence[Piece],
+    *,
+    lane_width_m: float,
+    is_closed: bool,
+    note: str,
+    climb_ratio: float = 0.0,
+    bank_deg: float = 0.0,
+) -> str:
+    """A whole file with one road; a closed one leads back to its own start. A positive bank has the left side up."""
     colour = f'weight="standard" color="white" width="{MARK_WIDTH_M:g}"'
     solid = f'<roadMark sOffset="0" type="solid" {colour}/>'
     dashes = f'<line length="{DASH_M:g}" space="{GAP_M:g}" tOffset="0" sOffset="0" width="{MARK_WIDTH_M:g}"/>'
@@ -63,6 +72,9 @@ def road_xml(name: str, pieces: Sequence[Piece], *, lane_width_m: float, is_clos
         if is_closed
         else "    <link/>"
     )
+    level = f'<elevation s="0" a="0" b="{climb_ratio:g}" c="0" d="0"/>'
+    bank = f'<superelevation s="0" a="{math.radians(bank_deg):.9g}" b="0" c="0" d="0"/>'
+    lateral = f"<lateralProfile>{bank}</lateralProfile>" if bank_deg else "<lateralProfile/>"
     return f"""<?xml version="1.0" encoding="utf-8"?>
 <!-- {note} -->
 <OpenDRIVE>
@@ -73,8 +85,8 @@ def road_xml(name: str, pieces: Sequence[Piece], *, lane_width_m: float, is_clos
     <planView>
 {_geometry_xml(pieces)}
     </planView>
-    <elevationProfile><elevation s="0" a="0" b="0" c="0" d="0"/></elevationProfile>
-    <lateralProfile/>
+    <elevationProfile>{level}</elevationProfile>
+    {lateral}
     <lanes>
       <laneSection s="0">
         <left>

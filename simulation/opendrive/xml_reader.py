@@ -21,9 +21,10 @@ class _NoDoctype(ElementTree.TreeBuilder):
 class XmlReader:
     """The root of one file; every complaint names the file and the element."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, content: bytes | None = None) -> None:
+        """`content` is what `path` names, when it is no file of this machine."""
         self.path = path
-        self.root = self._parse()
+        self.root = self._parse(self._read() if content is None else content)
 
     def fail(self, where: str, reason: str) -> NoReturn:
         raise OpenDriveError(f"{self.path}: {where}: {reason}")
@@ -58,17 +59,19 @@ class XmlReader:
             self.fail(where, f"element {path} is missing")
         return found
 
-    def _parse(self) -> Element:
+    def _read(self) -> bytes:
         try:
             size = self.path.stat().st_size
             if size > MAX_BYTES:
                 raise OpenDriveError(f"{self.path}: {size} bytes; a road file may have at most {MAX_BYTES}")
-            text = self.path.read_bytes()
+            return self.path.read_bytes()
         except FileNotFoundError:
             raise OpenDriveError(f"{self.path}: there is no such road file") from None
         except OSError as error:
             raise OpenDriveError(f"{self.path}: can not read this road file: {error.strerror}") from error
+
+    def _parse(self, content: bytes) -> Element:
         try:
-            return ElementTree.fromstring(text, ElementTree.XMLParser(target=_NoDoctype()))
+            return ElementTree.fromstring(content, ElementTree.XMLParser(target=_NoDoctype()))
         except (ElementTree.ParseError, ValueError) as error:
             raise OpenDriveError(f"{self.path}: not a road file: {error}") from error

@@ -12,6 +12,7 @@ from lkas.clock import Clock, MonotonicClock
 from lkas.integration.shared_memory.messages import ControlMessage, VehicleState
 from lkas.vehicle import VehicleConfig
 from simulation.config import SimulationConfig
+from simulation.video.calibration import camera_of
 from simulation.video.picture import Picture
 from simulation.world import Tick, WorldError
 
@@ -44,6 +45,7 @@ class CameraWorld:
             capture.release()
             raise WorldError(f"camera {index}: not there, or in use by another program; see /dev/video* for others")
         self.height_px, self.width_px = first.shape[:2]
+        self._geometry = camera_of(simulation, self.width_px, self.height_px)
         self._frame_id = 0
         self._last_picture_ns = self._clock.now_ns()
         self._grabber = Grabber(capture, self._clock)
@@ -66,6 +68,7 @@ class CameraWorld:
             speed_mps=self._speed_mps,
             max_steer_rad=self._max_steer_rad,
             tick_s=self.tick_s,
+            camera=self._geometry,
         )
         return Tick(state=state, frame=frame)
 

@@ -36,6 +36,10 @@ class Film(Protocol):
         """Begin again with the first picture."""
         ...
 
+    def skip(self, pictures: int) -> bool:
+        """Leave out the next ones; False when the film is over before."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -78,6 +82,13 @@ class VideoFile:
         self._first = None
         self._capture = cv2.VideoCapture(self.name)
 
+    def skip(self, pictures: int) -> bool:
+        # Picture by picture, for seeking by index lands on a key frame in many containers.
+        if pictures > 0 and self._first is not None:
+            self._first = None
+            pictures -= 1
+        return all(self._capture.grab() for _ in range(pictures))
+
     def close(self) -> None:
         self._capture.release()
 
@@ -117,6 +128,10 @@ class ImageFolder:
 
     def rewind(self) -> None:
         self._next = 0
+
+    def skip(self, pictures: int) -> bool:
+        self._next = min(self._next + pictures, len(self._paths))
+        return self._next < len(self._paths)
 
     def close(self) -> None:
         pass

@@ -7,6 +7,7 @@ from pathlib import Path
 from lkas.integration.shared_memory.messages import ControlMessage, VehicleState
 from lkas.vehicle import CameraConfig, VehicleConfig
 from simulation.config import SimulationConfig
+from simulation.video.calibration import camera_of
 from simulation.video.camera import CameraWorld
 from simulation.video.films import Film, open_film
 from simulation.video.picture import Picture
@@ -35,13 +36,20 @@ class VideoWorld:
         self._loop = simulation.loop
         self._speed_mps = simulation.film_speed_mps
         self._max_steer_rad = math.radians(vehicle.max_steer_deg)
+        self._camera = camera_of(simulation, self.width_px, self.height_px)
         self._frame_id = 0
+        self._start_pictures = round(simulation.film_start_s * film.rate_hz)
+        if not film.skip(self._start_pictures):
+            film.close()
+            raise WorldError(
+                f"{film.name}: over before simulation.film_start_s = {simulation.film_start_s:g} s; begin earlier"
+            )
 
     def tick(self, control: ControlMessage | None) -> Tick:
         """The next picture; `control` changes nothing. Raises WorldEnded after the last one."""
         picture = self._film.read()
         if picture is None and self._loop:
-            self._film.rewind()
+            self.respawn()
             picture = self._film.read()
         if picture is None:
             raise WorldEnded(f"{self.name} is over")
@@ -54,12 +62,14 @@ class VideoWorld:
             speed_mps=self._speed_mps,
             max_steer_rad=self._max_steer_rad,
             tick_s=self.tick_s,
+            camera=self._camera,
         )
         return Tick(state=state, frame=Picture(self._frame_id, timestamp_s, picture))
 
     def respawn(self) -> None:
-        """Show the film from its first picture again; time and frame numbers go on."""
+        """Show the film from its start again; time and frame numbers go on."""
         self._film.rewind()
+        self._film.skip(self._start_pictures)
 
     def close(self) -> None:
         self._film.close()

@@ -1,119 +1,144 @@
 """What stands beside the road: trees and delineator posts, as upright pictures that turn towards the camera."""
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
+from simulation.embedded.conditions import Condition
+from simulation.embedded.renderer.canvas import Canvas
 from simulation.embedded.renderer.noise import periodic_field
+from simulation.embedded.renderer.terrain import Terrain
+from simulation.embedded.renderer.view import MapCamera
 
-TREE_VIEW_M, TREE_HAZE_M, HAZE_GREY = 170.0, 380.0, 165
+TREE_VIEW_M = 170.0
 TREE_EVERY_M = 17.0
 TREE_NEAREST_M, TREE_FARTHEST_M = 9.0, 34.0  # from the verge's edge
 CLEAR_M = 8.0  # around every road, also one that the tree does not belong to
 POST_VIEW_M, POST_EVERY_M, POST_HEIGHT_M, POST_WIDTH_M = 110.0, 50.0, 1.0, 0.12
 POST_COLOUR, POST_BAND = (226, 226, 222), (40, 40, 42)
-SPRITE_PX = 224
+SPRITE_PX = 320
 SPRITES = 6
 
 
 class Roadside(NamedTuple):
-    """Feet of everything upright, on the ground in map coordinates."""
+    """Feet of everything upright, on the land, in map coordinates."""
 
-    trees: np.ndarray  # (N, 2) m
+    trees: np.ndarray  # (N, 3) m
     tree_kinds: np.ndarray  # (N,) index of a sprite
     tree_heights_m: np.ndarray
-    posts: np.ndarray  # (N, 2) m
+    posts: np.ndarray  # (N, 3) m
 
 
-def plant_roadside(seed: int, verges: np.ndarray) -> Roadside:
-    """Trees in loose rows and groups, posts at the edge of the verges ((M, 2, K, 2) m chunks)."""
+def plant_roadside(seed: int, chunks: Sequence[np.ndarray], terrain: Terrain) -> Roadside:
+    """Trees in loose rows and groups, posts at the edge of the verges; `chunks`: their (2, K, 3) m edges."""
     random = np.random.default_rng([seed, 6])
-    edges = verges[:, :, ::5].reshape(-1, 2)
-    trees, posts, travelled_m = [], [], 0.0
-    for left, right in verges:
-        across = (left - right) / np.maximum(np.hypot(*(left - right).T), 1e-6)[:, None]
-        length_m = float(np.hypot(*np.diff(left, axis=0).T).sum())
-        for foot, outwards in ((left, across), (right, -across)):
-            for _ in range(random.poisson(length_m / TREE_EVERY_M)):
-                i = random.integers(len(foot))
-                away_m = TREE_NEAREST_M + (TREE_FARTHEST_M - TREE_NEAREST_M) * random.random() ** 1.5
-                trees.append(foot[i] + outwards[i] * away_m)
-            if travelled_m // POST_EVERY_M != (travelled_m + length_m) // POST_EVERY_M:
-                posts.append(foot[0] - 0.3 * outwards[0])
-        travelled_m += length_m
-    kept = [tree for tree in trees if np.hypot(*(edges - tree).T).min() > CLEAR_M]
-    return Roadside(
-        np.array(kept).reshape(-1, 2),
-        random.integers(0, SPRITES, len(kept)),
-        random.uniform(4.5, 10.0, len(kept)),
-        np.array(posts).reshape(-1, 2),
-    )
+    trees, posts = [np.zeros((0, 2))], [np.zeros((0, 3))]
+    for left, right in chunks:
+        across = left[:, :2] - right[:, :2]
+        across /= np.maximum(np.linalg.norm(across, axis=1), 1e-6)[:, None]
+        along_m = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(left[:, :2], axis=0).T))])
+        at_posts = np.searchsorted(along_m, np.arange(POST_EVERY_M / 2, along_m[-1], POST_EVERY_M))
+        for edge, outwards in ((left, across), (right, -across)):
+            number = random.poisson(along_m[-1] / TREE_EVERY_M)
+            foot = random.integers(0, len(edge), number)
+            away_m = TREE_NEAREST_M + (TREE_FARTHEST_M - TREE_NEAREST_M) * random.random(number) ** 1.5
+            trees.append(edge[foot, :2] + outwards[foot] * away_m[:, None])
+            post = edge[at_posts].copy()
+            post[:, :2] -= 0.3 * outwards[at_posts]
+            posts.append(post)
+    kept = _clear_of_roads(np.concatenate(trees), chunks)
+    feet = np.column_stack([kept, terrain.height_m(kept[:, 0], kept[:, 1])])
+    number = len(kept)
+    return Roadside(feet, random.integers(0, SPRITES, number), random.uniform(4.5, 10.0, number), np.concatenate(posts))
+
+
+def _clear_of_roads(trees: np.ndarray, chunks: Sequence[np.ndarray]) -> np.ndarray:
+    """Without those nearer than CLEAR_M to any road: found in a coarse picture of the map."""
+    if len(trees) == 0:
+        return trees
+    edges = np.concatenate([chunk.reshape(-1, 3)[:, :2] for chunk in chunks])
+    low = np.minimum(edges.min(axis=0), trees.min(axis=0)) - 2 * CLEAR_M
+    cell_m = CLEAR_M / 3
+    cells = [np.floor((points - low) / cell_m).astype(int) for points in (edges, trees)]
+    columns, rows = np.maximum(cells[0].max(axis=0), cells[1].max(axis=0)) + 4
+    taken = np.zeros((rows, columns), np.uint8)
+    for left, right in chunks:
+        outline = np.concatenate([left[:, :2], right[::-1, :2]])
+        cv2.fillPoly(taken, [np.floor((outline - low) / cell_m).astype(np.int32)], 255)
+    side = 2 * math.ceil(CLEAR_M / cell_m) + 1
+    taken = cv2.dilate(taken, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
+    return trees[taken[cells[1][:, 1], cells[1][:, 0]] == 0]
 
 
 class RoadsidePainter:
     """Draws a roadside into an image."""
 
-    def __init__(self, seed: int, roadside: Roadside, focal_px: float) -> None:
+    def __init__(self, seed: int, roadside: Roadside, focal_px: float, condition: Condition) -> None:
         self._roadside = roadside
         self._focal_px = focal_px
         self._sprites = _sprites(seed)
+        self._light = condition.ambient
+        self._lamps = condition.lamps
+        self._haze = condition.haze
+        self._haze_m = condition.haze_m
+        self.keep_near(0.0, 0.0, math.inf)
 
-    def draw(self, image: np.ndarray, image_from_map: np.ndarray) -> None:
-        """Far ones first. `image_from_map`: (3, 3) ground homography whose last row gives the depth in m."""
-        roadside = self._roadside
-        feet, depths, trees = _in_view(roadside.trees, image_from_map, TREE_VIEW_M, image.shape[1])
+    def keep_near(self, x_m: float, y_m: float, margin_m: float) -> None:
+        """Look only at what can come into view before the camera has moved by `margin_m`."""
+        near = [
+            np.flatnonzero(np.hypot(feet[:, 0] - x_m, feet[:, 1] - y_m) < view_m + margin_m)
+            for feet, view_m in ((self._roadside.trees, TREE_VIEW_M), (self._roadside.posts, POST_VIEW_M))
+        ]
+        self._trees, self._posts = self._roadside.trees[near[0]], self._roadside.posts[near[1]]
+        self._kinds = self._roadside.tree_kinds[near[0]]
+        self._heights_m = self._roadside.tree_heights_m[near[0]]
+
+    def draw(self, canvas: Canvas, camera: MapCamera) -> None:
+        """Trees, the farthest first, then posts."""
+        height, width, _ = canvas.image.shape
+        feet, depths, trees = _in_view(self._trees, camera, TREE_VIEW_M, width)
         order = np.argsort(-depths)
-        for foot, depth, tree in zip(feet[order], depths[order], trees[order], strict=True):
-            height_px = roadside.tree_heights_m[tree] * self._focal_px / depth
-            self._draw_tree(image, foot, height_px, float(depth), self._sprites[roadside.tree_kinds[tree]])
-        feet, depths, _ = _in_view(roadside.posts, image_from_map, POST_VIEW_M, image.shape[1])
-        for foot, depth in zip(feet, depths, strict=True):
-            self._draw_post(image, foot, self._focal_px / depth)
+        feet, depths, trees = feet[order], depths[order], trees[order]
+        heights_px = self._heights_m[trees] * self._focal_px / depths
+        haziness, lit = 1 - np.exp(-depths / self._haze_m), self._lit(depths)
+        columns = (self._kinds[trees], feet[:, 0], feet[:, 1], heights_px, depths, haziness, lit)
+        for kind, u, v, height_px, depth_m, hazy, light in zip(*(c.tolist() for c in columns), strict=True):
+            sizes = self._sprites[kind]
+            sprite = next((size for size in reversed(sizes) if len(size) >= height_px), sizes[0])
+            scale = height_px / len(sprite)
+            left, top = u - sprite.shape[1] * scale / 2, v - height_px
+            if left < width and left + sprite.shape[1] * scale > 0 and top < height:
+                canvas.sprite(sprite, (left, top), scale, 1 / depth_m, self._haze, hazy, light)
+        feet, depths, _ = _in_view(self._posts, camera, POST_VIEW_M, width)
+        self._draw_posts(canvas, feet, depths)
 
-    def _draw_tree(
-        self, image: np.ndarray, foot: np.ndarray, height_px: float, depth_m: float, sprites: list[np.ndarray]
-    ) -> None:
-        sprite = next((s for s in reversed(sprites) if len(s) >= height_px * 0.8), sprites[0])
-        scale = height_px / len(sprite)
-        left, top = foot[0] - sprite.shape[1] * scale / 2, foot[1] - height_px
-        x0, y0 = max(0, math.floor(left)), max(0, math.floor(top))
-        x1 = min(image.shape[1], math.ceil(left + sprite.shape[1] * scale))
-        y1 = min(image.shape[0], math.ceil(foot[1]))
-        if x1 - x0 < 1 or y1 - y0 < 1:
-            return
-        pixel_from_sprite = np.array([[scale, 0.0, left - x0], [0.0, scale, top - y0]])
-        drawn = cv2.warpAffine(sprite, pixel_from_sprite, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR)
-        # Colour is premultiplied with alpha in the sprite.
-        alpha = cv2.extractChannel(drawn, 3)
-        clear = math.exp(-depth_m / TREE_HAZE_M)
-        haze = cv2.merge((alpha, alpha, alpha))
-        colour = cv2.addWeighted(cv2.cvtColor(drawn, cv2.COLOR_RGBA2RGB), clear, haze, (1 - clear) * HAZE_GREY / 255, 0)
-        behind = cv2.multiply(image[y0:y1, x0:x1], cv2.bitwise_not(haze), scale=1 / 255)
-        cv2.add(behind, colour, image[y0:y1, x0:x1])
+    def _lit(self, depth_m: np.ndarray) -> np.ndarray:
+        """Daylight, and what own headlights add so far away."""
+        return self._light + self._lamps * 0.3 / (1 + (depth_m / 26) ** 2)
 
-    def _draw_post(self, image: np.ndarray, foot: np.ndarray, px_per_m: float) -> None:
-        half_px = POST_WIDTH_M / 2 * px_per_m
-        for colour, low_m, high_m in ((POST_COLOUR, 0.0, POST_HEIGHT_M), (POST_BAND, 0.68, 0.88)):
-            corners = [(foot[0] + side, foot[1] - at * px_per_m) for side, at in _corners(half_px, low_m, high_m)]
-            points = np.rint(np.array(corners) * 16).astype(np.int32)
-            cv2.fillConvexPoly(image, points, colour, cv2.LINE_AA, 4)
-
-
-def _corners(half_px: float, low_m: float, high_m: float) -> tuple[tuple[float, float], ...]:
-    return (-half_px, low_m), (half_px, low_m), (half_px, high_m), (-half_px, high_m)
+    def _draw_posts(self, canvas: Canvas, feet: np.ndarray, depths: np.ndarray) -> None:
+        for (u, v), depth_m, light in zip(feet.tolist(), depths.tolist(), self._lit(depths).tolist(), strict=True):
+            px_per_m = self._focal_px / depth_m
+            half_px = POST_WIDTH_M / 2 * px_per_m
+            clear = math.exp(-depth_m / self._haze_m)
+            for colour, low_m, high_m in ((POST_COLOUR, 0.0, POST_HEIGHT_M), (POST_BAND, 0.68, 0.88)):
+                top, bottom = v - high_m * px_per_m, v - low_m * px_per_m
+                corners = ((u - half_px, top), (u + half_px, top), (u + half_px, bottom), (u - half_px, bottom))
+                seen = [c * light * clear + h * (1 - clear) for c, h in zip(colour, self._haze, strict=True)]
+                canvas.polygon(corners, 1 / depth_m, seen)
 
 
 def _in_view(
-    points_m: np.ndarray, image_from_map: np.ndarray, view_m: float, width_px: int
+    points_m: np.ndarray, camera: MapCamera, view_m: float, width_px: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Pixels of the feet in view, their depths, and their indices."""
-    depth = points_m @ image_from_map[2, :2] + image_from_map[2, 2]
+    depth = points_m @ camera.image_from_map[2, :3] + camera.image_from_map[2, 3]
     ahead = np.flatnonzero((depth > 4.0) & (depth < view_m))  # a few of all that stand along the map's roads
-    depth = depth[ahead]
-    pixels = (points_m[ahead] @ image_from_map[:2, :2].T + image_from_map[:2, 2]) / depth[:, None]
+    pixels, depth = camera.project(points_m[ahead])
     beside_px = 0.4 * width_px
     inside = (pixels[:, 0] > -beside_px) & (pixels[:, 0] < width_px + beside_px)
     return pixels[inside], depth[inside], ahead[inside]

@@ -1,99 +1,144 @@
-"""What of a road is drawn: its paved ribbons and its painted strokes, on the ground plane in map coordinates."""
+"""What of a road is drawn: its paved ribbons, painted strokes, seams and skid marks, in map coordinates.
+
+Everything is quadrilaterals on the roads' surface, hills and banks included, that turn the same way seen from above.
+"""
 
 import math
 from typing import NamedTuple
 
 import numpy as np
 
+from simulation.embedded.conditions import Condition
+from simulation.embedded.renderer.stains import skid_marks, transverse_seams
+from simulation.embedded.renderer.terrain import Terrain
 from simulation.opendrive.lanes import LaneSection, RoadMark, Stroke
 from simulation.opendrive.road_map import Road, RoadMap
 
 STROKE_STEP_M = 1.0  # along the road; at R = 125 m a chord of 1 m is 1 mm off its arc
-RIBBON_STEP_M, RIBBON_STEPS = 2.0, 20  # of pavements, in chunks of this many steps
+RIBBON_STEP_M = 2.0
 VERGE_M = 0.9
+MISSING_BLOCK_M = 6.0  # paint is gone in stretches of this length
 PAVED_LANES = "driving bidirectional shoulder border stop parking biking entry exit onRamp offRamp connectingRamp"
 WHEEL_TRACK_M, WHEEL_TRACK_WIDTH_M = 0.80, 0.55  # where tyres polish the asphalt: beside the lane's centre; how wide
+SEAM_WIDTH_M = 0.05
 
 
 class Scene(NamedTuple):
-    """Ribbons are (M, 2, RIBBON_STEPS + 1, 2) m: chunks, left and right edge, points along them, x and y.
-
-    Strokes are (N, 4, 2) m: quadrilaterals of at most 1 m that turn the same way.
-    """
+    """Layers from bottom to top, in the kernel's order; each (N, 4, 3) float32 m."""
 
     verges: np.ndarray  # gravel under and beside the pavement
     pavements: np.ndarray
     wheel_tracks: np.ndarray
+    stains: np.ndarray  # tar seams and skid marks
     white: np.ndarray
     yellow: np.ndarray
+    terrain: Terrain
+    chunks: tuple[np.ndarray, ...]  # (2, K, 3) left and right edge of the verges of each road section
+
+    @property
+    def layers(self) -> tuple[np.ndarray, ...]:
+        return self[:6]
 
 
-def build_scene(road_map: RoadMap) -> Scene:
+def build_scene(road_map: RoadMap, condition: Condition, seed: int) -> Scene:
+    """`seed` decides which paint is missing, and where seams and skid marks are."""
+    random = np.random.default_rng([seed, 10])
     verges: list[np.ndarray] = []
     pavements: list[np.ndarray] = []
     tracks: list[np.ndarray] = []
-    quads: dict[bool, list[np.ndarray]] = {False: [], True: []}
+    stains: list[np.ndarray] = []
+    chunks: list[np.ndarray] = []
+    painted: dict[bool, list[np.ndarray]] = {False: [], True: []}
     for road in road_map.roads.values():
         for section in road.sections:
             if section.end_m - section.s_m < 1e-3:
                 continue
-            _pave(road, section, verges, pavements, tracks)
+            for paved in _pavements(section):
+                s_m = _stations(section)
+                left, right = (_border(road, section, edge, s_m) for edge in _edges(paved))
+                chunks.append(np.stack([_points(road, s_m, left + VERGE_M), _points(road, s_m, right - VERGE_M)]))
+                verges.append(_between(*chunks[-1]))
+                pavements.append(_strip(road, s_m, left, right))
+                tracks += _wheel_tracks(road, section, paved, s_m)
+                if condition.stains > 0:
+                    stains += _stains(road, section, paved, condition.stains, random)
             for lane_id, lane in section.lanes.items():
                 ends = [*(mark.s_m for mark in lane.marks[1:]), section.end_m - section.s_m]
                 for mark, end_m in zip(lane.marks, ends, strict=False):
                     for stroke in mark.strokes:
-                        quads[mark.is_yellow] += _stroke_quads(road, section, lane_id, mark, stroke, end_m)
-
-    def stacked(parts: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
-        return np.concatenate(parts) if parts else np.zeros((0, *shape))
-
-    ribbon, quad = (2, RIBBON_STEPS + 1, 2), (4, 2)
+                        quads = _stroke_quads(road, section, lane_id, mark, stroke, end_m)
+                        painted[mark.is_yellow] += _without_missing(quads, condition.missing, random)
+    every_verge = _stacked(verges)
+    terrain = Terrain(every_verge)
     return Scene(
-        stacked(verges, ribbon),
-        stacked(pavements, ribbon),
-        stacked(tracks, ribbon),
-        stacked(quads[False], quad),
-        stacked(quads[True], quad),
+        every_verge,
+        _stacked(pavements),
+        _stacked(tracks),
+        _stacked(stains),
+        _stacked(painted[False]),
+        _stacked(painted[True]),
+        terrain,
+        tuple(chunks),
     )
 
 
-def _pave(
-    road: Road,
-    section: LaneSection,
-    verges: list[np.ndarray],
-    pavements: list[np.ndarray],
-    tracks: list[np.ndarray],
-) -> None:
-    paved = [lane_id for lane_id, lane in section.lanes.items() if lane.type in PAVED_LANES.split() and lane_id]
-    if not paved:
-        return
-    chunks = math.ceil((section.end_m - section.s_m) / (RIBBON_STEP_M * RIBBON_STEPS))
-    s_m = np.linspace(section.s_m, section.end_m, chunks * RIBBON_STEPS + 1)
-
-    def border(lane_id: int) -> np.ndarray:
-        return section.border_m(lane_id, road.lane_offset, s_m)[0]
-
-    left, right = border(max(0, *paved)), border(min(0, *paved))
-    verges.append(_ribbon(road, s_m, left + VERGE_M, right - VERGE_M))
-    pavements.append(_ribbon(road, s_m, left, right))
-    for lane_id in paved:
-        if section.lanes[lane_id].type == "driving":
-            centre = (border(lane_id) + border(lane_id - 1 if lane_id > 0 else lane_id + 1)) / 2
-            for track_m in (-WHEEL_TRACK_M, WHEEL_TRACK_M):
-                half_m = WHEEL_TRACK_WIDTH_M / 2
-                tracks.append(_ribbon(road, s_m, centre + track_m + half_m, centre + track_m - half_m))
+def _stacked(parts: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate([np.zeros((0, 4, 3)), *parts]).astype(np.float32)
 
 
-def _ribbon(road: Road, s_m: np.ndarray, left_t_m: np.ndarray, right_t_m: np.ndarray) -> np.ndarray:
-    """Chunks between two edges; neighbours share their end points."""
-    edges = np.stack([_points(road, s_m, left_t_m), _points(road, s_m, right_t_m)])
-    starts = range(0, len(s_m) - 1, RIBBON_STEPS)
-    return np.stack([edges[:, start : start + RIBBON_STEPS + 1] for start in starts])
+def _pavements(section: LaneSection) -> list[list[int]]:
+    """Lanes that are paved together, from left to right: a median parts two of them."""
+    found: list[list[int]] = [[]]
+    for lane_id in sorted((lane_id for lane_id in section.lanes if lane_id), reverse=True):
+        if section.lanes[lane_id].type in PAVED_LANES.split():
+            found[-1].append(lane_id)
+        elif found[-1]:
+            found.append([])
+    return [paved for paved in found if paved]
+
+
+def _edges(paved: list[int]) -> tuple[int, int]:
+    """Ids of the lanes whose outer borders are a pavement's left and right edge; 0 is the centre line."""
+    left, right = paved[0], paved[-1]
+    return left if left > 0 else left + 1, right if right < 0 else right - 1
+
+
+def _stations(section: LaneSection) -> np.ndarray:
+    steps = math.ceil((section.end_m - section.s_m) / RIBBON_STEP_M)
+    return np.linspace(section.s_m, section.end_m, steps + 1)
+
+
+def _border(road: Road, section: LaneSection, lane_id: int, s_m: np.ndarray) -> np.ndarray:
+    return section.border_m(lane_id, road.lane_offset, s_m)[0]
 
 
 def _points(road: Road, s_m: np.ndarray, t_m: np.ndarray) -> np.ndarray:
-    x, y, heading, _ = road.curve.poses(s_m)
-    return np.column_stack([x - t_m * np.sin(heading), y + t_m * np.cos(heading)])
+    return road.surface.points(s_m, t_m, np.zeros_like(s_m))
+
+
+def _between(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Quadrilaterals between two edges."""
+    return np.stack([left[:-1], right[:-1], right[1:], left[1:]], axis=1)
+
+
+def _strip(road: Road, s_m: np.ndarray, left_t_m: np.ndarray, right_t_m: np.ndarray) -> np.ndarray:
+    return _between(_points(road, s_m, left_t_m), _points(road, s_m, right_t_m))
+
+
+def _centre(road: Road, section: LaneSection, lane_id: int, s_m: np.ndarray) -> np.ndarray:
+    inner = lane_id - 1 if lane_id > 0 else lane_id + 1
+    return (_border(road, section, lane_id, s_m) + _border(road, section, inner, s_m)) / 2
+
+
+def _wheel_tracks(road: Road, section: LaneSection, paved: list[int], s_m: np.ndarray) -> list[np.ndarray]:
+    half_m = WHEEL_TRACK_WIDTH_M / 2
+    return [
+        _strip(road, s_m, centre + track_m + half_m, centre + track_m - half_m)
+        for lane_id in paved
+        if section.lanes[lane_id].type == "driving"
+        for centre in [_centre(road, section, lane_id, s_m)]
+        for track_m in (-WHEEL_TRACK_M, WHEEL_TRACK_M)
+    ]
 
 
 def _stroke_quads(
@@ -105,13 +150,53 @@ def _stroke_quads(
         pieces = [(start, min(start + stroke.dash_m, end_m)) for start in dashes]
     else:
         pieces = [(mark.s_m, end_m)]
+    pieces = [(start_m, stop_m) for start_m, stop_m in pieces if stop_m - start_m >= 1e-6]
+    if not pieces:
+        return []
+    stations = [
+        section.s_m + np.linspace(start_m, stop_m, max(2, math.ceil((stop_m - start_m) / STROKE_STEP_M) + 1))
+        for start_m, stop_m in pieces
+    ]
+    # All pieces at once: a dash by itself costs as much as a thousand.
+    s_m = np.concatenate(stations)
+    middle = _border(road, section, lane_id, s_m) + stroke.t_m
+    quads = _strip(road, s_m, middle + stroke.width_m / 2, middle - stroke.width_m / 2)
+    ends = np.cumsum([len(station) for station in stations])
+    return [quads[end - len(station) : end - 1] for end, station in zip(ends, stations, strict=True)]
+
+
+def _without_missing(pieces: list[np.ndarray], missing: float, random: np.random.Generator) -> list[np.ndarray]:
+    """Leaves out a share of the stretches, each MISSING_BLOCK_M long or a whole dash."""
+    if missing <= 0:
+        return pieces
+    block = round(MISSING_BLOCK_M / STROKE_STEP_M)
+    kept = []
+    for quads in pieces:
+        is_there = np.repeat(random.random(math.ceil(len(quads) / block)) >= missing, block)[: len(quads)]
+        kept.append(quads[is_there])
+    return kept
+
+
+def _stains(
+    road: Road, section: LaneSection, paved: list[int], amount: float, random: np.random.Generator
+) -> list[np.ndarray]:
+    """Tar along the joints between lanes and across them, and what braking tyres left."""
     found = []
-    for start_m, stop_m in pieces:
-        if stop_m - start_m < 1e-6:
+    left, right = _edges(paved)
+    for lane_id in paved:
+        if random.random() < amount:
+            s_m = _stations(section)
+            wander_m = 0.05 * np.sin(s_m / random.uniform(3, 9) + random.uniform(0, 6))
+            middle = _border(road, section, lane_id, s_m) + random.uniform(0.3, 0.6) * (-1 if lane_id > 0 else 1)
+            middle = middle + wander_m
+            found.append(_strip(road, s_m, middle + SEAM_WIDTH_M / 2, middle - SEAM_WIDTH_M / 2))
+    for s_m, half_m in transverse_seams(section.s_m, section.end_m, amount, random):
+        ends = np.array([s_m - half_m, s_m + half_m])
+        found.append(_strip(road, ends, _border(road, section, left, ends), _border(road, section, right, ends)))
+    for lane_id in paved:
+        if section.lanes[lane_id].type != "driving":
             continue
-        s_m = section.s_m + np.linspace(start_m, stop_m, max(2, math.ceil((stop_m - start_m) / STROKE_STEP_M) + 1))
-        border, _ = section.border_m(lane_id, road.lane_offset, s_m)
-        left = _points(road, s_m, border + stroke.t_m + stroke.width_m / 2)
-        right = _points(road, s_m, border + stroke.t_m - stroke.width_m / 2)
-        found.append(np.stack([left[:-1], right[:-1], right[1:], left[1:]], axis=1))
+        for s_m, t_m, width_m in skid_marks(section.s_m, section.end_m, amount, random):
+            middle = _centre(road, section, lane_id, s_m) + t_m
+            found.append(_strip(road, s_m, middle + width_m / 2, middle - width_m / 2))
     return found

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulation.embedded.plant import STEP_S, Car, CarParameters, Command
+from simulation.embedded.dynamics import CarParameters
+from simulation.embedded.plant import STEP_S, Car, Command
 
 PARAMETERS = CarParameters()
 MAX_STEER_RAD = math.radians(35)

@@ -6,8 +6,10 @@ import msgspec
 import numpy as np
 import pytest
 
+from lkas.integration.shared_memory.messages import Pose
 from lkas.vehicle import CameraConfig
 from simulation.embedded.renderer.renderer import Renderer
+from simulation.embedded.renderer.view import View
 from simulation.embedded.world import built_in_map
 from simulation.opendrive.parser import read_map
 from simulation.opendrive.routes import find_route
@@ -21,8 +23,13 @@ LINE_T_M = {"centre": 1.75, "edge": -1.75}
 
 def picture(pose, renderer: Renderer = RENDERER, frame_id: int = 1, shape=(600, 800, 3)) -> np.ndarray:
     image = np.zeros(shape, np.uint8)
-    renderer.render_into(image, *pose, frame_id)
+    renderer.render_into(image, view(pose, frame_id))
     return image
+
+
+def view(pose, frame_id: int = 1) -> View:
+    x_m, y_m, yaw_rad = pose
+    return View(Pose(x_m=x_m, y_m=y_m, z_m=0.0, yaw_rad=yaw_rad), frame_id, frame_id / 30)
 
 
 def pose_at(s_m: float, offset_m: float = 0.0, turned_rad: float = 0.0) -> tuple[float, float, float]:
@@ -180,7 +187,7 @@ def test_other_cameras_see_a_whole_picture(changes):
     camera = msgspec.structs.replace(CAMERA, width_px=320, height_px=240, **changes)
     renderer = Renderer(MAP, camera.geometry(), 320, 240, seed=1)
     image = np.full((240, 320, 3), 1, np.uint8)
-    renderer.render_into(image, *pose_at(20.0), 1)
+    renderer.render_into(image, view(pose_at(20.0)))
     assert (image == 1).all(axis=2).mean() < 0.001  # every pixel was drawn
 
 

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from lkas.decision.parameters import CONTROLLERS, DecisionParameters
 from lkas.detection.parameters import METHODS
 from simulation.cli import app
+from simulation.opendrive.writer import road_xml, straight
 from tests.simulation.evaluation.drives import write_short
 from tests.simulation.evaluation.test_results import KEYS
 
@@ -32,8 +33,10 @@ def short(tmp_path_factory):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--suite", "everything"], "--suite everything: expected one of smoke, latency, dropout, blackout, drift"),
+        (["--suite", "everything"], "--suite everything: expected one of smoke, standard, full, latency, dropout,"),
         (["--scenario", "nowhere"], "--scenario nowhere: there is no such file, and the gallery has country_bends_50"),
+        (["--map", "nowhere.xodr"], "nowhere.xodr: there is no such file; expected an OpenDRIVE file"),
+        (["--route", "turns"], "--route turns: it is the route of a --map; a scenario names its own"),
         (["--method", "cv,psychic"], f"--method psychic: expected one of {', '.join(METHODS)}, truth"),
         (["--controller", "fuzzy"], f"--controller fuzzy: expected one of {', '.join(CONTROLLERS)}, zero"),
         (["--require", "offset<=1"], "--require 'offset<=1': no figure offset; known are"),
@@ -52,9 +55,9 @@ def test_usage_errors_are_one_sentence_and_exit_code_2(arguments, words, tmp_pat
 
 def test_a_bad_scenario_and_a_name_used_twice_are_usage_errors(short, tmp_path):
     bad = tmp_path / "bad.yaml"
-    bad.write_text("conditions: fog")
+    bad.write_text("condition: hail")
     done = evaluate("--scenario", bad)
-    assert (done.exit_code, "conditions = 'fog': expected one of clear" in done.stderr) == (2, True)
+    assert (done.exit_code, "condition = 'hail': expected one of clear" in done.stderr) == (2, True)
     other = write_short(tmp_path, distance_m=20)
     done = evaluate("--scenario", short, "--scenario", other)
     assert (done.exit_code, "another scenario is called short already" in done.stderr) == (2, True)
@@ -84,6 +87,20 @@ def test_a_drive_is_scored_kept_and_judged(short, tmp_path):
     assert again.exit_code == 5
     assert "required offset_rms_m <= 1e-05: it is" in again.stderr
     assert f"Against {tmp_path}" in (tmp_path / "report.html").read_text()
+
+
+@pytest.mark.parametrize("route", ["default", "turns", "1"])
+def test_a_map_is_driven_over_its_route_which_the_results_name(tmp_path, route):
+    road = tmp_path / "short.xodr"
+    road.write_text(road_xml("short", [straight(70.0)], lane_width_m=3.5, is_closed=False, note=""))
+    command = ["--map", road, "--route", route, "--method", "truth", "--jobs", 1, "--out", tmp_path, *SMALL]
+    done = evaluate(*command)
+    assert done.exit_code == 0, done.stderr
+    (run,) = json.loads((tmp_path / "results.json").read_text())["runs"]
+    name = "named" if route == "1" else route
+    assert run["route"] == f"{name}: roads 1, lane -1, 70 m, ends at the road's end"
+    assert (run["map"], run["scenario"], run["departures"], run["completed_ratio"]) == ("short.xodr", "short", 0, 1.0)
+    assert run["distance_m"] == pytest.approx(70.0 - 10.0 - 5.0 - 5.0, abs=0.5)
 
 
 def test_a_run_that_fails_is_exit_code_1_with_its_reason(short, tmp_path):

@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 import pytest
 from msgspec import structs
 
+from simulation.evaluation.plots import share_plot
 from simulation.evaluation.report import COLUMNS, MEANINGS, write_report
 from simulation.evaluation.results import Details, Place, Record, Trace
 from tests.simulation.evaluation.test_results import run
@@ -98,3 +99,19 @@ def test_a_run_without_a_metre_is_no_error(page):
     empty = Trace(distance_m=[], offset_m=[], speed_mps=[], x_m=[], y_m=[])
     still = record(offset_rms_m=None, offset_p95_m=None, offset_max_m=None)
     assert "Nothing was driven" in page([structs.replace(still, details=structs.replace(still.details, trace=empty))])
+
+
+def test_a_distribution_climbs_to_all_of_its_weight():
+    text = share_plot("share within … m", [(0, [(0.1, 3.0), (0.4, 1.0)])])
+    Tags(text)
+    points = [tuple(map(float, point.split(","))) for point in re.search(r'points="([^"]+)"', text)[1].split()]
+    assert [x for x, _ in points] == sorted(x for x, _ in points)
+    heights = [points[0][1] - y for _, y in points]
+    assert heights[2] == pytest.approx(0.75 * heights[-1], abs=0.2)  # three of four metres are within 0.1 m
+    assert share_plot("nothing", [(0, [])]) == ""
+
+
+def test_a_report_shows_distributions_of_each_way_to_drive(page):
+    text = page([record(), record(controller="zero", offset_max_m=3.0)])
+    assert text.count("share of the ") == 8  # four plots, each with its title as label too
+    assert "share of the runs with lat. jerk up to … m/s³" in text

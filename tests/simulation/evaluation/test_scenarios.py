@@ -6,19 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from simulation.evaluation.scenarios import (
-    RUN_OUT_M,
-    Disturbances,
-    GeneratedRoad,
-    Head,
-    ScenarioError,
-    Segment,
-    StartPose,
-    gallery,
-    load_scenario,
-    road_length_m,
-    road_text,
-)
+from simulation.evaluation.scenario_events import DISTURBANCES, FAULTS, Blackout, kind_of
+from simulation.evaluation.scenario_roads import RUN_OUT_M, GeneratedRoad, Segment, road_length_m
+from simulation.evaluation.scenario_schema import ScenarioError
+from simulation.evaluation.scenarios import Excused, Head, StartPose, gallery, load_scenario, road_text, scenario_of_map
 from simulation.evaluation.suites import SUITES, load_suite
 from simulation.opendrive.parser import read_map
 from simulation.opendrive.routes import find_route
@@ -32,15 +23,28 @@ README = Path(__file__).parents[3] / "simulation" / "README.md"
     [
         ("set_speed: 10\n" + SHORT, "set_speed: no such key; did you mean set_speed_mps?"),
         (SHORT.replace("10", "500"), "set_speed_mps = 500: expected a number from 1 to 45 (m/s)"),
-        (SHORT + "conditions: rain", "conditions = 'rain': expected one of clear"),
+        (SHORT + "condition: hail", "condition = 'hail': expected one of clear"),
         (SHORT + "start: {offset_m: 3}", "start.offset_m = 3: expected a number from -1.5 to 1.5 (m)"),
         (SHORT + "start: {ofset_m: 1}", "start.ofset_m: no such key; did you mean offset_m?"),
         (SHORT + "start: 5", "start: expected keys and values, found 5"),
-        (SHORT + "disturbances: {fog: 1}", "disturbances.fog: no such key; known are dropped_frames_ratio"),
-        (SHORT + "disturbances: {dropped_frames_ratio: 2}", "dropped_frames_ratio = 2: expected a number from 0 to 1"),
+        (SHORT + "disturbances: {kind: grip}", "disturbances: expected a list, found {'kind': 'grip'}"),
+        (SHORT + "disturbances: [{kind: fog}]", "disturbances[0].kind = 'fog': expected one of side_wind, steering"),
+        (SHORT + "disturbances: [{at_s: 1}]", "disturbances[0].kind = None: expected one of side_wind, steering"),
+        (SHORT + "disturbances: [{kind: blackout}]", "disturbances[0].kind = 'blackout': expected one of side_wind"),
+        (SHORT + "faults: [{kind: blackout}, 3]", "faults[1]: expected keys and values, found 3"),
+        (SHORT + "faults: [{kind: dropped_frames, ratio: 2}]", "faults[0].ratio = 2: expected a number from 0 to 1"),
+        (SHORT + "faults: [{kind: blackout, at: 2}]", "faults[0].at: no such key; did you mean at_"),
+        (SHORT + "faults: [{kind: blackout, at_s: 1, at_m: 2}]", "faults[0]: expected one of at_s and at_m, found at"),
+        (SHORT + "excused: [{from_m: 5, to_m: 5}]", "excused[0]: expected to_m beyond from_m, found 5 to 5"),
+        (SHORT + "excused: [{from_m: 5, to_m: 6}]", "excused[0].reason = '': expected why lines are crossed there"),
+        (
+            SHORT + "excused: [{from_m: 5, to_m: 15, reason: a}]",
+            "excused: 10 m of 82 m, expected at most 5% of the way",
+        ),
+        (SHORT + "route: default", "route = 'default': a generated road has but one, expected no route"),
+        ("map: loop\nroute: 1,,2", "route = '1,,2': expected default, turns, or ids of roads with commas"),
         (SHORT + "map: loop", "exactly one of map and road is needed, found both"),
         ("set_speed_mps: 10", "exactly one of map and road is needed, found neither"),
-        ("map: loop", "a scenario on a map needs duration_s or distance_m"),
         ("{map: nowhere.xodr, duration_s: 5}", "nowhere.xodr; expected an OpenDRIVE file or `loop`"),
         (SHORT + "{duration_s: 5, distance_m: 5}", "not valid YAML"),
         (SHORT + "duration_s: 5\ndistance_m: 20", "one of duration_s and distance_m is enough"),
@@ -52,7 +56,10 @@ README = Path(__file__).parents[3] / "simulation" / "README.md"
         ("road: {segments: [{length_m: 9}, {lenght_m: 9}]}", "road.segments[1].lenght_m: no such key; did you mean"),
         ("road: {segments: [{radius_m: 5, angle_deg: 9}]}", "road.segments[0].radius_m = 5: expected a number from 15"),
         ("road: {segments: [{radius_m: 60, angle_deg: 5}]}", "two clothoids of 30 m into R = 60 m turn by 28.6 deg"),
-        ("road: {width: 3, segments: [{length_m: 9}]}", "road.width: no such key; known are lane_width_m, segments"),
+        (
+            "road: {width: 3, segments: [{length_m: 9}]}",
+            "road.width: no such key; known are lane_width_m, climb_ratio, bank_deg, segments",
+        ),
         ("- a\n- b", "expected keys and values, such as `set_speed_mps: 13.9`"),
         ("a: [", "not valid YAML"),
     ],
@@ -90,11 +97,52 @@ def test_the_scenario_of_the_readme_is_one(tmp_path):
     path = tmp_path / "readme.yaml"
     path.write_text(block)
     scenario = load_scenario(path)
-    assert scenario.disturbances.blackout_at_s == 6
+    assert scenario.faults[1] == Blackout(at_s=6, duration_s=0.5)
     assert scenario.segments[1].radius_m == 250
-    declared = [Head, StartPose, GeneratedRoad, Disturbances, Segment]
-    keys = {name for section in declared for name in section.__struct_fields__} - {"s_m", "duration_s"}
+    declared = [Head, StartPose, GeneratedRoad, Segment, Excused]
+    keys = {name for section in declared for name in section.__struct_fields__} - {"s_m", "route"}
     assert [key for key in sorted(keys) if f"{key}:" not in block] == []
+
+
+@pytest.mark.parametrize("kind", [*DISTURBANCES, *FAULTS])
+def test_every_kind_of_event_is_explained_in_the_readme(kind):
+    table = README.read_text(encoding="utf-8").split("### Scenarios", 1)[1]
+    rows = [line for line in table.splitlines() if line.startswith(f"| `{kind_of(kind)}`")]
+    own = [key for key in kind.__struct_fields__ if key not in ("at_s", "at_m", "duration_s")]
+    assert len(rows) == 1
+    assert [key for key in own if f"`{key}`" not in rows[0]] == []
+
+
+def test_every_scenario_of_the_gallery_is_listed_in_the_readme():
+    text = README.read_text(encoding="utf-8")
+    assert [name for name in gallery() if f"| `{name}` |" not in text] == []
+
+
+def test_a_scenario_on_a_map_takes_its_default_route_unless_one_is_named(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("map: loop")
+    scenario = load_scenario(path)
+    assert (scenario.route, scenario.distance_m) == ("default", None)
+    path.write_text("map: loop\nroute: 1, 1\ndistance_m: 50")
+    scenario = load_scenario(path)
+    assert (scenario.route, scenario.distance_m) == ("1, 1", 50)
+
+
+def test_a_map_alone_is_a_scenario(tmp_path):
+    loop = gallery()["loop_50"].parents[1] / "maps" / "loop.xodr"
+    scenario = scenario_of_map(loop, "turns", 10.0)
+    assert (scenario.name, scenario.route, scenario.start_speed_mps) == ("loop", "turns", 10.0)
+    with pytest.raises(ScenarioError, match="there is no such file; expected an OpenDRIVE file"):
+        scenario_of_map(tmp_path / "none.xodr", "default", 10.0)
+    with pytest.raises(ScenarioError, match="route = '': expected default, turns"):
+        scenario_of_map(loop, "", 10.0)
+
+
+def test_undisturbed_is_the_same_drive_with_its_set_speeds(tmp_path):
+    events = "[{kind: set_speed, speed_mps: 8}, {kind: grip}]"
+    scenario = load_scenario(write_short(tmp_path, disturbances=events, faults="[{kind: blackout}]"))
+    assert len(scenario.events) == 3
+    assert scenario.undisturbed().events == scenario.disturbances[:1]
 
 
 def test_start_speed_is_the_set_speed_unless_given(tmp_path):
@@ -104,18 +152,20 @@ def test_start_speed_is_the_set_speed_unless_given(tmp_path):
 
 def test_the_gallery_has_straights_and_bends_from_30_to_130_kmh():
     scenarios = [load_scenario(path) for path in gallery().values()]
-    assert len(scenarios) >= 6
+    assert len(scenarios) >= 12
     assert all(scenario.head.description for scenario in scenarios)
     speeds = [scenario.head.set_speed_mps * 3.6 for scenario in scenarios]
     assert min(speeds) == pytest.approx(30, abs=0.1)
     assert max(speeds) == pytest.approx(130, abs=0.1)
     assert min(s.radius_m for scenario in scenarios for s in scenario.segments if s.radius_m) == 60
+    angles = [s.angle_deg for scenario in scenarios for s in scenario.segments if s.angle_deg]
+    assert min(angles) < 0 < max(angles)
 
 
 @pytest.mark.parametrize("suite", SUITES)
 def test_scenarios_of_a_suite_have_names_of_their_own_and_differ(suite):
     scenarios = load_suite(suite)
-    assert len({scenario.name for scenario in scenarios}) == len(scenarios) >= 2
+    assert len({(scenario.name, scenario.head.condition) for scenario in scenarios}) == len(scenarios) >= 2
 
 
 def test_smoke_bends_to_both_sides():

@@ -93,22 +93,22 @@ def test_only_what_is_missing_or_changed_is_driven_again(tmp_path):
 
 
 def test_the_baseline_is_perfect_undisturbed_and_not_among_the_results(tmp_path):
-    path = write_short(tmp_path, disturbances="{dropped_frames_ratio: 1.0}")
+    path = write_short(tmp_path, faults="[{kind: dropped_frames, ratio: 1.0}]")
     swept = Sweep(plan(path, controllers=("zero",)), tmp_path / "out")
     baseline = [job for job in swept.open if job.controller != "zero"]
-    assert [job.scenario.disturbances.dropped_frames_ratio for job in baseline] == [0.0]
+    assert [job.scenario.events for job in baseline] == [()]
     run(swept)
     (record,) = swept.records()
     assert record.figures.mean_speed_ratio < 0.9  # it never saw a lane, and braked
     assert record.figures.availability_ratio is None
 
 
-@pytest.mark.parametrize(("disturbance", "lost", "available"), [
-    ("{dropped_frames_ratio: 0.5}", 0.5, 1.0),
-    ("{blackout_at_s: 2, blackout_duration_s: 1}", 0.0, 1 - 1 / 8.3),  # it slows down while it sees nothing
+@pytest.mark.parametrize(("fault", "lost", "available"), [
+    ("{kind: dropped_frames, ratio: 0.5}", 0.5, 1.0),
+    ("{kind: blackout, at_s: 2, duration_s: 1}", 0.0, 1 - 1 / 8.3),  # it slows down while it sees nothing
 ])  # fmt: skip
-def test_dropped_frames_are_lost_and_black_ones_show_no_lane(tmp_path, disturbance, lost, available):
-    swept = Sweep(plan(write_short(tmp_path, disturbances=disturbance)), tmp_path / "out")
+def test_dropped_frames_are_lost_and_black_ones_show_no_lane(tmp_path, fault, lost, available):
+    swept = Sweep(plan(write_short(tmp_path, faults=f"[{fault}]")), tmp_path / "out")
     run(swept)
     (record,) = swept.records()
     assert record.figures.lost_frame_ratio == pytest.approx(lost, abs=0.1)

@@ -44,10 +44,17 @@ def test_a_cubic_is_zero_before_its_begin():
 
 
 @pytest.mark.parametrize(
-    ("kind", "count"), [("none", 0), ("curb", 0), ("solid", 1), ("broken", 1), ("solid broken", 2)]
+    ("kind", "count"),
+    [("none", 0), ("curb", 0), ("solid", 1), ("broken", 1), ("solid broken", 2), ("botts dots", 1)],
 )
 def test_a_mark_type_has_its_strokes(kind, count):
     assert len(strokes_of(kind, 0.12)) == count
+
+
+def test_botts_dots_are_short_and_far_between():
+    (dots,) = strokes_of("botts dots", 0.12)
+    assert dots.dash_m == dots.width_m == 0.10
+    assert dots.gap_m > 10 * dots.dash_m
 
 
 def test_a_double_line_names_its_left_stroke_first():

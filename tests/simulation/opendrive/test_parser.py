@@ -131,13 +131,24 @@ def test_marks_and_widths_are_read(tmp_path):
 
 def test_what_is_not_read_is_counted(tmp_path):
     things = "<objects><object/><object/></objects><signals><signal/></signals></road>"
-    dots = roads.lane(-1, mark='<roadMark type="botts dots"/>')
-    road = roads.road(lanes_xml=roads.lanes(right=dots)).replace("</road>", things)
+    marks = '<roadMark type="edge"/><roadMark sOffset="9" type="custom"/>'
+    road = roads.road(lanes_xml=roads.lanes(right=roads.lane(-1, mark=marks))).replace("</road>", things)
     assert read_map(roads.write(tmp_path, road)).not_read == (
         "2 objects (posts, rails, buildings)",
         "1 signals (signs, lights)",
-        "1 road marks of type botts dots",
+        "1 road marks of type edge",
+        "1 road marks of type custom without lines",
     )
+
+
+def test_a_custom_mark_is_painted_as_its_lines_say(tmp_path):
+    line = '<line length="1" space="2" tOffset="0.1" sOffset="0" width="0.2"/>'
+    mark = f'<roadMark sOffset="0" type="custom"><type name="zebra" width="0.2">{line}</type></roadMark>'
+    road = roads.road(lanes_xml=roads.lanes(right=roads.lane(-1, mark=mark)))
+    read = read_map(roads.write(tmp_path, road))
+    (stroke,) = read.roads["1"].sections[0].lanes[-1].marks[0].strokes
+    assert (stroke.t_m, stroke.width_m, stroke.dash_m, stroke.gap_m) == (0.1, 0.2, 1, 2)
+    assert read.not_read == ()
 
 
 def test_a_lane_may_be_given_by_its_border(tmp_path):

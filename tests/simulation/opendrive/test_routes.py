@@ -5,7 +5,8 @@ import pytest
 from simulation.opendrive.errors import OpenDriveError
 from simulation.opendrive.network import Leg
 from simulation.opendrive.parser import read_map
-from simulation.opendrive.routes import chosen_route, find_route
+from simulation.opendrive.route_choice import chosen_route
+from simulation.opendrive.routes import find_route
 from tests.simulation.opendrive import roads
 
 HALF_TURN_M = 100 * math.pi
@@ -112,8 +113,8 @@ def test_the_roads_named_are_gone_over(tmp_path, roads_named):
 
 def test_a_way_by_lot_is_the_same_for_the_same_seed_and_takes_every_turn_sooner_or_later(tmp_path):
     road_map = fork(tmp_path)
-    ends = [chosen_route(road_map, "random", seed).legs[-1].road for seed in range(12)]
-    assert ends == [chosen_route(road_map, "random", seed).legs[-1].road for seed in range(12)]
+    ends = [chosen_route(road_map, "turns", seed).legs[-1].road for seed in range(12)]
+    assert ends == [chosen_route(road_map, "turns", seed).legs[-1].road for seed in range(12)]
     assert set(ends) == {"2", "3"}
 
 

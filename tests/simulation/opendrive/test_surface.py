@@ -25,7 +25,6 @@ LANDSCAPE = Surface(BEND, HILLY)
 
 def test_a_flat_road_lies_in_the_plane_of_its_curve():
     surface = Surface(BEND, Profiles())
-    assert surface.is_flat
     assert surface.to_world(50.0, -2.0) == pytest.approx((*BEND.to_world(50.0, -2.0), 0.0))
 
 
@@ -78,7 +77,6 @@ def test_a_lateral_shape_goes_linearly_from_one_cross_section_to_the_next():
     assert surface.to_world(25.0, -3.0)[2] == pytest.approx(0.75 * 0.1 + 0.25 * 0.3)
     assert surface.to_world(150.0, -9.0)[2] == pytest.approx(0.5)  # beyond: as at the last section, as at t = -5
     assert surface.to_world(100.0, 2.0)[2] == 0.0
-    assert not surface.is_flat
 
 
 @settings(deadline=None)
@@ -108,11 +106,3 @@ def test_profiles_are_read_from_a_file(tmp_path):
     assert road.profiles.elevation == (Cubic(0.0, 5.0, 0.08),)
     assert road.profiles.superelevation == (Cubic(0.0, 0.05),)
     assert [piece.s_m for piece in road.profiles.shape[0].pieces] == [-5.0, 0.0]
-    assert (
-        "1 of 1 roads are not flat (slopes up to 8.0%, banks up to 2.9 deg, a lateral shape on 1)"
-        in road_map.flat_warning
-    )
-
-
-def test_nobody_is_warned_of_a_flat_road(tmp_path):
-    assert read_map(roads.write(tmp_path, roads.road())).flat_warning is None

@@ -1,0 +1,123 @@
+"""The command `simulation bench`: what pictures and ticks of the embedded world cost on this machine."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+
+from simulation.config import SimulationConfig
+from simulation.embedded.conditions import CONDITIONS
+from simulation.evaluation.settings import THREAD_VARIABLES
+from simulation.world import WorldError
+
+if TYPE_CHECKING:
+    from simulation.embedded.bench import ConditionFigures
+
+FAILED, USAGE = 1, 2
+TARGETS_MS = {"clear": 5.0, "mixed": 9.0}  # of a frame, p50
+
+
+def bench(
+    condition: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only this condition; may be repeated.", show_default="all")
+    ] = None,
+    frames: Annotated[int, typer.Option(min=2, max=100_000, help="Pictures per condition.")] = 200,
+    map_file: Annotated[Path | None, typer.Option("--map", metavar="FILE.xodr", help="Road to drive.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of everything random in the world.")] = 1,
+    pictures: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Draw each condition there, and a sheet of all; no timing.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.", metavar="")] = False,
+) -> None:
+    """Time pictures of 800x600 by condition and stage, ticks and truth; CPU time of one thread.
+
+    \b
+    Examples:
+    simulation bench                                      all conditions
+    simulation bench --condition clear --condition mixed  two of them
+    simulation bench --pictures sheet                     look at them instead
+
+    Exit codes: 0 fine, 1 failed, 2 usage or map.
+    """
+    for name in condition or ():
+        if name not in CONDITIONS:
+            _fail(USAGE, f"--condition {name}: expected one of {', '.join(CONDITIONS)}")
+    for variable in THREAD_VARIABLES:  # read by the libraries when they are imported
+        os.environ.setdefault(variable, "1")
+    import cv2
+
+    cv2.setNumThreads(1)
+    config = SimulationConfig(map=None if map_file is None else str(map_file), seed=seed)
+    try:
+        if pictures is not None:
+            _draw(pictures, config)
+        else:
+            _measure(condition or list(CONDITIONS), config, frames, as_json=as_json)
+    except WorldError as error:
+        _fail(USAGE, str(error))
+    except OSError as error:
+        _fail(FAILED, str(error))
+
+
+def _draw(folder: Path, config: SimulationConfig) -> None:
+    from lkas.vehicle import CameraConfig
+    from simulation.embedded.bench import pictures
+
+    for path in pictures(folder, config, CameraConfig()):
+        typer.echo(str(path))
+
+
+def _measure(names: list[str], config: SimulationConfig, frames: int, *, as_json: bool) -> None:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from lkas.vehicle import CameraConfig
+    from simulation.embedded.bench import measure
+
+    found = []
+    with Progress(console=Console(stderr=True), transient=True, disable=as_json) as progress:
+        task = progress.add_task("", total=len(names) * frames)
+        for name in names:
+            progress.update(task, description=name)
+            found.append(measure(name, config, CameraConfig(), frames, lambda: progress.advance(task)))
+    if as_json:
+        typer.echo(msgspec.json.encode({"targets_ms": TARGETS_MS, "conditions": found}).decode())
+    else:
+        _print(found)
+
+
+def _print(found: "list[ConditionFigures]") -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    table = Table(
+        box=box.SIMPLE_HEAD, title="ms of CPU per frame; stages p50", title_justify="left", padding=(0, 0, 0, 1)
+    )
+    table.add_column("", no_wrap=True)
+    for heading in ("p50", "p99", *found[0].stages_ms):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for figures in found:
+        stages = (f"{stage.p50:.2f}" for stage in figures.stages_ms.values())
+        frame = f"[bold]{figures.frame_ms.p50:.2f}[/]", f"{figures.frame_ms.p99:.1f}"
+        table.add_row(figures.condition, *frame, *stages)
+    console.print(table)
+    for what, values in (
+        ("tick of 10 ms, p50", [figures.tick_ms.p50 for figures in found]),
+        ("truth of a tick, p50", [figures.truth_ms.p50 for figures in found]),
+    ):
+        console.print(f"{what}: {min(values):.3f} to {max(values):.3f} ms")
+    built_s = [figures.build_s for figures in found]
+    console.print(f"road file to first frame: {min(built_s):.1f} to {max(built_s):.1f} s")
+    for figures in found:
+        if (limit_ms := TARGETS_MS.get(figures.condition)) is not None:
+            verdict = "met" if figures.frame_ms.p50 <= limit_ms else "missed"
+            console.print(f"{figures.condition}: {figures.frame_ms.p50:.2f} ms, target {limit_ms:g} ms: {verdict}")
+
+
+def _fail(code: int, text: str) -> None:
+    typer.echo(f"simulation bench: {text}", err=True)
+    raise typer.Exit(code)

@@ -1,0 +1,63 @@
+"""The drawing kernel (_draw.h says what each pass does). Arrays are C-contiguous unless said otherwise."""
+
+from typing import Any
+
+LAYERS: int
+LOOK_FIELDS: str  # names of the look's fields in their order, separated by spaces
+
+_Array = Any  # anything with the buffer protocol
+_Texture = tuple[_Array, int, int, int, int]  # texels, side, bytes per texel, levels, shift
+
+def plane(depth: _Array, camera: _Array, z_m: float, far_m: float, /) -> None: ...
+def depth(depth: _Array, camera: _Array, quads: _Array, near_m: float, bias: float, /) -> None: ...
+def cover(
+    depth: _Array,
+    camera: _Array,
+    quads: _Array,
+    near_m: float,
+    far_m: float,
+    sums: _Array,
+    cover: _Array,
+    spans: _Array,
+    /,
+) -> None: ...
+def ground(
+    image: _Array,
+    depth: _Array,
+    camera: _Array,
+    cover: _Array,
+    spans: _Array,
+    textures: tuple[_Texture, _Texture, _Texture, _Texture, _Texture],
+    beam: _Array,
+    look: _Array,
+    /,
+) -> None: ...
+def panorama(
+    image: _Array, depth: _Array, camera: _Array, panorama: _Array, px_per_rad: float, lowest: float, /
+) -> None: ...
+def sprite(
+    image: _Array,
+    depth: _Array,
+    sprite: _Array,
+    left: float,
+    top: float,
+    scale: float,
+    nearness: float,
+    haze: tuple[float, ...],
+    haziness: float,
+    light: float,
+    /,
+) -> None: ...
+def polygons(
+    image: _Array,
+    depth: _Array,
+    corners: _Array,
+    counts: _Array,
+    colours: _Array,
+    sums: _Array,
+    spans: _Array,
+    /,
+) -> None: ...
+def finish(
+    image: _Array, mask: _Array | None, gain: int, veil: _Array | None, noise: _Array, offset: int, /
+) -> None: ...

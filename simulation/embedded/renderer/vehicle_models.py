@@ -1,0 +1,201 @@
+"""Models of other vehicles, made of flat faces: a car, a van, a lorry.
+
+A model's coordinates: x ahead of its middle, y to the left, z above the road; metres.
+"""
+
+import math
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+GLASS, TYRE, TRIM, PLATE = (44, 54, 64), (26, 26, 28), (58, 60, 64), (214, 214, 206)
+TAIL, HEAD = (120, 18, 16), (255, 250, 232)
+
+
+class Size(NamedTuple):
+    """Outer measures, and where the cabin is; m."""
+
+    length: float
+    width: float
+    height: float
+    belt: float  # height of the windows' lower edge
+    cabin: tuple[float, float, float, float]  # x at the belt behind, at the roof behind and in front, at the belt
+
+
+SIZES = (
+    Size(4.4, 1.80, 1.46, 0.92, (-2.05, -1.45, 0.35, 1.15)),  # car
+    Size(4.7, 1.86, 1.72, 1.05, (-2.30, -2.05, 0.45, 1.25)),  # van
+    Size(9.5, 2.50, 3.60, 3.00, (-4.75, -4.75, 4.60, 4.70)),  # lorry
+)
+LORRY = 2
+
+
+class Face(NamedTuple):
+    """A convex polygon, counter-clockwise seen from outside."""
+
+    corners: np.ndarray  # (N, 3)
+    colour: tuple[int, int, int] | None  # None: the vehicle's own paint
+    lamp: str = ""  # tail or head
+    is_detail: bool = False  # lies on another face
+
+
+class Model(NamedTuple):
+    """The faces of one model, laid out for drawing."""
+
+    corners: np.ndarray  # (V, 3) of all faces, one after the other
+    faces: tuple[np.ndarray, ...]  # of each face, the indices of its corners
+    first: np.ndarray  # (F, 3) a corner of each face
+    middle: np.ndarray  # (F, 3)
+    normals: np.ndarray  # (F, 3) outwards, of length 1
+    colours: np.ndarray  # (F, 3)
+    is_painted: np.ndarray  # (F,) in the vehicle's own colour
+    is_detail: np.ndarray
+    is_tail: np.ndarray
+    is_head: np.ndarray
+    shadow: np.ndarray  # (4, 3) what lies dark on the road under and beside it
+
+
+@lru_cache
+def model(kind: int) -> Model:
+    """One of SIZES by its index."""
+    size = SIZES[kind]
+    faces = _lorry(size) if kind == LORRY else _car(size)
+    normals = np.array([np.cross(c[1] - c[0], c[2] - c[1]) for c in (face.corners for face in faces)])
+    ends = np.cumsum([len(face.corners) for face in faces])
+    x, y = size.length / 2 + 0.1, size.width / 2 + 0.08
+    return Model(
+        corners=np.concatenate([face.corners for face in faces]),
+        faces=tuple(np.arange(end - len(face.corners), end) for end, face in zip(ends, faces, strict=True)),
+        first=np.array([face.corners[0] for face in faces]),
+        middle=np.array([face.corners.mean(axis=0) for face in faces]),
+        normals=normals / np.linalg.norm(normals, axis=1)[:, None],
+        colours=np.array([face.colour or (0, 0, 0) for face in faces], float),
+        is_painted=np.array([face.colour is None for face in faces]),
+        is_detail=np.array([face.is_detail for face in faces]),
+        is_tail=np.array([face.lamp == "tail" for face in faces]),
+        is_head=np.array([face.lamp == "head" for face in faces]),
+        shadow=np.array([(-x, y, 0.01), (-x, -y - 0.15, 0.01), (x, -y - 0.15, 0.01), (x, y, 0.01)]),
+    )
+
+
+def _car(size: Size) -> tuple[Face, ...]:
+    x, y, floor, belt, roof = size.length / 2, size.width / 2, 0.24, size.belt, size.height
+    behind, roof_behind, roof_ahead, ahead = size.cabin
+    top = y - 0.22  # the cabin narrows towards the roof
+    faces = [*_wheels(size), *_box(-x, x, y, floor, belt)]
+    faces.append(
+        Face(
+            np.array(
+                [(roof_behind, top, roof), (roof_behind, -top, roof), (roof_ahead, -top, roof), (roof_ahead, top, roof)]
+            ),
+            None,
+        )
+    )
+    for side in (1, -1):
+        pane = [
+            (behind, side * y, belt),
+            (roof_behind, side * top, roof),
+            (roof_ahead, side * top, roof),
+            (ahead, side * y, belt),
+        ]
+        faces.append(_facing(pane, (0, side, 0.3), GLASS))
+    faces.append(
+        _facing(
+            [(behind, y, belt), (behind, -y, belt), (roof_behind, -top, roof), (roof_behind, top, roof)],
+            (-1, 0, 0.5),
+            None,
+        )
+    )
+    low, high = belt + 0.05, roof - 0.06
+    back = [
+        (behind + (roof_behind - behind) * share - 0.01, side, z)
+        for share, side, z in ((0.1, y - 0.12, low), (0.1, -y + 0.12, low), (0.88, -top, high), (0.88, top, high))
+    ]
+    faces.append(_detail(back, (-1, 0, 0.5), GLASS))
+    faces.append(
+        _facing(
+            [(ahead, y, belt), (ahead, -y, belt), (roof_ahead, -top, roof), (roof_ahead, top, roof)], (1, 0, 0.5), GLASS
+        )
+    )
+    for side in (1, -1):
+        inner, outer = side * (y - 0.42), side * (y - 0.04)
+        faces.append(_detail(_panel(-x - 0.01, inner, outer, belt - 0.26, belt - 0.06), (-1, 0, 0), TAIL, "tail"))
+        faces.append(_detail(_panel(x + 0.01, inner, outer, belt - 0.34, belt - 0.18), (1, 0, 0), HEAD, "head"))
+    faces.append(_detail(_panel(-x - 0.01, -0.26, 0.26, 0.48, 0.60), (-1, 0, 0), PLATE))
+    faces.append(_detail(_panel(-x - 0.01, -y + 0.05, y - 0.05, floor, 0.40), (-1, 0, 0), TRIM))
+    faces.append(_detail(_panel(x + 0.01, -y + 0.3, y - 0.3, 0.38, 0.52), (1, 0, 0), TRIM))
+    return tuple(faces)
+
+
+def _lorry(size: Size) -> tuple[Face, ...]:
+    x, y = size.length / 2, size.width / 2
+    faces = [
+        *_wheels(size),
+        *_box(-x, x, y, 0.55, 1.0, TRIM),
+        *_box(-x, x - 2.0, y, 1.0, size.height, (196, 198, 200)),
+        *_box(x - 1.9, x, y, 0.55, size.height - 0.6),
+    ]
+    for side in (1, -1):
+        inner, outer = side * (y - 0.45), side * (y - 0.08)
+        faces.append(_detail(_panel(-x - 0.01, inner, outer, 0.72, 0.90), (-1, 0, 0), TAIL, "tail"))
+        faces.append(_detail(_panel(x + 0.01, inner, outer, 0.66, 0.90), (1, 0, 0), HEAD, "head"))
+    faces.append(_detail(_panel(-x - 0.02, -0.02, 0.02, 1.05, size.height - 0.1), (-1, 0, 0), TRIM))
+    faces.append(_detail(_panel(x + 0.02, -y + 0.1, y - 0.1, 1.7, 2.7), (1, 0, 0), GLASS))
+    return tuple(faces)
+
+
+def _panel(x: float, y0: float, y1: float, z0: float, z1: float) -> list[tuple[float, float, float]]:
+    return [(x, y0, z0), (x, y1, z0), (x, y1, z1), (x, y0, z1)]
+
+
+def _facing(
+    corners: list[tuple[float, float, float]],
+    outwards: tuple[float, float, float],
+    colour: tuple[int, int, int] | None,
+) -> Face:
+    """A face turned so that it is seen from the side that `outwards` points to."""
+    points = np.array(corners, float)
+    normal = np.cross(points[1] - points[0], points[2] - points[1])
+    return Face(points if normal @ np.array(outwards) > 0 else points[::-1].copy(), colour)
+
+
+def _detail(
+    corners: list[tuple[float, float, float]],
+    outwards: tuple[float, float, float],
+    colour: tuple[int, int, int],
+    lamp: str = "",
+) -> Face:
+    """A face that lies on another one."""
+    return _facing(corners, outwards, colour)._replace(lamp=lamp, is_detail=True)
+
+
+def _box(
+    x0: float, x1: float, y: float, z0: float, z1: float, colour: tuple[int, int, int] | None = None
+) -> list[Face]:
+    """All sides of a box but its bottom."""
+    sides = [
+        ([(x0, y, z0), (x1, y, z0), (x1, y, z1), (x0, y, z1)], (0, 1, 0)),
+        ([(x0, -y, z0), (x1, -y, z0), (x1, -y, z1), (x0, -y, z1)], (0, -1, 0)),
+        (_panel(x0, -y, y, z0, z1), (-1, 0, 0)),
+        (_panel(x1, -y, y, z0, z1), (1, 0, 0)),
+        ([(x0, y, z1), (x1, y, z1), (x1, -y, z1), (x0, -y, z1)], (0, 0, 1)),
+    ]
+    return [_facing(corners, outwards, colour) for corners, outwards in sides]
+
+
+def _wheels(size: Size) -> list[Face]:
+    """Seen from behind and from the sides: dark boxes that reach down to the road."""
+    x, y, radius = size.length / 2, size.width / 2 - 0.02, 0.33 if size.height < 3 else 0.5
+    faces = []
+    for middle in (-x + 0.75 + radius / 2, x - 0.85):
+        for side in (1, -1):
+            disc = [
+                (middle + radius * math.cos(a), side * (y + 0.03), radius + radius * math.sin(a))
+                for a in np.arange(8) * math.pi / 4
+            ]
+            faces.append(_detail(disc, (0, side, 0), TYRE))
+            tyre = _panel(middle - radius, side * (y - 0.22), side * y, 0.0, radius)
+            faces.append(_facing(tyre, (-1, 0, 0), TYRE))
+            faces.append(_facing([(middle + radius, b, c) for _, b, c in tyre], (1, 0, 0), TYRE))
+    return faces

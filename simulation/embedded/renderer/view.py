@@ -1,0 +1,80 @@
+"""Where the camera is, and what it needs to know to draw one frame."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from lkas.frames import PinholeCamera
+from lkas.integration.shared_memory.messages import CameraGeometry, Pose
+
+
+class Vehicle(NamedTuple):
+    """Another vehicle: the ground below its middle, its axes in the map, and which of the models it is."""
+
+    origin_m: np.ndarray  # (3,)
+    axes: np.ndarray  # (3, 3) rows: ahead, left, up
+    kind: int
+    colour: int
+    is_braking: bool
+
+
+class View(NamedTuple):
+    """One exposure."""
+
+    pose: Pose  # of the ego origin on the road's surface
+    frame_id: int
+    time_s: float
+    body_pitch_rad: float = 0.0  # of the car's body on its springs, against the road; positive lowers the nose
+    body_roll_rad: float = 0.0  # positive lowers the right side
+    vehicles: tuple[Vehicle, ...] = ()
+
+
+class MapCamera:
+    """One camera geometry at one pose: the projection of points in the map, both ways."""
+
+    def __init__(self, geometry: CameraGeometry) -> None:
+        self._image_from_ego = PinholeCamera(geometry).image_from_ego_matrix
+        self._ego_from_pixel = np.linalg.inv(self._image_from_ego[:, :3])
+        self._mount_m = np.array([geometry.x_m, geometry.y_m, geometry.height_m])
+
+    def look(self, view: View) -> "MapCamera":
+        """Move to a pose; returns itself."""
+        pose = view.pose
+        map_from_ego = rotation(pose.yaw_rad, pose.pitch_rad, pose.roll_rad)
+        map_from_ego = map_from_ego @ rotation(0.0, view.body_pitch_rad, view.body_roll_rad)
+        origin = np.array([pose.x_m, pose.y_m, pose.z_m])
+        turned = self._image_from_ego[:, :3] @ map_from_ego.T
+        self.image_from_map = np.column_stack([turned, self._image_from_ego[:, 3] - turned @ origin])
+        self.map_from_pixel = map_from_ego @ self._ego_from_pixel
+        self.centre_m = origin + map_from_ego @ self._mount_m
+        return self
+
+    def ego_rays(self, width_px: int, height_px: int) -> np.ndarray:
+        """(H, W, 3) where the pixels look, in ego axes, per metre of depth."""
+        u, v = np.meshgrid(np.arange(width_px, dtype=float), np.arange(height_px, dtype=float))
+        return np.stack([u, v, np.ones_like(u)], axis=-1) @ self._ego_from_pixel.T
+
+    def packed(self) -> np.ndarray:
+        """As the kernel takes it: projection, rays of the pixels, centre."""
+        return np.concatenate([self.image_from_map.ravel(), self.map_from_pixel.ravel(), self.centre_m])
+
+    def project(self, points_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(N, 3) map points -> (N, 2) pixels and (N,) depths; pixels mean nothing where the depth is not positive."""
+        homogeneous = points_m @ self.image_from_map[:, :3].T + self.image_from_map[:, 3]
+        depth = homogeneous[:, 2]
+        return homogeneous[:, :2] / np.where(np.abs(depth) < 1e-6, 1e-6, depth)[:, None], depth
+
+
+def rotation(yaw_rad: float, pitch_rad: float, roll_rad: float) -> np.ndarray:
+    """(3, 3) map from ego axes, ISO 8855: positive pitch lowers the nose, positive roll the right side."""
+    cy, sy = math.cos(yaw_rad), math.sin(yaw_rad)
+    cp, sp = math.cos(pitch_rad), math.sin(pitch_rad)
+    cr, sr = math.cos(roll_rad), math.sin(roll_rad)
+    return np.array(
+        [
+            [cy * cp, cy * sp * sr - sy * cr, cy * sp * cr + sy * sr],
+            [sy * cp, sy * sp * sr + cy * cr, sy * sp * cr - cy * sr],
+            [-sp, cp * sr, cp * cr],
+        ]
+    )

@@ -1,0 +1,100 @@
+"""Runs on a Dask cluster, when one machine is not enough: the same jobs, the same records.
+
+Start a scheduler and workers with this version of lkas installed, then name the scheduler:
+
+    dask scheduler
+    dask worker tcp://HOST:8786 --nthreads 1 --nworkers 4
+    simulation eval --scheduler tcp://HOST:8786
+"""
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from msgspec import structs
+
+from simulation.evaluation.executors import Work, one_thread
+from simulation.evaluation.jobs import Job, code_digest
+from simulation.evaluation.results import Record
+
+if TYPE_CHECKING:
+    from distributed import Event
+
+CONNECT_LIMIT_S = 5.0
+ASK_PERIOD_S = 1.0  # how often a run asks over the network whether to stop
+
+
+class ClusterError(Exception):
+    """The cluster can not be used; the text says why and what to do."""
+
+
+class Cluster:
+    """The workers of the scheduler at `address` ("tcp://host:8786"). Raises ClusterError when there are none."""
+
+    def __init__(self, address: str) -> None:
+        try:
+            from distributed import Client
+        except ImportError as error:
+            raise ClusterError("needs the package distributed: pip install 'lkas[sweep]'") from error
+        try:
+            self._client: Client = Client(address, timeout=CONNECT_LIMIT_S, set_as_default=False)
+        except (OSError, ValueError) as error:  # TimeoutError is an OSError
+            raise ClusterError(f"no Dask scheduler answers at {address}; start one with `dask scheduler`") from error
+        if not self._client.scheduler_info()["workers"]:
+            self._client.close()
+            raise ClusterError(f"the scheduler at {address} has no workers; start some with `dask worker {address}`")
+
+    def run(self, work: Work, jobs: Sequence[Job]) -> Iterator[tuple[Job, Record | Exception]]:
+        from distributed import Event, as_completed
+
+        client, event = self._client, Event(f"stop-{time.time_ns()}", client=self._client)
+        roads = {file: client.scatter(Path(file).read_bytes(), hash=True) for file in {job.map_file for job in jobs}}
+        futures = {
+            client.submit(_worked, work, job, roads[job.map_file], event, code_digest(), pure=False): job
+            for job in jobs
+        }
+        try:
+            for future in as_completed(futures, loop=client.loop):
+                job = futures[future]
+                if future.status == "cancelled":
+                    yield job, ClusterError("the worker that had this run is gone")
+                    continue
+                error = future.exception()
+                yield job, future.result() if error is None else _as_exception(error)
+        finally:
+            event.set()
+            client.cancel(list(futures))
+            client.close()
+
+
+def _as_exception(error: Any) -> Exception:
+    return error if isinstance(error, Exception) else ClusterError(str(error))
+
+
+def _worked(work: Work, job: Job, road: bytes, event: "Event", digest: bytes) -> Record:
+    """On the worker: the map is written where the run finds it."""
+    if code_digest() != digest:
+        raise ClusterError(
+            "the worker runs other source code of lkas than this command; install the same version there"
+        )
+    one_thread()
+    with tempfile.TemporaryDirectory(prefix="lkas-road-") as folder:
+        path = Path(folder) / Path(job.map_file).name
+        path.write_bytes(road)
+        return work(structs.replace(job, map_file=str(path)), _asked_now_and_then(event))
+
+
+def _asked_now_and_then(event: "Event") -> Callable[[], bool]:
+    next_s = time.monotonic() + ASK_PERIOD_S
+
+    def is_stopped() -> bool:
+        nonlocal next_s
+        now_s = time.monotonic()
+        if now_s < next_s:
+            return False
+        next_s = now_s + ASK_PERIOD_S
+        return bool(event.is_set())  # in a worker's thread the call waits for its answer
+
+    return is_stopped

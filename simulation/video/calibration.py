@@ -1,0 +1,36 @@
+"""The calibration file of a film's camera: a section `camera`, as `--config` takes and `lkas calibrate` writes it."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lkas.config import ConfigError, load
+from lkas.integration.shared_memory.messages import CameraGeometry
+from lkas.vehicle import CameraConfig
+from simulation.config import SimulationConfig
+from simulation.world import WorldError
+
+NEEDED = ("hfov_deg", "height_m", "pitch_deg")  # defaults would be guesses, told as facts
+
+
+def camera_of(simulation: SimulationConfig, width_px: int, height_px: int) -> CameraGeometry | None:
+    """The camera of `simulation.calibration`; None where nobody knows it. Raises WorldError."""
+    if simulation.calibration is None:
+        return None
+    return _read(Path(simulation.calibration), width_px, height_px)
+
+
+def _read(path: Path, width_px: int, height_px: int) -> CameraGeometry:
+    try:
+        camera: CameraConfig = load({"camera": CameraConfig}, file=path, environ={})["camera"]
+    except ConfigError as error:
+        raise WorldError(f"simulation.calibration: {error}") from error
+    stated: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    missing = [key for key in NEEDED if key not in (stated.get("camera") or {})]
+    if missing:
+        raise WorldError(
+            f"simulation.calibration: {path}: camera: no {', '.join(missing)}; expected {', '.join(NEEDED)}, for they "
+            "say where the camera stands; or leave the key away, and detection finds it out"
+        )
+    return camera.geometry(width_px, height_px)

@@ -1,0 +1,112 @@
+"""Sweeps on a real Dask scheduler with two real workers."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+from msgspec import structs
+
+from simulation.evaluation.cluster import Cluster
+from simulation.evaluation.executors import InProcess
+from simulation.evaluation.sweep import Sweep
+from tests.simulation.evaluation.drives import write_short
+from tests.simulation.evaluation.test_sweep import plan
+from tests.support.stack import ROOT, wait_until
+
+pytest.importorskip("distributed", reason="the extra `sweep` is not installed")
+
+# The client library's own event loop leaves sockets to the garbage collector.
+pytestmark = [pytest.mark.timeout(120), pytest.mark.filterwarnings("ignore::ResourceWarning")]
+
+
+def start(command, *arguments, folder):
+    with (folder / f"{command}.log").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", f"distributed.cli.dask_{command}",
+             "--scheduler-file", str(folder / "scheduler.json"), *arguments],
+            cwd=ROOT, stdout=log, stderr=log, env=os.environ | {"PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    """(address, worker processes)"""
+    folder = tmp_path_factory.mktemp("cluster")
+    scheduler = start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", folder=folder)
+    workers = []
+    try:
+        wait_until((folder / "scheduler.json").exists, "a scheduler", limit_s=60)
+        options = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory", str(folder))
+        workers += [start("worker", *options, folder=folder) for _ in range(2)]
+        log = folder / "scheduler.log"
+        wait_until(lambda: log.read_text().count("Register worker") >= 2, "two workers", limit_s=60)
+        yield json.loads((folder / "scheduler.json").read_text())["address"], workers
+    finally:
+        for process in (*workers, scheduler):
+            process.kill()
+            process.wait(20)
+
+
+def without_time(records):
+    return [structs.replace(r, figures=structs.replace(r.figures, real_time_factor=1.0)) for r in records]
+
+
+def test_two_workers_give_what_one_process_gives(tmp_path, cluster):
+    path = write_short(tmp_path, distance_m=15)
+    here, there = (Sweep(plan(path, seeds=(1, 2, 3)), tmp_path / name) for name in ("here", "there"))
+    here.run(InProcess(), lambda job: None)
+    there.run(Cluster(cluster[0]), lambda job: None)
+    assert there.failed == {}
+    assert len(there.records()) == 3
+    assert without_time(there.records()) == without_time(here.records())
+
+
+def test_a_run_that_fails_there_is_told_and_the_others_go_on(tmp_path, cluster):
+    (tmp_path / "bad.xodr").write_text("<OpenDRIVE/>")
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("{map: bad.xodr, duration_s: 1}")
+    swept = Sweep(plan(broken, write_short(tmp_path, distance_m=15)), tmp_path / "out")
+    swept.run(Cluster(cluster[0]), lambda job: None)
+    ((job, error),) = swept.failed.values()
+    assert job.scenario.name == "broken"
+    assert "there is no road in it" in str(error)
+    assert [record.figures.scenario for record in swept.records()] == ["short"]
+
+
+def test_workers_with_other_source_code_are_refused(tmp_path, cluster, monkeypatch):
+    swept = Sweep(plan(write_short(tmp_path, distance_m=15)), tmp_path / "out")
+    monkeypatch.setattr("simulation.evaluation.cluster.code_digest", lambda: b"another version")
+    swept.run(Cluster(cluster[0]), lambda job: None)
+    ((_, error),) = swept.failed.values()
+    assert "other source code" in str(error)
+
+
+def test_an_interrupt_stops_the_runs_on_the_workers(tmp_path, cluster):
+    long = Sweep(plan(write_short(tmp_path, name="long"), seeds=tuple(range(1, 40))), tmp_path / "out")
+
+    def interrupt(job):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        long.run(Cluster(cluster[0]), interrupt)
+    assert len(long.done) == 1  # kept
+    short = Sweep(plan(write_short(tmp_path, distance_m=15)), tmp_path / "next")
+    short.run(Cluster(cluster[0]), lambda job: None)  # the workers are free again
+    assert len(short.records()) == 1
+
+
+def test_no_scheduler_is_one_sentence_and_exit_code_3(tmp_path):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{probe.getsockname()[1]}"
+    done = subprocess.run(
+        [sys.executable, "-m", "simulation", "eval", "--scheduler", address, "--out", str(tmp_path / "out"),
+         "--scenario", str(write_short(tmp_path))],
+        cwd=ROOT, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 3
+    assert done.stderr.strip().count("\n") == 0
+    assert f"no Dask scheduler answers at {address}; start one with `dask scheduler`" in done.stderr

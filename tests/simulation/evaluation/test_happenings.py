@@ -1,0 +1,122 @@
+"""What happens on a drive, when, and what comes of it."""
+
+import itertools
+
+import pytest
+from msgspec import structs
+
+from lkas.config import load
+from simulation.evaluation.happenings import Happenings
+from simulation.evaluation.jobs import job_of, run_job
+from simulation.evaluation.run_score import Goal, RunScore
+from simulation.evaluation.scenario_events import Blackout, DroppedFrames, FrozenSpeed, Grip, SideWind, SteeringOffset
+from simulation.evaluation.scenarios import load_scenario, road_text
+from simulation.evaluation.settings import SECTIONS, TRUTH
+from tests.simulation.evaluation.drives import TICK_S, keeping, tick_at, write_short
+
+
+def at(events, now_s, distance_m=0.0, before_s=()):
+    happenings = Happenings(events)
+    for earlier_s in before_s:
+        happenings.update(earlier_s, 0.0)
+    happenings.update(now_s, distance_m)
+    return happenings
+
+
+def test_an_event_begins_at_its_time_and_ends_after_its_duration():
+    happenings = Happenings([Blackout(at_s=2.0, duration_s=1.0)])
+    seen = []
+    for tick in range(500):
+        happenings.update(tick * TICK_S, 0.0)
+        seen.append(happenings.active(Blackout) is not None)
+    assert (seen.index(True), sum(seen)) == (200, 100)
+    assert happenings.active(Blackout, at_s=2.5) is not None  # asked about a frame exposed then
+    assert happenings.active(DroppedFrames) is None
+
+
+def test_an_event_begins_at_its_place_and_without_a_duration_it_stays():
+    events = [Grip(at_m=50.0, friction_ratio=0.4)]
+    assert at(events, 9.0, 49.9).influence().friction_ratio == 1.0
+    assert at(events, 9.0, 50.0).influence().friction_ratio == 0.4
+    happenings = at(events, 9.0, 50.0)
+    happenings.update(9999.0, 51.0)
+    assert happenings.influence().friction_ratio == 0.4
+
+
+def test_with_neither_time_nor_place_it_begins_at_once():
+    assert at([SteeringOffset(offset_deg=-2.0)], 0.01).influence().steering_offset_deg == -2.0
+
+
+def test_a_wind_rises_holds_and_falls_and_winds_add():
+    happenings, felt = Happenings([SideWind(at_s=1.0, duration_s=1.0, speed_mps=10.0), SideWind(speed_mps=2.0)]), []
+    for tick in range(300):
+        happenings.update(tick * TICK_S, 0.0)
+        felt.append(happenings.influence().side_wind_mps)
+    assert felt[100] == pytest.approx(2.0)
+    assert felt[110] == pytest.approx(7.0)
+    assert felt[150] == pytest.approx(12.0)
+    assert felt[190] == pytest.approx(7.0)
+    assert felt[250] == pytest.approx(2.0)
+    assert max(abs(b - a) for a, b in itertools.pairwise(felt)) < 0.6
+
+
+def test_a_frozen_speed_is_the_one_before():
+    happenings = Happenings([FrozenSpeed(at_s=1.0, duration_s=1.0)])
+    reported = []
+    for tick in range(300):
+        happenings.update(tick * TICK_S, 0.0)
+        reported.append(happenings.reported_speed_mps(20.0 - tick * TICK_S))
+    assert reported[50] == pytest.approx(19.5)
+    assert reported[100] == reported[150] == pytest.approx(19.01)
+    assert reported[250] == pytest.approx(17.5)
+
+
+def test_beyond_a_line_on_an_excused_stretch_is_no_departure():
+    score = RunScore(Goal(distance_m=None, duration_s=10.0, excused=((20.0, 60.0),)))
+    for n in range(1, 500):
+        t = n * TICK_S  # at 20 m/s: beyond the line from 22 m to 38 m, then from 80 m to 84 m
+        is_beyond = 1.1 <= t <= 1.9 or 4.0 <= t <= 4.2
+        score.add_tick(tick_at(t, margin_left_m=-0.2 if is_beyond else 0.5), keeping(t))
+    assert score.figures()["departures"] == 1
+    assert score.details().departures[0].distance_m == pytest.approx(80.0, abs=0.5)
+
+
+def drive(folder, **keys):
+    scenario = load_scenario(write_short(folder, distance_m=45, **keys))
+    map_file = folder / "road.xodr"
+    map_file.write_text(road_text(scenario))
+    job = job_of(
+        scenario,
+        seed=1,
+        method=TRUTH,
+        controller="lqr",
+        latency_s=0.05,
+        configuration=load(SECTIONS, environ={}, assignments=("camera.width_px=64", "camera.height_px=64")).to_json(),
+        map_file=map_file,
+    )
+    record = run_job(job)
+    return structs.replace(record.figures, real_time_factor=0.0), record.details
+
+
+def test_every_event_of_a_scenario_changes_its_drive_and_the_same_seed_repeats_it(tmp_path):
+    calm = drive(tmp_path)
+    assert drive(tmp_path) == calm
+    for key, event in (
+        ("disturbances", "{kind: side_wind, at_m: 20, speed_mps: 20}"),
+        ("disturbances", "{kind: steering_offset, at_s: 1, offset_deg: -0.5}"),
+        ("disturbances", "{kind: grip, friction_ratio: 0.3}"),
+        ("disturbances", "{kind: set_speed, at_s: 2, speed_mps: 7}"),
+        ("faults", "{kind: dropped_frames, ratio: 0.7}"),
+        ("faults", "{kind: blackout, at_s: 3, duration_s: 0.4}"),
+        ("faults", "{kind: detector_dead, at_s: 3, duration_s: 0.4}"),
+        ("faults", "{kind: late_detections, delay_s: 0.15}"),
+        ("faults", "{kind: frozen_speed, at_s: 0.2}"),
+    ):
+        figures, details = drive(tmp_path, **{key: f"[{event}]"})
+        assert (figures, details) != calm, event
+        if "detector_dead" in event:
+            assert figures.lost_frame_ratio > calm[0].lost_frame_ratio
+        if "set_speed" in event:
+            assert details.mean_speed_mps < calm[1].mean_speed_mps - 0.5
+        if "late" in event:
+            assert figures.latency_ms.p50 == pytest.approx(calm[0].latency_ms.p50 + 150, abs=15)
