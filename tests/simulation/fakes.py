@@ -8,7 +8,7 @@ from lkas.clock import FakeClock
 from lkas.integration.shared_memory.errors import SHMBufferFullError
 from lkas.integration.shared_memory.messages import ControlMessage, ControlMode, VehicleState
 from simulation.runner import Runner
-from simulation.world import Tick, Truth, WorldEnded
+from simulation.world import Tick, Truth, WorldAway, WorldEnded
 
 SESSION = 77
 
@@ -33,9 +33,12 @@ class FakeWorld:
         self.controls = []
         self.respawns = 0
         self.closed = False
+        self.away: str | None = None  # why it can not be ticked
         self._clock, self._tick_cost_s, self._render_s, self._ticks = clock, tick_cost_s, render_s, ticks
 
     def tick(self, control):
+        if self.away is not None:
+            raise WorldAway(self.away)
         if len(self.controls) == self._ticks:
             raise WorldEnded("fake is over")
         if self._clock is not None:

@@ -1,5 +1,7 @@
 """Films made for a test: picture n is flat grey with a red strip, so that order and colour can be read back."""
 
+import struct
+
 import cv2
 import numpy as np
 
@@ -31,4 +33,28 @@ def write_folder(path, names):
     path.mkdir()
     for index, name in enumerate(names):
         cv2.imwrite(str(path / name), picture(index))
+    return path
+
+
+def turned_jpeg(path, orientation):
+    """A JPEG that is 96 px wide and 64 px high and whose EXIF says how to turn it; 6: a quarter to the right."""
+    written, data = cv2.imencode(".jpg", picture(3))
+    assert written
+    entry = struct.pack(">HHIHH", 0x0112, 3, 1, orientation, 0)
+    exif = b"Exif\0\0" + b"MM\0*" + struct.pack(">I", 8) + struct.pack(">H", 1) + entry + struct.pack(">I", 0)
+    jpeg = data.tobytes()
+    path.write_bytes(jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + jpeg[2:])
+    return path
+
+
+def turned_video(path, pictures=4):
+    """An MP4 whose header says that it is to be shown turned by a quarter to the right, as a telephone writes it."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 25.0, (WIDTH_PX, HEIGHT_PX))
+    for index in range(pictures):
+        writer.write(picture(index))
+    writer.release()
+    data = bytearray(path.read_bytes())
+    matrix = data.index(b"tkhd") + 4 + 40  # of the track header, version 0
+    data[matrix : matrix + 36] = struct.pack(">9i", 0, 1 << 16, 0, -(1 << 16), 0, 0, HEIGHT_PX << 16, 0, 1 << 30)
+    path.write_bytes(data)
     return path

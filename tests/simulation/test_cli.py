@@ -36,7 +36,10 @@ except SystemExit as end:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--backend", "carla"], "CARLA is not part of this version"),
+        (["--backend", "embedded", "--host", "far"], "--host has no meaning for the embedded world"),
+        (["--backend", "carla", "--source", "a.mp4"], "--source has no meaning for the carla world"),
+        (["--source", "a.mp4", "--autopilot"], "--autopilot has no meaning for the video world"),
+        (["--set", "carla.port=0"], "carla.port = 0: expected a whole number from 1 to 65534"),
         (["--backend", "video"], "the video world needs --source"),
         (["--backend", "embedded", "--source", "a.mp4"], "--source has no meaning for the embedded world"),
         (["--source", "a.mp4", "--map", "a.xodr"], "--map has no meaning for the video world"),

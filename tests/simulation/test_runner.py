@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from simulation.runner import ActionError
-from simulation.world import WorldEnded
+from simulation.world import WorldAway, WorldEnded
 from tests.simulation.fakes import SESSION, Bench, control
 
 
@@ -155,3 +155,51 @@ def test_condition_names_pause_missing_and_expired_control():
     assert bench.runner.condition == "waiting for control"
     bench.runner.act("pause")
     assert bench.runner.condition == "paused"
+
+
+def test_a_world_that_goes_away_stands_still_is_told_once_and_drives_on_when_it_is_back():
+    bench = Bench()
+    bench.run(0.5)
+    bench.controls.write(control(0.1))
+    bench.world.away = "the server is gone"
+    ticks, states = len(bench.world.controls), len(bench.vehicle.states)
+    bench.run(3.0)
+    assert len(bench.world.controls) == ticks
+    assert bench.events == ["away"]
+    assert bench.runner.condition == "waiting for the world"
+    assert bench.runner.control_in_force is None
+    away = bench.vehicle.states[states:]
+    assert len(away) == pytest.approx(30, abs=3)
+    assert all(state.paused and state.rate == 0.0 for state in away)
+    assert away[-1].timestamp == bench.vehicle.states[states - 1].timestamp
+    bench.world.away = None
+    bench.run(2.0)
+    assert bench.events == ["away", "back"]
+    assert not bench.vehicle.states[-1].paused
+    assert len(bench.world.controls) > ticks + 90
+
+
+def test_a_world_that_is_away_is_asked_once_a_second():
+    bench = Bench()
+    asked = []
+    bench.world.tick = lambda control: asked.append(bench.clock.now_ns()) or _away()
+    bench.run(5.5)
+    assert len(asked) == 6
+
+
+def test_a_world_that_is_away_can_still_be_paused():
+    bench = Bench()
+    bench.run(0.1)
+    bench.world.away = "the server is gone"
+    bench.run(0.1)
+    bench.runner.act("pause")
+    bench.world.away = None
+    bench.run(2.0)
+    assert bench.events == ["away", "pause"]
+    bench.runner.act("resume")
+    bench.run(2.0)
+    assert bench.events == ["away", "pause", "resume", "back"]
+
+
+def _away():
+    raise WorldAway("the server is gone")

@@ -11,7 +11,16 @@ from simulation.config import SimulationConfig
 from simulation.video.world import open_source
 from simulation.world import WorldEnded, WorldError
 from tests.simulation.fakes import control
-from tests.simulation.films import HEIGHT_PX, WIDTH_PX, index_of, picture, write_folder, write_video
+from tests.simulation.films import (
+    HEIGHT_PX,
+    WIDTH_PX,
+    index_of,
+    picture,
+    turned_jpeg,
+    turned_video,
+    write_folder,
+    write_video,
+)
 
 
 def open_world(source, **keys):
@@ -126,3 +135,67 @@ def test_images_of_another_size_are_refused_when_they_come(tmp_path):
     world.tick(None)
     with pytest.raises(WorldError, match=r"1\.png: 128 x 64 px, expected 96 x 64 px"):
         world.tick(None)
+
+
+@pytest.mark.parametrize("kind", ["video", "folder"])
+def test_a_film_begins_where_it_is_told_also_after_a_loop(tmp_path, kind):
+    names = [f"{n}.png" for n in range(6)]
+    film = write_video(tmp_path / "a.avi", 6) if kind == "video" else write_folder(tmp_path / "film", names)
+    world = open_world(film, film_rate_hz=25.0, film_start_s=0.12, loop=True)
+    pictures, times, _ = zip(*shown(world, 7), strict=True)
+    assert pictures == (3, 4, 5) * 2 + (3,)
+    assert times == tuple(pytest.approx(n / 25) for n in range(7))
+    world.respawn()
+    assert next(iter(shown(world, 1)))[0] == 3
+    world.close()
+    with pytest.raises(WorldError, match=r"over before simulation\.film_start_s = 9 s; begin earlier"):
+        open_world(film, film_rate_hz=25.0, film_start_s=9.0)
+
+
+def test_a_picture_is_turned_as_its_exif_says(tmp_path):
+    (tmp_path / "film").mkdir()
+    turned_jpeg(tmp_path / "film" / "0.jpg", orientation=6)
+    world = open_world(tmp_path / "film")
+    assert (world.width_px, world.height_px) == (HEIGHT_PX, WIDTH_PX)
+    image = np.empty((world.height_px, world.width_px, 3), np.uint8)
+    world.tick(None).frame.render_into(image)
+    assert image[:, -8].mean(axis=0) == pytest.approx((255, 0, 0), abs=8)  # what was on top is on the right
+
+
+def test_a_video_is_turned_as_its_header_says(tmp_path):
+    world = open_world(turned_video(tmp_path / "telephone.mp4"))
+    assert (world.width_px, world.height_px) == (HEIGHT_PX, WIDTH_PX)
+    image = np.empty((world.height_px, world.width_px, 3), np.uint8)
+    for _ in range(4):
+        world.tick(None).frame.render_into(image)
+    assert image[:, -8].mean(axis=0) == pytest.approx((255, 0, 0), abs=20)
+    with pytest.raises(WorldEnded):
+        world.tick(None)
+    world.close()
+
+
+def test_a_calibration_file_tells_where_the_camera_stands(tmp_path):
+    film, file = write_video(tmp_path / "drive.avi"), tmp_path / "camera.yaml"
+    file.write_text("camera: {hfov_deg: 60, height_m: 1.2, pitch_deg: 3}")
+    world = open_world(film, calibration=str(file))
+    camera = world.tick(None).state.camera
+    assert camera.focal_px == pytest.approx(WIDTH_PX / 2 / math.tan(math.radians(30)))
+    assert (camera.height_m, camera.pitch_rad) == (1.2, pytest.approx(math.radians(3)))
+    world.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("camera: {hfov_deg: 60}", r"camera: no height_m, pitch_deg; expected hfov_deg, height_m, pitch_deg"),
+        ("camera: {hfov: 60}", r"camera\.hfov: no such key"),
+        ("camera: [", "camera.yaml"),
+        (None, "camera.yaml"),
+    ],
+)
+def test_a_bad_calibration_file_is_named(tmp_path, text, words):
+    file = tmp_path / "camera.yaml"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(WorldError, match=rf"simulation\.calibration: .*{words}"):
+        open_world(write_video(tmp_path / "drive.avi"), calibration=str(file))

@@ -1,0 +1,179 @@
+"""Each thing that may go wrong ends in a recovery or in a sentence, and the server is left as it was found."""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from simulation.world import WorldAway, WorldError, WorldUnreachable
+from tests.support.carla_server.process import StubServer
+from tests.support.stack import ROOT
+
+pytest.importorskip("carla", reason="the package carla is not installed (Python below 3.13, x86_64 Linux)")
+
+CRASHING = """
+import sys
+from lkas.vehicle import CameraConfig, VehicleConfig
+from simulation.carla.config import CarlaConfig
+from simulation.carla.world import CarlaWorld
+from simulation.config import SimulationConfig
+
+camera = CameraConfig(width_px=160, height_px=120, rate_hz=20.0)
+world = CarlaWorld(SimulationConfig(), CarlaConfig(port=int(sys.argv[1]), spectator=False), camera, VehicleConfig())
+world.tick(None)
+print("driving", flush=True)
+sys.stdin.read()
+"""
+
+
+def drives_on(world):
+    """Ticks as a runner does that asks again; the newest tick."""
+    tick = world.tick(None)
+    assert abs(tick.truth.offset_m) < 0.05
+    return tick
+
+
+def ticks(world, count):
+    for _ in range(count):
+        world.tick(None)
+
+
+def test_a_slow_server_is_waited_for(open_world, server):
+    world = open_world()
+    before = world.tick(None)
+    server.break_(tick_delay_s=0.3)
+    slow = world.tick(None)
+    server.break_(tick_delay_s=0.0)
+    assert slow.state.timestamp == pytest.approx(before.state.timestamp + world.tick_s)
+    assert slow.state.session == before.state.session
+
+
+def test_a_server_that_hangs_is_left_and_found_again(open_world, server):
+    world = open_world(timeout_s=2.0)
+    before = drives_on(world)
+    server.break_(is_mute=True)
+    with pytest.raises(WorldAway, match="a tick: no answer within 2 s; connecting to 127"):
+        world.tick(None)
+    assert server.state()["actors"] == []
+    server.break_(is_mute=False)
+    after = drives_on(world)
+    assert after.state.session != before.state.session
+    assert after.state.timestamp == pytest.approx(before.state.timestamp + world.tick_s)
+
+
+def test_a_car_that_somebody_destroyed_is_spawned_anew(open_world, server):
+    world = open_world()
+    drives_on(world)
+    server.vanish()
+    with pytest.raises(WorldAway, match="the car is gone from the server"):
+        world.tick(None)
+    drives_on(world)
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ({"no_images": True}, "the camera sent no image of frame"),
+        ({"image_width_px": 100}, "the camera's callback failed: 100 x 120 px, expected 160 x 120 px"),
+    ],
+)
+def test_a_camera_that_fails_or_falls_silent_is_noticed(open_world, server, fault, words):
+    world = open_world(timeout_s=2.0)
+    drives_on(world)
+    server.break_(**fault)
+    with pytest.raises(WorldAway, match=words):
+        ticks(world, 3)  # an image may be on its way
+    server.break_(no_images=False, image_width_px=0)
+    drives_on(world)
+
+
+def test_an_exception_in_the_callback_reaches_the_loop(open_world):
+    world = open_world()
+    drives_on(world)
+    world._drive._images._check = lambda image: 1 / 0
+    with pytest.raises(WorldAway, match="callback failed: division by zero"):
+        ticks(world, 3)
+    drives_on(world)
+
+
+def test_another_version_is_refused_before_the_world_is_asked_for(open_world, server):
+    server.break_(version="0.9.15")
+    asked = server.state()["calls"].get("get_episode_info", 0)
+    try:
+        with pytest.raises(
+            WorldError, match=r"version 0\.9\.15, the installed client is 0\.9\.16; install .*==0\.9\.15"
+        ):
+            open_world()
+        assert server.state()["calls"].get("get_episode_info", 0) == asked
+        open_world(any_version=True).tick(None)
+    finally:
+        server.break_(version="0.9.16")
+
+
+def test_a_failure_while_setting_up_leaves_nothing(open_world, server):
+    server.break_(refuse="get_physics_control")
+    try:
+        with pytest.raises(WorldUnreachable, match="the physics of the car: get_physics_control is refused"):
+            open_world()
+    finally:
+        server.break_(refuse="")
+
+
+def test_sensors_go_before_the_car_and_the_settings_come_last(open_world, server):
+    world = open_world()
+    world.tick(None)
+    car, camera = (actor_id for actor_id, _ in server.state()["actors"])
+    world.close()
+    calls = [
+        name if name != "destroy_actor" else (name, *of)
+        for name, *of in server.state()["newest_calls"]
+        if name in ("destroy_actor", "set_episode_settings")
+    ]
+    assert calls[-3:] == [("destroy_actor", camera), ("destroy_actor", car), "set_episode_settings"]
+    world.close()  # a second time nothing happens
+
+
+def test_what_a_crashed_run_left_behind_is_cleared_away(open_world, server, caplog):
+    crashing = subprocess.Popen(
+        [sys.executable, "-c", CRASHING, str(server.port)],
+        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert crashing.stdout.readline() == "driving\n"
+    crashing.send_signal(signal.SIGKILL)
+    crashing.communicate(timeout=10)
+    state = server.state()
+    assert (len(state["actors"]), state["is_synchronous"]) == (2, True)
+    drives_on(open_world())
+    assert len(server.state()["actors"]) == 2
+    assert "stood in synchronous mode without anybody to tick it" in caplog.text
+    assert "removed 2 actors that an earlier run had left behind" in caplog.text
+
+
+@pytest.mark.timeout(60)
+def test_a_server_that_dies_is_waited_for_and_its_successor_driven_on(open_world, server):
+    world = open_world(timeout_s=2.0)
+    before = drives_on(world)
+    server.kill()
+    with pytest.raises(WorldAway, match="a tick: no answer within 2 s"):
+        world.tick(None)
+    with pytest.raises(WorldAway, match=f"CARLA: waiting for the server on .*:{server.port}"):
+        world.tick(None)
+    server.start()
+    after = drives_on(world)
+    assert after.state.session != before.state.session
+
+
+@pytest.mark.timeout(30)
+def test_closing_on_a_dead_server_asks_it_nothing(caplog):
+    from lkas.vehicle import VehicleConfig
+    from simulation.carla.config import CarlaConfig
+    from simulation.carla.world import CarlaWorld
+    from simulation.config import SimulationConfig
+    from tests.simulation.carla.conftest import CAMERA
+
+    server = StubServer()
+    world = CarlaWorld(SimulationConfig(), CarlaConfig(port=server.port), CAMERA, VehicleConfig())
+    server.kill()
+    world.close()
+    assert "the server is gone, nothing could be put back" in caplog.text

@@ -1,0 +1,67 @@
+"""Who is asked whether there is a CARLA server answers at once, whatever listens there."""
+
+import socket
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from simulation.carla.config import CarlaConfig
+from simulation.carla.probe import is_listening, require_server, speaks_carla
+from simulation.world import WorldUnreachable
+from tests.support.stack import free_port
+
+
+@pytest.fixture
+def listener():
+    """A port that answers each connection with a text that no CARLA server sends, or with nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        answers = []
+
+        def serve():
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                answers.append(connection)
+                connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n" if len(answers) % 2 else b"")
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield server.getsockname()[1]
+        server.shutdown(socket.SHUT_RDWR)
+        for connection in answers:
+            connection.close()
+
+
+def test_a_closed_port_is_told_in_one_sentence():
+    port = free_port()
+    assert not is_listening("127.0.0.1", port)
+    assert not speaks_carla("127.0.0.1", port)
+    with pytest.raises(WorldUnreachable, match=rf"no CARLA server on 127\.0\.0\.1:{port}; start CarlaUE4\.sh"):
+        require_server(CarlaConfig(port=port))
+
+
+def test_something_else_on_the_port_is_not_carla(listener):
+    assert is_listening("127.0.0.1", listener)
+    assert not speaks_carla("127.0.0.1", listener, timeout_s=0.2)  # another protocol
+    assert not speaks_carla("127.0.0.1", listener, timeout_s=0.2)  # silence
+
+
+def test_a_carla_server_is_recognised(server):
+    assert speaks_carla("127.0.0.1", server.port)
+
+
+def test_the_command_ends_with_code_3_and_without_loading_the_library():
+    code = (
+        "import sys\n"
+        f"sys.argv = ['simulation', '--backend', 'carla', '--port', '{free_port()}']\n"
+        "from simulation.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as end: print(end.code, *sorted({'carla', 'cv2'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
+    assert done.stdout.split("\n")[1] == "3"
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("simulation: no CARLA server on 127.0.0.1:")

@@ -1,0 +1,105 @@
+"""The command with CARLA: chosen by itself, stopped at any moment, and the server left as it was found."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests.support.stack import ROOT, segments, wait_until
+
+pytest.importorskip("carla", reason="the package carla is not installed (Python below 3.13, x86_64 Linux)")
+
+DEADLINE_S = 40
+SMALL = ["camera.width_px=160", "camera.height_px=120", "camera.rate_hz=20"]
+
+
+@pytest.fixture
+def start(server, tmp_path):
+    """Starts `simulation` on the server; nothing of it is left at the end."""
+    instance = f"carla{os.getpid()}"
+    started = []
+
+    def start(*arguments):
+        settings = [f"carla.port={server.port}", *SMALL]
+        command = [sys.executable, "-m", "simulation", "--instance", instance, *arguments]
+        for setting in settings:
+            command += ["--set", setting]
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+            process.communicate(timeout=DEADLINE_S)
+    assert segments(instance) == []
+
+
+def finish(process, number=None):
+    if number is not None:
+        process.send_signal(number)
+    out, err = process.communicate(timeout=DEADLINE_S)
+    assert "Traceback" not in err
+    return process.returncode, out, err
+
+
+def wait_for_ticks(process, server):
+    """Until the program has ticked the server for two seconds of its time."""
+    before = server.state()["calls"].get("tick_cue", 0)
+
+    def is_driving():
+        assert process.poll() is None, finish(process)
+        return server.state()["calls"].get("tick_cue", 0) > before + 40
+
+    wait_until(is_driving, "it drives", DEADLINE_S, 0.2)
+
+
+def test_auto_takes_the_server_that_answers_and_says_so(start, server, tmp_path):
+    code, out, err = finish(start("--duration", "1", "--json", str(tmp_path / "drive.json")))
+    assert code == 0, err
+    assert out.startswith("world: carla (chosen by auto)\n")
+    assert json.loads((tmp_path / "drive.json").read_text())["world"] == "carla"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_while_driving_puts_everything_back(start, server, number, code):
+    process = start("--backend", "carla", "--set", "carla.weather=WetNoon")
+    wait_for_ticks(process, server)
+    assert server.state()["is_synchronous"]
+    assert finish(process, number)[0] == code
+
+
+def test_a_signal_while_it_is_set_up_puts_everything_back(start, server):
+    server.break_(tick_delay_s=0.3)
+    try:
+        process = start("--backend", "carla")
+        wait_until(lambda: server.state()["actors"], "the car is there, but not yet settled", DEADLINE_S)
+        assert finish(process, signal.SIGTERM)[0] == 143
+    finally:
+        server.break_(tick_delay_s=0.0)
+
+
+def test_it_waits_for_a_dead_server_goes_on_with_its_successor_and_can_be_stopped(start, server):
+    process = start("--backend", "carla", "--set", "carla.timeout_s=4")
+    wait_for_ticks(process, server)
+    server.kill()
+    server.start()
+    wait_for_ticks(process, server)
+    code, _, err = finish(process, signal.SIGINT)
+    assert code == 130
+    assert "back: carla" in err
+    assert "connecting to 127.0.0.1" in err
+
+
+def test_it_can_be_stopped_while_the_server_is_gone(start, server):
+    process = start("--backend", "carla", "--set", "carla.timeout_s=4")
+    wait_for_ticks(process, server)
+    server.kill()
+    try:
+        assert finish(process, signal.SIGTERM)[0] == 143
+    finally:
+        server.start()

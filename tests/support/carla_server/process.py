@@ -1,0 +1,87 @@
+"""A stub server in a process of its own, for tests: started, asked, broken, killed, started again on its port."""
+
+import os
+import re
+import select
+import signal
+import socket
+import subprocess
+import sys
+from typing import Any
+
+import msgpack
+
+from tests.support.carla_server.server import BREAK, STATE, VANISH
+from tests.support.stack import ROOT
+
+START_S, CALL_S, LIFETIME_S = 30.0, 10.0, 900.0
+READY = re.compile(r"on port (\d+)")
+
+
+class StubServer:
+    """Every wait has a deadline, and the process ends with the test that started it."""
+
+    def __init__(self, *arguments: str, port: int = 0) -> None:
+        self._arguments = arguments
+        self.port = port
+        self._process: subprocess.Popen[str] | None = None
+        self.start()
+
+    def start(self) -> None:
+        """Start it; a second time on the port it had."""
+        command = [sys.executable, "-m", "tests.support.carla_server"]
+        self._process = subprocess.Popen(
+            [*command, "--port", str(self.port), "--lifetime", str(LIFETIME_S), *self._arguments],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "LKAS_PARENT": str(os.getpid()), "OPENBLAS_NUM_THREADS": "1"},
+        )
+        assert self._process.stdout is not None
+        ready, _, _ = select.select([self._process.stdout], [], [], START_S)
+        line = self._process.stdout.readline() if ready else ""
+        found = READY.search(line)
+        assert found, f"the stub server did not start within {START_S:g} s: {line!r}"
+        self.port = int(found[1])
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def state(self) -> dict[str, Any]:
+        """What is on the server now."""
+        return self._call(STATE)
+
+    def break_(self, **faults: Any) -> None:
+        """Switch faults on or off; names as in `Faults`."""
+        self._call(BREAK, faults)
+
+    def vanish(self) -> None:
+        """Take the cars away."""
+        self._call(VANISH)
+
+    def kill(self) -> None:
+        """As a crash would."""
+        self._end(signal.SIGKILL)
+
+    def close(self) -> None:
+        self._end(signal.SIGTERM)
+
+    def _end(self, number: int) -> None:
+        if self._process is not None:
+            self._process.send_signal(number)
+            self._process.communicate(timeout=CALL_S)
+            self._process = None
+
+    def _call(self, method: str, *parameters: Any) -> Any:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=CALL_S) as connection:
+            connection.sendall(msgpack.packb([0, 1, method, [[False], *parameters]]))
+            unpacker = msgpack.Unpacker(raw=False)
+            while chunk := connection.recv(65536):
+                unpacker.feed(chunk)
+                for _, _, _, result in unpacker:
+                    is_ok, *value = result[0] if result[0] != [] else [1]
+                    assert is_ok in (1, False), value
+                    return value[0] if value else None
+        raise AssertionError(f"{method}: the stub server closed the connection")

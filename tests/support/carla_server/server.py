@@ -1,0 +1,60 @@
+"""The whole server: calls and streams in one loop, with a way for tests to look in and to break things."""
+
+import asyncio
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.support.carla_server.calls import Calls
+from tests.support.carla_server.episode import Episode
+from tests.support.carla_server.faults import Faults
+from tests.support.carla_server.rpc import RpcServer
+from tests.support.carla_server.streaming import StreamServer
+
+STATE, BREAK, VANISH = "stub_state", "stub_break", "stub_vanish"  # calls no CARLA server has
+
+
+async def serve(
+    port: int, maps: dict[str, Path], faults: Faults, lifetime_s: float, on_ready: Callable[[int], None]
+) -> None:
+    """Run for `lifetime_s` at most. `on_ready` is told the port of the calls; the first map is the loaded one."""
+    streams = StreamServer()
+    episode = Episode(next(iter(maps.values())), streams, faults)
+    with tempfile.TemporaryDirectory(prefix="carla-stub-") as folder:
+        methods = Calls(episode, streams, faults, maps).methods(Path(folder))
+        server = RpcServer(methods)
+        methods[STATE] = lambda: _state(episode, server)
+        methods[BREAK] = faults.set
+        methods[VANISH] = lambda: _vanish(episode)
+        await streams.start()
+        on_ready(await server.start(port))
+        free_running = asyncio.create_task(episode.run_free())
+        done, _ = await asyncio.wait([free_running], timeout=lifetime_s)
+        for task in done:
+            task.result()  # it never ends but by an error
+        free_running.cancel()
+
+
+def _state(episode: Episode, server: RpcServer) -> dict[str, Any]:
+    return {
+        "frame": episode.frame,
+        "map": episode.map_name,
+        "is_synchronous": episode.is_synchronous,
+        "settings": episode.settings,
+        "weather": episode.weather,
+        "spectator": episode.actors.spectator.transform.record,
+        "actors": [[actor.id, actor.blueprint] for actor in episode.actors if actor is not episode.actors.spectator],
+        "roles": [actor.attributes.get("role_name") for actor in episode.actors],
+        "controls": [actor.control for actor in episode.actors if actor.is_car],
+        "poses": [actor.transform.record for actor in episode.actors if actor.is_car],
+        "calls": dict(server.counts),
+        "newest_calls": list(server.newest),
+    }
+
+
+def _vanish(episode: Episode) -> None:
+    """All cars are destroyed by somebody else."""
+    for actor in list(episode.actors):
+        if actor.is_car:
+            episode.destroy(actor.id)
