@@ -8,12 +8,15 @@ import typer
 from lkas import __version__
 from lkas.cli.action import action
 from lkas.cli.bench import bench_app
+from lkas.cli.bench_detection import bench_detection
+from lkas.cli.bench_pipeline import bench_pipeline
+from lkas.cli.calibrate import calibrate
 from lkas.cli.demo import demo
 from lkas.cli.detect import detect
 from lkas.cli.doctor import doctor
 from lkas.cli.param import param_app
 from lkas.cli.run import run
-from lkas.cli.settings import CONTROLLER_HELP, METHOD_HELP, ConfigOption, InstanceOption, SetOption
+from lkas.cli.settings import CONTROLLER_HELP, METHOD_HELP, MODEL_HELP, ConfigOption, InstanceOption, SetOption
 from lkas.cli.status import status
 
 EXAMPLES = """
@@ -44,6 +47,7 @@ def _print_version(wanted: bool) -> None:
 def main(
     context: typer.Context,
     method: Annotated[str | None, typer.Option(metavar="NAME", help=METHOD_HELP)] = None,
+    model: Annotated[str | None, typer.Option(metavar="FILE", help=MODEL_HELP)] = None,
     controller: Annotated[str | None, typer.Option(metavar="NAME", help=CONTROLLER_HELP)] = None,
     broadcast: Annotated[
         bool, typer.Option("--broadcast", help="Run the broker too, for viewers and tools.", metavar="")
@@ -66,7 +70,11 @@ def main(
         run(
             config=config,
             assignments=assignments or [],
-            flags={"--method": ("detection.method", method), "--controller": ("decision.controller", controller)},
+            flags={
+                "--method": ("detection.method", method),
+                "--model": ("detection.model", model),
+                "--controller": ("decision.controller", controller),
+            },
             instance=instance,
             broadcast=broadcast,
             verbose=verbose,
@@ -76,8 +84,11 @@ def main(
 
 app.command()(demo)
 app.command()(detect)
+app.command()(calibrate)
 app.command()(status)
 app.command()(doctor)
 app.command()(action)
 app.add_typer(param_app, name="param")
+bench_app.command("pipeline")(bench_pipeline)
+bench_app.command("detection")(bench_detection)
 app.add_typer(bench_app, name="bench")
