@@ -22,9 +22,11 @@ from lkas.cli.settings import (
     EXIT_FAILED,
     EXIT_USAGE,
     METHOD_HELP,
+    MODEL_HELP,
     ConfigOption,
     InstanceOption,
     SetOption,
+    check_model,
     configured_ports,
     fail,
     load_settings,
@@ -44,11 +46,15 @@ def demo(
         float | None, typer.Option(metavar="SECONDS", min=1, help="Drive this long, then stop.")
     ] = None,
     json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the figures of the drive here.")] = None,
-    backend: Annotated[str | None, typer.Option(metavar="NAME", help="auto, embedded or video.")] = None,
-    map_: Annotated[str | None, typer.Option("--map", metavar="FILE.xodr", help="Road of the embedded world.")] = None,
+    backend: Annotated[str | None, typer.Option(metavar="NAME", help="auto, embedded, carla or video.")] = None,
+    map_: Annotated[str | None, typer.Option("--map", metavar="FILE.xodr", help="Road to drive on.")] = None,
+    condition: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Light and weather of the embedded world, such as rain.")
+    ] = None,
     source: Annotated[str | None, typer.Option(metavar="SOURCE", help="Film, folder of images or camera.")] = None,
     loop: Annotated[bool, typer.Option("--loop", help="Start the film again when it is over.", metavar="")] = False,
     method: Annotated[str | None, typer.Option(metavar="NAME", help=METHOD_HELP)] = None,
+    model: Annotated[str | None, typer.Option(metavar="FILE", help=MODEL_HELP)] = None,
     controller: Annotated[str | None, typer.Option(metavar="NAME", help=CONTROLLER_HELP)] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the page; 0 takes a free one.")] = 8080,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open a browser window.", metavar="")] = False,
@@ -61,8 +67,13 @@ def demo(
 
     Examples: lkas demo; lkas demo --source film.mp4 --loop; lkas demo --duration 60 --json drive.json
     """
-    flags = {"--method": ("detection.method", method), "--controller": ("decision.controller", controller)}
+    flags = {
+        "--method": ("detection.method", method),
+        "--model": ("detection.model", model),
+        "--controller": ("decision.controller", controller),
+    }
     configuration = with_real_ports(load_settings(config, assignments, flags))
+    check_model(configuration)
     if json is not None and not os.access(json.absolute().parent, os.W_OK):
         fail(f"--json {json}: the folder {json.absolute().parent} is missing or not writable", EXIT_USAGE)
     os.environ["LKAS_INSTANCE"] = instance
@@ -75,6 +86,7 @@ def demo(
             *("--broadcast", "--json", str(drive_json)),
             *_given("--backend", backend),
             *_given("--map", map_),
+            *_given("--condition", condition),
             *_given("--source", source),
             *(["--loop"] if loop else []),
             *_given("--duration", duration),

@@ -7,7 +7,7 @@ import msgspec
 import typer
 
 from lkas import log
-from lkas.cli.settings import load_settings
+from lkas.cli.settings import check_model, load_settings
 from lkas.cli.supervise import StopRequest, supervise
 from lkas.config import Configuration
 from lkas.processes import lkas_processes
@@ -25,6 +25,7 @@ def run(
 ) -> int:
     """Run the lkas processes; returns the exit code."""
     configuration = with_real_ports(load_settings(config, assignments, flags))
+    check_model(configuration)
     log.set_up("lkas", verbose)
     stop = StopRequest()
     reporter = ProcessReporter(configuration) if broadcast else None

@@ -7,7 +7,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from lkas.config import ConfigError, Configuration, load
-from lkas.decision.parameters import DecisionParameters
+from lkas.decision.parameters import DecisionParameters, missing_package
 from lkas.detection.parameters import DetectionParameters
 from lkas.integration.zmq.ports import Ports, ZmqConfig
 from lkas.parameters import Section, declared
@@ -25,6 +25,8 @@ SECTIONS: dict[str, type[Section]] = {
 
 METHOD_HELP = f"Detection method: {', '.join(declared('detection', DetectionParameters)['method'].choices)}."
 CONTROLLER_HELP = f"Steering law: {', '.join(declared('decision', DecisionParameters)['controller'].choices)}."
+
+MODEL_HELP = "Lane network of method onnx (TwinLiteNet or UFLD kind)."
 
 ConfigOption = Annotated[
     str | None, typer.Option("--config", metavar="FILE", help="YAML file with sections and keys to change.")
@@ -50,8 +52,25 @@ def load_settings(
 ) -> Configuration:
     """The lkas sections, or exit code 2 with the reason."""
     try:
-        return load(SECTIONS, file=file, environ=os.environ, assignments=assignments or (), flags=flags)
+        configuration = load(SECTIONS, file=file, environ=os.environ, assignments=assignments or (), flags=flags)
     except ConfigError as error:
+        fail(str(error), EXIT_USAGE)
+    trouble = missing_package(configuration["decision"].controller)
+    if trouble is not None:
+        fail(trouble, EXIT_USAGE)
+    return configuration
+
+
+def check_model(configuration: Configuration) -> None:
+    """Exit code 2 with the reason when method onnx is wanted without a network file that fits it."""
+    if configuration["detection"].method != "onnx":
+        return
+    from lkas.detection import create_detector
+    from lkas.detection.net.runtime import ModelError
+
+    try:
+        create_detector("onnx", configuration["detection"], configuration["camera"])
+    except ModelError as error:
         fail(str(error), EXIT_USAGE)
 
 

@@ -16,7 +16,9 @@ MODULES = {
 OPTIONAL = {"carla", "onnxruntime", "dask", "osqp", "mcap", "PySide6", "torch", "matplotlib", "scipy"}
 CHANNEL_USERS = ("lkas.detection.server", "lkas.decision.server", "lkas.integration.zmq.server", "lkas.cli")
 CHANNELS = "lkas.integration.shared_memory"
-PLAIN = tuple(f"lkas.{name}" for name in ("clock", "log", "frames", "config", "parameters", "health", "vehicle"))
+PLAIN = tuple(
+    f"lkas.{name}" for name in ("clock", "log", "frames", "lens", "config", "parameters", "health", "vehicle")
+)
 MESSAGES = f"{CHANNELS}.messages"
 
 
@@ -111,7 +113,16 @@ def test_only_the_evaluation_of_the_simulation_uses_the_algorithms():
 def test_optional_packages_are_imported_where_they_are_used():
     for module, path in MODULES.items():
         tops = {name.partition(".")[0] for name in imports(path, top_level_only=True)}
-        assert not tops & OPTIONAL, f"{module} imports {tops & OPTIONAL} at its top"
+        allowed = {"carla"} if reaches(module, "simulation.carla") else set()
+        assert not tops & OPTIONAL - allowed, f"{module} imports {tops & OPTIONAL} at its top"
+
+
+def test_only_the_world_of_carla_imports_its_library():
+    users = [name for name, path in MODULES.items() if any(reaches(found, "carla") for found in imports(path))]
+    assert users
+    assert all(reaches(name, "simulation.carla") for name in users)
+    # What decides whether there is a server at all has to work without the library.
+    assert not {"simulation.carla.config", "simulation.carla.probe"} & set(users)
 
 
 @pytest.mark.parametrize("program", ["lkas", "simulation", "viewer"])

@@ -15,7 +15,7 @@ road:
     - {radius_m: 400, angle_deg: 40, clothoid_m: 30}
 set_speed_mps: 13.9
 duration_s: 22
-disturbances: {blackout_at_s: 5, blackout_duration_s: 60}
+faults: [{kind: blackout, at_s: 5, duration_s: 60}]
 """
 
 
