@@ -12,7 +12,7 @@ help:  ## show this list
 
 setup: $(VENV)/.ready  ## make .venv with the commands lkas, simulation and viewer, and all that tests need
 
-$(VENV)/.ready: pyproject.toml scripts/setup.sh $(wildcard lkas/include/*.h $(SHM)/*.[ch] $(SHM)/*/*.[ch] simulation/embedded/renderer/*.[ch])
+$(VENV)/.ready: pyproject.toml scripts/setup.sh $(wildcard lkas/include/*.h $(SHM)/*.[ch] $(SHM)/*/*.[ch] lkas/detection/*.[ch] simulation/embedded/renderer/*.[ch])
 	@PYTHON=$(PYTHON) VENV=$(VENV) bash scripts/setup.sh
 	@touch $@
 
