@@ -14,6 +14,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
 CANVAS = "id => document.getElementById(id).toDataURL('image/png')"
 START_MS = 60_000
+STANDING_MS = 400
 
 
 @pytest.fixture
@@ -56,6 +57,13 @@ def canvas(page: Page, name: str) -> np.ndarray:
 def pause(page: Page) -> None:
     page.get_by_role("button", name="Pause").click()
     expect(page.locator("#picture")).to_have_attribute("data-state", "paused")
+    # Frames that were under way when the world stopped are still drawn.
+    wait_until(lambda: frame_id_after(page, 0) == frame_id_after(page, STANDING_MS), "a standing picture")
+
+
+def frame_id_after(page: Page, wait_ms: int) -> str:
+    page.wait_for_timeout(wait_ms)
+    return page.locator("#frame-id").inner_text()
 
 
 def solid_line_errors_px(page: Page) -> np.ndarray:
@@ -94,9 +102,8 @@ def test_a_drive_in_the_browser(drive, open_page):
     assert np.median(np.abs(errors)) < 2
 
     # Paused, the picture stands; resumed, it goes on.
-    frozen = page.locator("#frame-id").inner_text()
-    page.wait_for_timeout(500)
-    assert page.locator("#frame-id").inner_text() == frozen
+    frozen = frame_id_after(page, 0)
+    assert frame_id_after(page, 500) == frozen
     page.get_by_role("button", name="Resume").click()
     expect(page.locator("#picture")).to_have_attribute("data-state", "live")
     expect(page.locator("#frame-id")).not_to_have_text(frozen)
