@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Compiles the channels' C core with every compiler that is here, as C11 and C++17, warnings being errors; with MinGW
-# for Windows where that is installed. With a folder as argument the programs are left there.
+# Compiles the channels' C core with every compiler that is here, as C11 and C++17, and that of the sockets as C11,
+# warnings being errors; with MinGW for Windows where that is installed. With a folder as argument the programs are left
+# there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source=tests/integration/shared_memory/program.c
@@ -16,6 +17,10 @@ build() { # compiler, language options, program
     "$1" $2 $warnings -I lkas/include -o "$folder/$3" "$source"
     echo "lkas_channel.h: $1 $2"
     built=$((built + 1))
+    case "$2" in *c++*) return 0 ;; esac
+    # shellcheck disable=SC2086
+    echo '#include <lkas_ring.h>' | "$1" $2 $warnings -I lkas/include -fsyntax-only -x c -
+    echo "lkas_ring.h: $1 $2"
 }
 case "$(uname -s)" in
     Linux | Darwin)

@@ -14,12 +14,14 @@ import typer
 from lkas.cli.settings import EXIT_FAILED, ConfigOption, JsonOption, SetOption, load_settings
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from lkas.cli.segments import SegmentState
     from lkas.cli.sockets import SocketState
 
 NEEDED_FREE_MB = 64  # eight slots of the default camera and some more
 CARLA_PORT = 2000
-SOCKETS_WIDTH = 110  # of their table: a name that is cut off helps nobody
+TABLE_WIDTH = 120  # at least: a name that is cut off helps nobody
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,18 +70,20 @@ def doctor(
 
 
 def _findings(host: str, port_base: int) -> Iterator[Finding]:
+    from lkas.integration.shared_memory.segment import DEFAULT_DIRECTORY
+
     yield Finding(name="Python", fine=True, found=f"{platform.python_version()} on {platform.platform()}")
     yield _core()
     packages = {name: metadata.version(name) for name in ("numpy", "opencv-python-headless", "pyzmq", "msgspec")}
     yield Finding(
         name="packages", fine=True, found=", ".join(f"{name} {version}" for name, version in packages.items())
     )
-    free_mb = shutil.disk_usage("/dev/shm").free // 2**20
+    free_mb = shutil.disk_usage(DEFAULT_DIRECTORY).free // 2**20
     yield Finding(
         name="shared memory",
         fine=free_mb >= NEEDED_FREE_MB,
-        found=f"{free_mb} MB free in /dev/shm",
-        advice=f"a stack needs about {NEEDED_FREE_MB} MB: enlarge /dev/shm (docker run --shm-size=256m)",
+        found=f"{free_mb} MB free in {DEFAULT_DIRECTORY}",
+        advice=f"a stack needs about {NEEDED_FREE_MB} MB: enlarge {DEFAULT_DIRECTORY} (docker run --shm-size=256m)",
     )
     yield _ports(host, port_base)
     yield _carla()
@@ -145,12 +149,11 @@ def _print_segments(segments: list["SegmentState"]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    console = Console()
     if not segments:
-        console.print("No channels in shared memory.")
+        Console().print("No channels in shared memory.")
         return
     table = Table(
-        "segment", "instance", "type", "MB", "writer", "readers", "age", "rate", "messages", "drops",
+        "segment", "instance", "type", "MB", "writer", "readers", "age", "rate", "messages", "drops", "corrupt",
         box=None, pad_edge=False,
     )  # fmt: skip
     for state in segments:
@@ -162,12 +165,13 @@ def _print_segments(segments: list["SegmentState"]) -> None:
             f"{segment.size_bytes / 2**20:.1f}",
             "-" if segment.writer_pid is None else f"pid {segment.writer_pid}",
             str(segment.readers),
-            "-" if segment.age_s is None else f"{segment.age_s:.1f} s",
+            _age(segment.age_s),
             "-" if state.rate_hz is None else f"{state.rate_hz:.0f} Hz",
             str(segment.sequence),
             str(segment.drops),
+            str(segment.corrupt) if segment.has_checksum else "-",
         )
-    console.print(table)
+    _print_table(table)
     for state in segments:
         _print_advice(f"{state.segment.name} ({state.segment.instance})", state.state, state.advice)
 
@@ -199,10 +203,22 @@ def _print_sockets(sockets: list["SocketState"]) -> None:
         if not socket.receivers:
             table.add_row(*name, "-")
     Console().print()
-    Console(width=max(Console().width, SOCKETS_WIDTH)).print(table)
+    _print_table(table)
     for state in sockets:
         socket = state.socket
         _print_advice(f"{socket.name} ({socket.pattern}, {socket.instance})", state.state, state.advice)
+
+
+def _print_table(table: "Table") -> None:
+    from rich.console import Console
+
+    Console(width=max(Console().width, TABLE_WIDTH)).print(table)
+
+
+def _age(age_s: float | None) -> str:
+    if age_s is None:
+        return "-"
+    return f"{age_s:.1f} s" if age_s < 60 else f"{age_s / 60:.0f} min" if age_s < 3600 else f"{age_s / 3600:.0f} h"
 
 
 def _pids(pids: list[int]) -> str:

@@ -41,7 +41,8 @@ class Test(Struct, frozen=True, kw_only=True):
 
     metric: str  # one-way times; what the sender pays is `<metric>_call`
     kind: str
-    count: int  # messages per round
+    count: int  # messages of a segment
+    segments: int = 1  # made anew in each round: where one lies in memory makes a large copy one or four times as long
     sleeps: bool = False
     readers: int = 1
 
@@ -56,7 +57,7 @@ def tests(scale: float, readers: int) -> list[Test]:
         Test(metric="control", kind="control", count=count(1500)),
         Test(metric="control_full", kind="control_full", count=count(1500)),
         Test(metric="small", kind="small", count=count(1500)),
-        Test(metric="frame", kind="frame", count=count(80)),
+        Test(metric="frame", kind="frame", count=count(25), segments=6),
         Test(metric="frame_in_place", kind="frame_in_place", count=count(80)),
         Test(metric="wake", kind="small", count=count(100), sleeps=True),
         Test(metric="stream", kind="stream", count=count(20_000)),
@@ -270,7 +271,7 @@ def plan(scale: float, readers: int, rows: list[type[Row]], floor: Floor) -> lis
     steps: list[tuple[Test | None, type[Row] | str]] = []
     for test in tests(scale, readers):
         fitting = [row for row in rows if test.kind in row.kinds and (test.readers == 1 or row.has_many_readers)]
-        steps += [(test, row) for row in fitting]
+        steps += [(test, row) for _ in range(test.segments) for row in fitting]
         if test.metric == "frame":
             steps.append((test, COPY_NAME))
         if test.metric == "wake" and floor.missing() is None:

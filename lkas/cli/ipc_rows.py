@@ -46,7 +46,7 @@ class Nine(Struct):
     stamp: int
 
 
-class Small(Struct, frozen=True):
+class Small(Struct, frozen=True, gc=False):
     content: Annotated[bytes, Meta(extra={"bytes": SMALL_BYTES})]
 
 
@@ -111,11 +111,15 @@ class Channels(Row):
             send = lend if kind == "frame_in_place" else lambda stamp: camera.write(image, capture_ns=stamp)
             return Sender(send, lambda: (camera.close(), camera.unlink()))
         if kind == "small":
-            bytes_ = MessageChannel(Small, topic, create=True)
-            publish = bytes_.write
-            return Sender(
-                _packing(kind, lambda content: publish(Small(content))), lambda: (bytes_.close(), bytes_.unlink())
-            )
+            small = MessageChannel(Small, topic, create=True)
+            publish, pack = small.write, STAMP.pack_into
+            content: Any = bytearray(SMALL_BYTES)  # any buffer will do
+
+            def send_small(stamp: int) -> None:
+                pack(content, 0, stamp)
+                publish(Small(content))
+
+            return Sender(send_small, lambda: (small.close(), small.unlink()))
         control = ControlChannel(topic, create=True)
         write, mode, status = control.write, ControlMode.LANE_KEEPING, DepartureStatus.CENTERED
         sends: dict[str, Callable[[int], Any]] = {

@@ -67,6 +67,9 @@ def judged(segment: SegmentInfo, rate_hz: float | None) -> SegmentState:
     elif segment.age_s > SILENT_S:
         state = f"silent for {segment.age_s:.1f} s"
         advice = f"process {segment.writer_pid} lives but writes nothing: see `lkas status`, it waits, paused or hangs"
+    elif segment.corrupt:
+        state = f"{segment.corrupt} messages failed their checksum and were passed over"
+        advice = f"another program or the disk changes {segment.path}: find out who has it open, or move the channel"
     elif segment.drops > DROPS_SHARE * segment.sequence:
         state = "drops messages"
         advice = "readers hold their views for too long: copy what is kept, or create the channel with more slots"

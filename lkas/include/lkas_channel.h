@@ -18,8 +18,9 @@
  *            four are seq_cst, so at least one of the two sees the other. Either the reader lets go or the writer
  *            gives the slot its old mark back and takes another one. Unpinning is a release that the writer's load
  *            of the pins pairs with: nobody writes bytes that are still being read.
- *   waking   The writer raises `wake` after `latest`, then looks for waiters; a waiter announces itself, then loads
- *            `wake` and `latest`; seq_cst again, so no message falls between looking and sleeping.
+ *   waking   The writer stores `latest`, then looks for waiters and raises `wake` where there are any; a waiter
+ *            announces itself, then loads `wake` and `latest`; seq_cst again, so no message falls between looking and
+ *            sleeping.
  *
  * With `has_crc` each slot carries the CRC-32 (zlib's) of its record and of its bulk, and readers pass over a message
  * that fails what they read of it, counted. It is for what the above can not see: files that others write to, disks, foreign writers.
@@ -44,6 +45,7 @@
 #define LKAS_MAX_RECORD_BYTES 4096
 #define LKAS_PATH_BYTES 512
 #define LKAS_NO_STAMPS UINT32_MAX
+#define LKAS_FETCHED_LINES 8
 #define LKAS_SILENCE_NS INT64_C(100000000)     /* after so much silence a reader looks at the name again */
 #define LKAS_SLICE_NS INT64_C(100000000)       /* the longest sleep between two looks around */
 #define LKAS_PROBE_MIN_NS INT64_C(1000000)     /* first gap between two looks for a segment that is not there */
@@ -279,6 +281,7 @@ static inline void lkas__lock_registry(void) {
 }
 
 static inline lkas_segment *lkas__new_segment(int fd, void *mapping, size_t bytes) {
+    static int is_told_of_forks;
     lkas_segment *segment = (lkas_segment *)calloc(1, sizeof *segment);
     lkas__file file;
     if (!segment || lkas__describe(fd, &file)) {
@@ -293,7 +296,7 @@ static inline lkas_segment *lkas__new_segment(int fd, void *mapping, size_t byte
     segment->reader = -1;
     lkas__store(&segment->users, 1, relaxed);
     lkas__lock_registry();
-    lkas__call_after_fork(lkas__after_fork_in_child);
+    if (!is_told_of_forks) is_told_of_forks = lkas__call_after_fork(lkas__after_fork_in_child);
     if (segment->header->has_crc) lkas__fill_crc_table();
     segment->next = lkas__segments;
     if (segment->next) segment->next->previous = segment;
@@ -412,7 +415,7 @@ static inline int lkas__build(const char *path, const lkas_spec *spec, lkas_segm
         goto failed;
     }
     {
-        const int result = lkas__allocate(fd, wanted.total_bytes);
+        const int result = lkas__allocate(fd, 0, wanted.total_bytes);
         if (result) {
             errno = result;
             lkas__fail(error, LKAS_E_SPACE,
@@ -665,6 +668,15 @@ static inline int lkas_claim(lkas_writer *writer, lkas_error *error) {
                       header->slots);
 }
 
+/* Fetch the lines of the slot that comes next while nobody waits for them: a reader had them last. A guess, and only a
+ * hint to the processor: where it is wrong the next claim fetches them, as it would have. */
+static inline void lkas__fetch_next(const lkas_segment *segment, uint32_t newest) {
+    const lkas_header *header = segment->header;
+    const char *slot = (const char *)lkas_slot_at(segment, newest == 0), *end;
+    end = slot + LKAS_SLOT_HEADER_BYTES + header->record_bytes;
+    for (int lines = 0; slot < end && lines < LKAS_FETCHED_LINES; slot += 64, ++lines) lkas__fetch_to_write(slot);
+}
+
 static inline void *lkas_claimed_bulk(const lkas_writer *writer) {
     return lkas_slot_bulk(writer->segment, (uint32_t)writer->slot);
 }
@@ -708,8 +720,10 @@ static inline uint64_t lkas_publish(lkas_writer *writer, const void *record) {
     }
     /* Pairs with the acquire load in lkas__copy_record(): whoever sees this mark sees every word stored above. */
     lkas__store(&slot->mark, 2 * sequence, release);
-    lkas__store(&header->latest, sequence << 8 | (uint64_t)writer->slot, release);
-    lkas__raise_wake(header);
+    /* Pairs with the waiter's `waiters`: either this sees it announced, or it sees this message and does not sleep. */
+    lkas__store(&header->latest, sequence << 8 | (uint64_t)writer->slot, seq_cst);
+    if (lkas__load(&header->waiters, seq_cst)) lkas__raise_wake(header);
+    lkas__fetch_next(writer->segment, (uint32_t)writer->slot);
     writer->slot = -1;
     return sequence;
 }

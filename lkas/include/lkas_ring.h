@@ -1,7 +1,7 @@
 /* lkas_ring.h: inboxes of whole messages in shared memory. One receiver owns an inbox, any number of senders fill it.
  *
  * The basis of lkas.integration.shared_memory.sockets: knows bytes, positions and atomics, no Python and no pattern.
- * C11, Linux, 64 bit; locks, futex and errors come from lkas_channel.h.
+ * C11, 64 bit; locks, futex and errors come from lkas_channel.h.
  *
  *   receiver   lkas_inbox_create() or lkas_inbox_adopt(), lkas_inbox_take() .. lkas_inbox_release(), lkas_inbox_close()
  *   sender     lkas_ring_attach(), lkas_ring_lock(), lkas_ring_claim(), lkas_ring_commit()
@@ -15,9 +15,11 @@
  * when what was seen before is used up: a full flow moves a message's own two cache lines, and no others, between the
  * processors. Whoever waits for room is told when half of the messages are taken, not after each.
  *
- * Dying. Senders take turns under a robust mutex, which the kernel hands on when its holder dies. All they decide
- * follows from entries [freed, tail), and the store of `tail` is the only step that counts: a sender that dies
- * before it has done nothing. The receiver's life is an open-file-description lock on byte 0.
+ * Dying. Senders take turns: `turn` names the seat of the one that writes. A seat is a byte of the file, locked for as
+ * long as its owner lives (byte 0 the receiver's, from LKAS_RING_SEATS_AT on the senders'), so whoever waits can see
+ * that a turn is a dead one's, and ends it, with the lock of that seat in hand lest a newcomer take it meanwhile. All
+ * that senders decide follows from entries [freed, tail), and the store of `tail` is the only step that counts: a sender
+ * that dies before it has done nothing.
  *
  * What the memory model promises. `tail` is stored with release after entry and bytes and loaded with acquire before
  * they are read; `freed` likewise in the other direction, so nobody overwrites bytes that are still being read.
@@ -30,11 +32,15 @@
 
 #define LKAS_RING_MAGIC UINT32_C(0x474e524c) /* "LRNG" in memory */
 #define LKAS_BELL_MAGIC UINT32_C(0x4c4c424c) /* "LBLL" in memory */
-#define LKAS_RING_VERSION 1u
+#define LKAS_RING_VERSION 2u
+#define LKAS_BELL_BYTES 4096
 #define LKAS_RING_ALIGN 64u
 #define LKAS_RING_MAX_SLOTS (1u << 20)
 #define LKAS_RING_FIRST_BYTES (UINT64_C(64) << 10) /* of the arena, allocated when the inbox is made */
+#define LKAS_RING_SEATS 4096u      /* senders of one inbox */
+#define LKAS_RING_SEATS_AT 4096u   /* their first lock byte */
 #define LKAS_RING_TURN_NS INT64_C(250000000) /* the longest a sender waits for another one to finish its copy */
+#define LKAS_RING_TURN_SLEEP_NS INT64_C(50000) /* between two looks whether it has */
 #define LKAS_RING_LOOK_NS INT64_C(5000) /* before a sleep: less than going to sleep and being woken take */
 
 enum { LKAS_RING_OPEN = 0, LKAS_RING_CLOSED = 1 };
@@ -57,7 +63,7 @@ typedef struct lkas_ring_header {
     uint32_t slots, header_bytes;
     uint32_t owner_pid, spare;
     /* Senders, under the turn. */
-    alignas(64) pthread_mutex_t turn;
+    alignas(64) LKAS_ATOMIC(uint32_t) turn;   /* seat + 1 of who writes, 0: nobody */
     uint64_t allocated;                       /* bytes of the arena that have blocks */
     LKAS_ATOMIC(uint64_t) known_freed;        /* `freed` when a sender last looked */
     alignas(64) LKAS_ATOMIC(uint64_t) tail;   /* next to send */
@@ -89,6 +95,7 @@ typedef struct lkas_ring {
     size_t mapped_bytes;
     uint64_t device, inode;
     int fd; /* holds the lock; -1 when given up */
+    uint32_t seat; /* lock byte that is its own, where it may write */
     int64_t alive_ns;    /* sender: when the receiver was last seen alive, coarse clock */
     uint64_t known_tail; /* receiver: `tail` when it last looked */
     unsigned forks;
@@ -120,57 +127,52 @@ static inline uint64_t lkas__ring_rounded(uint64_t bytes) {
 /* ------------------------------------------------------------------ mapping, forks */
 
 static lkas_ring *lkas__rings; /* every open one, for the child of a fork */
+static LKAS_ATOMIC(int) lkas__rings_lock;
 static unsigned lkas__ring_forks;
-static pthread_mutex_t lkas__rings_lock = PTHREAD_MUTEX_INITIALIZER;
 
-static inline void lkas__rings_before_fork(void) { pthread_mutex_lock(&lkas__rings_lock); }
-static inline void lkas__rings_in_parent(void) { pthread_mutex_unlock(&lkas__rings_lock); }
+static inline void lkas__lock_rings(void) {
+    int unlocked = 0;
+    while (!lkas__swap_if(&lkas__rings_lock, &unlocked, 1)) unlocked = 0;
+}
 
-/* A child shares the parent's open files, by descriptor and by mapping, and would keep its locks alive after the
- * parent's death: map the same bytes, read-only, through an open file of its own. */
+static inline void lkas__unlock_rings(void) { lkas__store(&lkas__rings_lock, 0, release); }
+
+/* A child shares the parent's open files and would keep its locks alive after the parent's death: close them. */
 static inline void lkas__rings_in_child(void) {
     ++lkas__ring_forks;
     for (lkas_ring *ring = lkas__rings; ring; ring = ring->next) {
-        if (ring->fd < 0) continue; /* its lock is given up already */
-        char again[32];
-        snprintf(again, sizeof again, "/proc/self/fd/%d", ring->fd);
-        const int fd = open(again, O_RDONLY | O_CLOEXEC);
-        const int flags = fd >= 0 ? MAP_SHARED | MAP_FIXED : MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
-        (void)!mmap(ring->mapping, ring->mapped_bytes, PROT_READ, flags, fd, 0);
-        if (fd >= 0) close(fd);
-        close(ring->fd);
+        if (ring->fd >= 0) lkas__close_file(ring->fd);
         ring->fd = -1;
     }
-    pthread_mutex_unlock(&lkas__rings_lock);
+    lkas__unlock_rings();
 }
 
 /* Opened by a parent process: not ours to touch. */
 static inline int lkas_ring_is_foreign(const lkas_ring *ring) { return ring->forks != lkas__ring_forks; }
 
 static inline lkas_ring *lkas__ring_map(const char *path, int fd, size_t bytes, lkas_error *error) {
-    static int is_registered;
-    struct stat status;
+    static int is_told_of_forks;
+    lkas__file file;
     lkas_ring *ring = (lkas_ring *)calloc(1, sizeof *ring);
-    if (!ring || fstat(fd, &status) ||
-        (ring->mapping = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)) == MAP_FAILED) {
-        lkas__fail(error, LKAS_E_SYSTEM, "%s: can not map %zu bytes: %s", path, bytes, strerror(errno));
+    if (!ring || lkas__describe(fd, &file) || !(ring->mapping = lkas__map_file(fd, bytes, 1))) {
+        lkas__fail(error, LKAS_E_SYSTEM, "%s: can not map %llu bytes: %s", path, (unsigned long long)bytes,
+                   strerror(errno));
         free(ring);
         return NULL;
     }
     snprintf(ring->path, sizeof ring->path, "%s", path);
     ring->mapped_bytes = bytes;
-    ring->device = (uint64_t)status.st_dev;
-    ring->inode = (uint64_t)status.st_ino;
+    ring->device = file.device;
+    ring->inode = file.inode;
     ring->fd = fd;
     lkas__store(&ring->users, 1, relaxed);
-    pthread_mutex_lock(&lkas__rings_lock);
-    if (!is_registered)
-        is_registered = pthread_atfork(lkas__rings_before_fork, lkas__rings_in_parent, lkas__rings_in_child) == 0;
+    lkas__lock_rings();
+    if (!is_told_of_forks) is_told_of_forks = lkas__call_after_fork(lkas__rings_in_child);
     ring->forks = lkas__ring_forks;
     ring->next = lkas__rings;
     if (ring->next) ring->next->previous = ring;
     lkas__rings = ring;
-    pthread_mutex_unlock(&lkas__rings_lock);
+    lkas__unlock_rings();
     return ring;
 }
 
@@ -181,55 +183,47 @@ static inline lkas_ring *lkas_ring_retain(lkas_ring *ring) {
 
 /* Give the lock up; the mapping stays. */
 static inline void lkas__ring_leave(lkas_ring *ring) {
-    pthread_mutex_lock(&lkas__rings_lock);
+    lkas__lock_rings();
     if (ring->fd >= 0) {
-        lkas__set_lock(ring->fd, F_UNLCK, 0, 0); /* by name: the mapping keeps the open file, and so the lock */
-        close(ring->fd);
+        lkas__set_lock(ring->fd, F_UNLCK, 0, 0); /* not just closed: a copy may live in a process being forked */
+        lkas__close_file(ring->fd);
     }
     ring->fd = -1;
-    pthread_mutex_unlock(&lkas__rings_lock);
+    lkas__unlock_rings();
 }
 
 static inline void lkas_ring_drop(lkas_ring *ring) {
     if (!ring || lkas__add(&ring->users, -1, acq_rel) != 1) return;
     lkas__ring_leave(ring);
-    munmap(ring->mapping, ring->mapped_bytes);
-    pthread_mutex_lock(&lkas__rings_lock);
+    lkas__unmap(ring->mapping, ring->mapped_bytes);
+    lkas__lock_rings();
     if (ring->previous) ring->previous->next = ring->next;
     else lkas__rings = ring->next;
     if (ring->next) ring->next->previous = ring->previous;
-    pthread_mutex_unlock(&lkas__rings_lock);
+    lkas__unlock_rings();
     free(ring);
-}
-
-static inline int lkas__ring_allocate(int fd, uint64_t offset, uint64_t bytes) {
-    int result;
-    do result = posix_fallocate(fd, (off_t)offset, (off_t)bytes);
-    while (result == EINTR);
-    return result;
 }
 
 /* A locked file with a temporary name, its size set and its first blocks allocated: its descriptor, or an error. */
 static inline int lkas__ring_build(const char *path, short lock, uint64_t bytes, uint64_t first_bytes,
                                    char temporary[LKAS_PATH_BYTES], lkas_error *error) {
     static LKAS_ATOMIC(uint32_t) counter;
-    int length = snprintf(temporary, LKAS_PATH_BYTES, "%s.new-%d-%u", path, (int)getpid(),
+    int length = snprintf(temporary, LKAS_PATH_BYTES, "%s.new-%d-%u", path, (int)lkas__process(),
                           (unsigned)lkas__add(&counter, 1u, relaxed));
     if (length < 0 || length >= LKAS_PATH_BYTES)
         return lkas__fail(error, LKAS_E_ARGUMENT, "%s: the path is longer than %d bytes", path, LKAS_PATH_BYTES);
-    int fd = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600), result = 0;
+    int fd = lkas__open_file(temporary, LKAS__CREATE), result = 0;
     if (fd < 0) return lkas__fail(error, LKAS_E_SYSTEM, "%s: can not create it: %s", temporary, strerror(errno));
-    if (lkas__set_lock(fd, lock, 0, 1) || ftruncate(fd, (off_t)bytes)) result = errno;
-    if (!result) result = lkas__ring_allocate(fd, 0, first_bytes);
+    if (lkas__set_lock(fd, lock, 0, 1)) result = errno;
+    if (!result) result = lkas__set_size(fd, bytes);
+    if (!result) result = lkas__allocate(fd, 0, first_bytes);
     if (!result) return fd;
-    struct statvfs room;
-    unsigned long long free_bytes = fstatvfs(fd, &room) ? 0 : (unsigned long long)room.f_bavail * room.f_frsize;
     errno = result;
     lkas__fail(error, result == ENOSPC ? LKAS_E_SPACE : LKAS_E_SYSTEM,
                "%s: can not make it: needs %llu bytes, free are %llu: %s", path, (unsigned long long)first_bytes,
-               free_bytes, strerror(result));
-    unlink(temporary);
-    close(fd);
+               (unsigned long long)lkas__free_bytes(fd), strerror(result));
+    lkas__close_file(fd);
+    lkas__remove(temporary);
     return error->code;
 }
 
@@ -246,39 +240,39 @@ static inline void lkas__bell_raise(lkas_bell_header *bell) {
 static inline lkas_ring *lkas_bell_open(const char *path, lkas_error *error) {
     for (int attempt = 0; attempt < 1000; ++attempt) {
         char temporary[LKAS_PATH_BYTES];
-        struct stat status;
-        int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW), is_new = fd < 0;
-        if (fd < 0 && errno != ENOENT) {
+        lkas__file file;
+        int fd = lkas__open_file(path, LKAS__READ_WRITE), is_new = fd < 0;
+        if (is_new && errno != ENOENT) {
             lkas__fail(error, LKAS_E_SYSTEM, "%s: can not open it: %s", path, strerror(errno));
             return NULL;
         }
-        if (is_new && (fd = lkas__ring_build(path, F_RDLCK, 4096, 4096, temporary, error)) < 0) return NULL;
         if (is_new) {
-            lkas_bell_header fresh;
-            memset((void *)&fresh, 0, sizeof fresh);
-            fresh.magic = LKAS_BELL_MAGIC;
-            fresh.version = LKAS_RING_VERSION;
-            int named = pwrite(fd, (void *)&fresh, sizeof fresh, 0) == (ssize_t)sizeof fresh
-                            ? lkas__name_without_replacing(temporary, path, error)
-                            : lkas__fail(error, LKAS_E_SYSTEM, "%s: %s", path, strerror(errno));
-            if (named == 1) return lkas__ring_map(path, fd, 4096, error);
-            unlink(temporary);
-            close(fd);
+            if ((fd = lkas__ring_build(path, F_RDLCK, LKAS_BELL_BYTES, LKAS_BELL_BYTES, temporary, error)) < 0) return NULL;
+            lkas_ring *fresh = lkas__ring_map(path, fd, LKAS_BELL_BYTES, error);
+            int named = -1;
+            if (fresh) {
+                lkas_bell_header_of(fresh)->magic = LKAS_BELL_MAGIC;
+                lkas_bell_header_of(fresh)->version = LKAS_RING_VERSION;
+                named = lkas__name_without_replacing(temporary, path, error);
+            } else lkas__close_file(fd);
+            if (named == 1) return fresh;
+            lkas_ring_drop(fresh);
+            lkas__remove(temporary);
             if (named < 0) return NULL;
             continue;
         }
-        if (lkas__set_lock(fd, F_RDLCK, 0, 1) || fstat(fd, &status) ||
-            !lkas__is_named(path, (uint64_t)status.st_dev, (uint64_t)status.st_ino)) {
-            close(fd); /* its last user is taking it away */
+        if (lkas__set_lock(fd, F_RDLCK, 0, 1) || lkas__describe(fd, &file) ||
+            !lkas__is_named(path, file.device, file.inode)) {
+            lkas__close_file(fd); /* its last user is taking it away */
             lkas__sleep_ns(100000);
             continue;
         }
-        lkas_ring *bell = status.st_size == 4096 ? lkas__ring_map(path, fd, 4096, error) : NULL;
+        lkas_ring *bell = file.bytes == LKAS_BELL_BYTES ? lkas__ring_map(path, fd, LKAS_BELL_BYTES, error) : NULL;
         if (bell && lkas_bell_header_of(bell)->magic == LKAS_BELL_MAGIC &&
             lkas_bell_header_of(bell)->version == LKAS_RING_VERSION)
             return bell;
         if (bell) lkas_ring_drop(bell);
-        else close(fd);
+        else lkas__close_file(fd);
         lkas__fail(error, LKAS_E_NOT_A_SEGMENT, "%s: not made by sockets of this version; remove it", path);
         return NULL;
     }
@@ -324,26 +318,46 @@ static inline int lkas_bell_leave(lkas_ring *bell) {
 }
 
 static inline void lkas_bell_close(lkas_ring *bell) {
-    if (lkas_bell_leave(bell) && lkas__is_named(bell->path, bell->device, bell->inode)) unlink(bell->path);
+    if (lkas_bell_leave(bell) && lkas__is_named(bell->path, bell->device, bell->inode)) lkas__remove(bell->path);
     lkas__ring_leave(bell);
 }
 
 /* ------------------------------------------------------------------ taking turns */
 
+/* With its own seat in hand: a turn under that name is one of a dead owner of the seat. */
+static inline void lkas__ring_sit(lkas_ring *ring, uint32_t seat) {
+    uint32_t own = seat + 1;
+    ring->seat = seat;
+    lkas__swap_if(&lkas_ring_header_of(ring)->turn, &own, 0u);
+}
+
+/* End the turn of a sender that died in it: it had published nothing. */
+static inline void lkas__ring_relieve(lkas_ring *ring) {
+    uint32_t turn = lkas__load(&lkas_ring_header_of(ring)->turn, seq_cst);
+    if (turn == 0 || turn == ring->seat + 1 || lkas__first_locked(ring->fd, turn - 1, 1) >= 0) return;
+    if (lkas__set_lock(ring->fd, F_WRLCK, turn - 1, 1)) return; /* whose seat it is by now ends it */
+    const uint32_t seat = turn - 1;
+    lkas__swap_if(&lkas_ring_header_of(ring)->turn, &turn, 0u);
+    lkas__set_lock(ring->fd, F_UNLCK, seat, 1);
+}
+
 /* Take the turn: LKAS_OK, or LKAS_RING_FULL when a sender that has it does not finish. `duration_ns` 0: do not wait. */
 static inline int lkas_ring_lock(lkas_ring *ring, int64_t duration_ns) {
     lkas_ring_header *header = lkas_ring_header_of(ring);
-    int result = pthread_mutex_trylock(&header->turn);
-    if (result == EBUSY && duration_ns > 0) {
-        struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_sec += (time_t)(duration_ns / 1000000000);
-        until.tv_nsec += (long)(duration_ns % 1000000000);
-        if (until.tv_nsec >= 1000000000) ++until.tv_sec, until.tv_nsec -= 1000000000;
-        result = pthread_mutex_timedlock(&header->turn, &until);
+    const int64_t begin_ns = duration_ns > 0 ? lkas_now_ns() : 0;
+    for (;;) {
+        uint32_t nobody = 0;
+        if (lkas__swap_if(&header->turn, &nobody, ring->seat + 1)) return LKAS_OK;
+        const int64_t waited_ns = duration_ns > 0 ? lkas_now_ns() - begin_ns : 0;
+        if (waited_ns >= duration_ns || ring->fd < 0) return LKAS_RING_FULL;
+        if (waited_ns < LKAS_RING_LOOK_NS) continue; /* a turn is short, unless its owner was interrupted */
+        lkas__ring_relieve(ring);
+        lkas__sleep_ns(LKAS_RING_TURN_SLEEP_NS);
     }
-    if (result == EOWNERDEAD) result = pthread_mutex_consistent(&header->turn); /* it had published nothing */
-    return result ? LKAS_RING_FULL : LKAS_OK;
+}
+
+static inline void lkas__ring_unlock(lkas_ring_header *header) {
+    lkas__store(&header->turn, 0u, release); /* pairs with the next sender's taking it */
 }
 
 /* Refuse further messages; senders find the inbox gone. */
@@ -351,7 +365,7 @@ static inline void lkas__inbox_shut(lkas_ring *ring) {
     lkas_ring_header *header = lkas_ring_header_of(ring);
     const int has_turn = lkas_ring_lock(ring, LKAS_RING_TURN_NS) == LKAS_OK;
     lkas__store(&header->state, (uint32_t)LKAS_RING_CLOSED, seq_cst);
-    if (has_turn) pthread_mutex_unlock(&header->turn);
+    if (has_turn) lkas__ring_unlock(header);
 }
 
 /* ------------------------------------------------------------------ receiver */
@@ -359,7 +373,6 @@ static inline void lkas__inbox_shut(lkas_ring *ring) {
 /* Make an inbox at `path`: NULL and LKAS_E_WRITER_EXISTS when the name is taken. */
 static inline lkas_ring *lkas_inbox_create(const char *path, uint32_t slots, uint64_t capacity, lkas_error *error) {
     char temporary[LKAS_PATH_BYTES];
-    pthread_mutexattr_t attributes;
     if (slots < 1 || slots > LKAS_RING_MAX_SLOTS || capacity < 1 || capacity > (UINT64_C(1) << 40)) {
         lkas__fail(error, LKAS_E_ARGUMENT, "an inbox has 1 to %u slots and at least 1 byte, not %u and %llu",
                    LKAS_RING_MAX_SLOTS, slots, (unsigned long long)capacity);
@@ -372,8 +385,8 @@ static inline lkas_ring *lkas_inbox_create(const char *path, uint32_t slots, uin
     if (fd < 0) return NULL;
     lkas_ring *ring = lkas__ring_map(path, fd, arena + capacity, error);
     if (!ring) {
-        unlink(temporary);
-        close(fd);
+        lkas__close_file(fd);
+        lkas__remove(temporary);
         return NULL;
     }
     lkas_ring_header *header = lkas_ring_header_of(ring);
@@ -384,39 +397,34 @@ static inline lkas_ring *lkas_inbox_create(const char *path, uint32_t slots, uin
     header->capacity = capacity;
     header->arena_offset = arena;
     header->slots = slots;
-    header->owner_pid = (uint32_t)getpid();
+    header->owner_pid = lkas__process();
     header->allocated = first;
-    pthread_mutexattr_init(&attributes);
-    pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
-    pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
-    pthread_mutex_init(&header->turn, &attributes);
-    pthread_mutexattr_destroy(&attributes);
     int named = lkas__name_without_replacing(temporary, path, error);
     if (named == 1) return ring;
-    unlink(temporary);
     lkas_ring_drop(ring);
+    lkas__remove(temporary);
     if (named == 0) lkas__fail(error, LKAS_E_WRITER_EXISTS, "%s: the name is taken", path);
     return NULL;
 }
 
 static inline lkas_ring *lkas__ring_open(const char *path, lkas_error *error) {
-    struct stat status;
-    int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    lkas__file file;
+    int fd = lkas__open_file(path, LKAS__READ_WRITE);
     if (fd < 0) {
         lkas__fail(error, LKAS_E_SYSTEM, "%s: can not open the inbox: %s", path, strerror(errno));
         return NULL;
     }
-    lkas_ring *ring = fstat(fd, &status) || (size_t)status.st_size < sizeof(lkas_ring_header)
+    lkas_ring *ring = lkas__describe(fd, &file) || (size_t)file.bytes < sizeof(lkas_ring_header)
                           ? NULL
-                          : lkas__ring_map(path, fd, (size_t)status.st_size, error);
+                          : lkas__ring_map(path, fd, (size_t)file.bytes, error);
     if (!ring) {
-        close(fd);
+        lkas__close_file(fd);
         lkas__fail(error, LKAS_E_NOT_A_SEGMENT, "%s: not an inbox; remove it", path);
         return NULL;
     }
     const lkas_ring_header *header = lkas_ring_header_of(ring);
     if (header->magic == LKAS_RING_MAGIC && header->version == LKAS_RING_VERSION &&
-        header->header_bytes == sizeof *header && header->total_bytes == (uint64_t)status.st_size &&
+        header->header_bytes == sizeof *header && header->total_bytes == (uint64_t)file.bytes &&
         header->arena_offset + header->capacity == header->total_bytes && header->slots > 0 &&
         sizeof *header + (uint64_t)header->slots * sizeof(lkas_ring_entry) <= header->arena_offset)
         return ring;
@@ -436,8 +444,9 @@ static inline lkas_ring *lkas_inbox_adopt(const char *path, lkas_error *error) {
         lkas_ring_drop(ring);
         return NULL;
     }
+    lkas__ring_sit(ring, 0);
     lkas__inbox_shut(ring); /* it gets no new ones */
-    header->owner_pid = (uint32_t)getpid();
+    header->owner_pid = lkas__process();
     const uint64_t head = lkas__load(&header->head, seq_cst);
     for (uint64_t position = lkas__load(&header->freed, seq_cst); position < head; ++position)
         lkas__store(&lkas_ring_entry_at(ring, position)->is_released, 1u, relaxed); /* lent to the dead one */
@@ -521,8 +530,19 @@ static inline int lkas_ring_is_alive(lkas_ring *ring) {
            lkas__first_locked(ring->fd, 0, 1) >= 0;
 }
 
-/* Open the inbox of somebody else. */
-static inline lkas_ring *lkas_ring_attach(const char *path, lkas_error *error) { return lkas__ring_open(path, error); }
+/* Open the inbox of somebody else, and take a seat among its senders. */
+static inline lkas_ring *lkas_ring_attach(const char *path, lkas_error *error) {
+    lkas_ring *ring = lkas__ring_open(path, error);
+    for (uint32_t seat = LKAS_RING_SEATS_AT; ring && seat < LKAS_RING_SEATS_AT + LKAS_RING_SEATS; ++seat)
+        if (lkas__set_lock(ring->fd, F_WRLCK, seat, 1) == 0) {
+            lkas__ring_sit(ring, seat);
+            return ring;
+        }
+    if (!ring) return NULL;
+    lkas__fail(error, LKAS_E_READERS, "%s: %u senders use this inbox, more have no place", path, LKAS_RING_SEATS);
+    lkas_ring_drop(ring);
+    return NULL;
+}
 
 /* Where `room` bytes fit behind the newest message, within the first `limit` bytes of the arena, while messages from
  * `freed` on are in use; from the entries alone: LKAS_OK or LKAS_RING_FULL. */
@@ -561,8 +581,8 @@ static inline int lkas__ring_grow(lkas_ring *ring, uint64_t needed, lkas_error *
     uint64_t wanted = needed > 2 * header->allocated ? needed : 2 * header->allocated;
     if (wanted > header->capacity) wanted = header->capacity;
     const uint64_t start = header->arena_offset + header->allocated;
-    if (lkas__ring_allocate(ring->fd, start, wanted - header->allocated)) {
-        int result = lkas__ring_allocate(ring->fd, start, needed - header->allocated);
+    if (lkas__allocate(ring->fd, start, wanted - header->allocated)) {
+        int result = lkas__allocate(ring->fd, start, needed - header->allocated);
         if (result)
             return lkas__fail(error, LKAS_E_SPACE, "%s: no room for %llu more bytes: %s", ring->path,
                               (unsigned long long)(needed - header->allocated), strerror(result));
@@ -581,7 +601,7 @@ static inline int lkas_ring_claim(lkas_ring *ring, uint64_t bytes, lkas_ring_roo
     else result = lkas__ring_find(ring, lkas__ring_rounded(bytes), &claim->offset);
     if (result == LKAS_OK) result = lkas__ring_grow(ring, claim->offset + lkas__ring_rounded(bytes), error);
     if (result != LKAS_OK) {
-        pthread_mutex_unlock(&header->turn);
+        lkas__ring_unlock(header);
         return result;
     }
     claim->position = lkas__load(&header->tail, relaxed);
@@ -602,7 +622,7 @@ static inline void lkas_ring_commit(lkas_ring *ring, const lkas_ring_room *claim
     entry->parts = parts;
     lkas__store(&entry->is_released, 0u, relaxed);
     lkas__store(&header->tail, claim->position + 1, seq_cst); /* from here on it is sent */
-    pthread_mutex_unlock(&header->turn);
+    lkas__ring_unlock(header);
     uint32_t asleep = 1;
     if (lkas__load(&header->is_asleep, seq_cst) && lkas__swap_if(&header->is_asleep, &asleep, 0u))
         lkas__inbox_raise(header);
@@ -618,7 +638,7 @@ static inline void lkas_inbox_close(lkas_ring *ring, lkas_ring *bell, int keep_m
     if (lkas_ring_is_foreign(ring) || ring->fd < 0) return;
     lkas__inbox_shut(ring);
     if (!(keep_messages && lkas_inbox_has_new(ring)) && lkas__is_named(ring->path, ring->device, ring->inode))
-        unlink(ring->path);
+        lkas__remove(ring->path);
     lkas__ring_leave(ring);
     lkas_bell_announce(bell);
 }

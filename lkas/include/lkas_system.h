@@ -68,6 +68,15 @@
 
 #define LKAS__BOUNDED_SLEEP_NS INT64_C(500000) /* one sleep where there is no futex */
 
+/* Ask for a cache line that is about to be written. */
+static inline void lkas__fetch_to_write(const void *line) {
+#if defined(__x86_64__)
+    __asm__ volatile("prefetchw %0" : : "m"(*(const char *)line)); /* __builtin_prefetch fetches it to read, or not at all */
+#else
+    __builtin_prefetch(line, 1);
+#endif
+}
+
 /* A file as the core knows it. */
 typedef struct lkas__file {
     uint64_t device, inode;
@@ -90,6 +99,7 @@ typedef struct lkas__waitv {
 
 #define F_UNLCK 0
 #define F_WRLCK 1
+#define F_RDLCK 2
 #define LKAS__LOCKS_HIGH 0x40000000u /* upper half of where the lock bytes are: beyond any content */
 
 static inline int64_t lkas_now_ns(void) {
@@ -112,7 +122,7 @@ static inline const char *lkas__default_directory(void) { return getenv("TEMP") 
 
 static inline void lkas__boot_id(uint8_t id[16]) { memset(id, 0, 16); }
 
-static inline void lkas__call_after_fork(void (*function)(void)) { (void)function; }
+static inline int lkas__call_after_fork(void (*function)(void)) { return (void)function, 1; }
 
 static inline int lkas__failed(void) {
     switch (GetLastError()) {
@@ -178,7 +188,13 @@ static inline int lkas__rename_if_free(const char *from, const char *to) {
     return MoveFileExA(from, to, 0) ? 0 : lkas__failed();
 }
 
-static inline int lkas__allocate(int fd, uint64_t bytes) { return (int)_chsize_s(fd, (int64_t)bytes); }
+static inline int lkas__set_size(int fd, uint64_t bytes) { return (int)_chsize_s(fd, (int64_t)bytes); }
+
+static inline int lkas__allocate(int fd, uint64_t start, uint64_t bytes) {
+    lkas__file file;
+    if (lkas__describe(fd, &file)) return errno;
+    return (uint64_t)file.bytes >= start + bytes ? 0 : lkas__set_size(fd, start + bytes); /* a size has its blocks */
+}
 
 static inline uint64_t lkas__free_bytes(int fd) {
     char path[MAX_PATH];
@@ -198,7 +214,7 @@ static inline int lkas__set_lock(int fd, short type, int64_t start, int64_t leng
     place.OffsetHigh = LKAS__LOCKS_HIGH;
     if (length == 0) return 0;
     if (type == F_UNLCK) return UnlockFileEx(lkas__handle(fd), 0, (DWORD)length, 0, &place) ? 0 : lkas__failed();
-    const DWORD flags = LOCKFILE_EXCLUSIVE_LOCK | LOCKFILE_FAIL_IMMEDIATELY;
+    const DWORD flags = (type == F_WRLCK ? LOCKFILE_EXCLUSIVE_LOCK : 0) | LOCKFILE_FAIL_IMMEDIATELY;
     return LockFileEx(lkas__handle(fd), flags, 0, (DWORD)length, 0, &place) ? 0 : lkas__failed();
 }
 
@@ -301,10 +317,8 @@ static inline void lkas__boot_id(uint8_t id[16]) {
     }
 }
 
-static inline void lkas__call_after_fork(void (*function)(void)) {
-    static int is_registered;
-    if (!is_registered) is_registered = pthread_atfork(NULL, NULL, function) == 0;
-}
+/* In the child, from now on: 1 when that was arranged, for the caller to remember. */
+static inline int lkas__call_after_fork(void (*function)(void)) { return pthread_atfork(NULL, NULL, function) == 0; }
 
 static inline int lkas__open_file(const char *path, int mode) {
     static const int flags[] = {O_RDONLY, O_RDWR, O_RDWR | O_CREAT | O_EXCL};
@@ -352,14 +366,23 @@ static inline int lkas__rename_if_free(const char *from, const char *to) {
     return 0;
 }
 
-/* Blocks now or never: a hole in a full /dev/shm would be a SIGBUS at the first write. 0, or an errno. */
-static inline int lkas__allocate(int fd, uint64_t bytes) {
+/* 0, or an errno. */
+static inline int lkas__set_size(int fd, uint64_t bytes) { return ftruncate(fd, (off_t)bytes) ? errno : 0; }
+
+/* Blocks now or never, for bytes that hold nothing yet: a hole in a full /dev/shm would be a SIGBUS at the first write.
+ * The file grows where it is shorter. 0, or an errno. */
+static inline int lkas__allocate(int fd, uint64_t start, uint64_t bytes) {
 #ifdef __APPLE__
-    fstore_t wish = {F_ALLOCATEALL, F_PEOFPOSMODE, 0, (off_t)bytes, 0};
-    return fcntl(fd, F_PREALLOCATE, &wish) || ftruncate(fd, (off_t)bytes) ? errno : 0;
+    static const char zeros[1 << 16];
+    while (bytes > 0) {
+        const ssize_t done = pwrite(fd, zeros, bytes < sizeof zeros ? (size_t)bytes : sizeof zeros, (off_t)start);
+        if (done < 0 && errno != EINTR) return errno;
+        if (done > 0) start += (uint64_t)done, bytes -= (uint64_t)done;
+    }
+    return 0;
 #else
     int result;
-    do result = posix_fallocate(fd, 0, (off_t)bytes);
+    do result = posix_fallocate(fd, (off_t)start, (off_t)bytes);
     while (result == EINTR);
     return result;
 #endif

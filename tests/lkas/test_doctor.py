@@ -46,6 +46,7 @@ LIVING = SegmentInfo(
             "start `lkas` with --instance b",
         ),
         ({"age_s": None, "sequence": 0}, "nothing was written yet", "process 7"),
+        ({"corrupt": 3}, "3 messages failed their checksum and were passed over", "who has it open"),
         ({"age_s": 4.0}, "silent for 4.0 s", "process 7 lives but writes nothing"),
     ],
 )

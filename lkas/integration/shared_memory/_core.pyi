@@ -71,9 +71,9 @@ class Channel(Generic[MessageT]):
     def read(self, timeout: float = 0.0) -> MessageT | None:
         """The newest message this reader has not read yet, or None.
 
-        With a timeout (s) it sleeps until there is one. An image is the reader's own copy: one copy of the pixels, into
-        memory that an earlier frame was let go of. SHMSchemaError when the segment holds another message, SHMError
-        after close() or a fork, or when all 64 reader places are taken.
+        With a timeout (s) it sleeps until there is one. Costs less than a microsecond; an image, the reader's own copy,
+        one copy of the pixels, into memory that an earlier frame was let go of. SHMSchemaError when the segment holds
+        another message, SHMError after close() or a fork, or when all 64 reader places are taken.
         """
     def latest(self) -> MessageT | None:
         """The newest message, read before or not, or None.
@@ -104,7 +104,8 @@ class Channel(Generic[MessageT]):
     def _write_message(self, message: MessageT, /) -> bool:
         """Publish a whole message, its publish_ns and sequence set by the channel.
 
-        False: dropped and counted, for want of a free slot. SHMSerializationError names a bad field.
+        False: dropped and counted, for want of a free slot. SHMSerializationError names a bad field. Costs
+        less than a microsecond, more for nested messages.
         """
     def _write_image(self, image: Any, *values: Any) -> bool: ...
     def _loan(self, *values: Any) -> Loan: ...

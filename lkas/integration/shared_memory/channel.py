@@ -8,7 +8,7 @@ README.md has the measured figures.
 import os
 import time
 from collections.abc import Sequence
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypedDict, TypeVar, Unpack
 
 from msgspec import Struct
 
@@ -36,6 +36,17 @@ class ChannelStats(Struct, frozen=True, kw_only=True):
     writer_pid: int | None = None  # None: nobody writes
 
 
+class ChannelOptions(TypedDict, total=False):
+    """What every channel may be made with besides its name and its role; Channel says what each means."""
+
+    slots: int
+    instance: str | None
+    directory: str | os.PathLike[str] | None
+    attach_timeout: float | None
+    spin_us: float
+    checksum: bool
+
+
 class Channel(_core.Channel[MessageT]):
     """What the typed channels share: naming, roles, options and the wait for a first writer.
 
@@ -43,7 +54,7 @@ class Channel(_core.Channel[MessageT]):
     |---|---|
     | `name` | which channel: 1 to 64 letters, digits, - or _ (ValueError) |
     | `create` | True: write it, SHMWriterExistsError when somebody does; False: read it, once there is a writer |
-    | `slots` | messages that fit at a time, 2 to 64; the writer's choice |
+    | `slots` | messages that fit at a time, 2 to 64, default 8; the writer's choice |
     | `checksum` | True: each message carries a CRC-32 that readers check; the writer's choice |
     | `instance` | which of several stacks on this machine; default LKAS_INSTANCE, else `default` |
     | `directory` | where the file is, default /dev/shm |
@@ -54,23 +65,23 @@ class Channel(_core.Channel[MessageT]):
     close() and in the child of a fork.
     """
 
-    message_type: type[Struct]
-    default_name: ClassVar[str]
+    message_type: type[Struct]  # what it carries
+    default_name: ClassVar[str]  # of the segment, where none is given
     creator: ClassVar[str]  # the program that usually writes it, for error texts
 
     __slots__ = ("instance", "name")
 
     def __init__(
         self,
-        name: str | None,
-        create: bool,
+        name: str | None = None,
+        create: bool = False,
         *,
-        slots: int,
-        instance: str | None,
-        directory: str | os.PathLike[str] | None,
-        attach_timeout: float | None,
-        spin_us: float,
-        checksum: bool,
+        slots: int = 8,
+        instance: str | None = None,
+        directory: str | os.PathLike[str] | None = None,
+        attach_timeout: float | None = None,
+        spin_us: float = 0.0,
+        checksum: bool = False,
         shape: tuple[int, int, int] = (0, 0, 0),
     ) -> None:
         self.name = self.default_name if name is None else name
@@ -136,24 +147,10 @@ class MessageChannel(Channel[MessageT]):
         message_type: type[MessageT],
         name: str,
         create: bool = False,
-        slots: int = 8,
-        instance: str | None = None,
-        directory: str | os.PathLike[str] | None = None,
-        attach_timeout: float | None = None,
-        spin_us: float = 0.0,
-        checksum: bool = False,
+        **options: Unpack[ChannelOptions],
     ) -> None:
         self.message_type = message_type
-        super().__init__(
-            name,
-            create,
-            slots=slots,
-            instance=instance,
-            directory=directory,
-            attach_timeout=attach_timeout,
-            spin_us=spin_us,
-            checksum=checksum,
-        )
+        super().__init__(name, create, **options)
 
     write = _core.Channel._write_message
 

@@ -11,12 +11,11 @@ signatures, which the C core parses by itself: a function with `...` for a body 
 Stamps left out are taken now: `timestamp` in monotonic seconds, as for a live camera, and `capture_ns`.
 """
 
-import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from lkas.integration.shared_memory import _core
-from lkas.integration.shared_memory.channel import Channel, MessageT
+from lkas.integration.shared_memory.channel import Channel, ChannelOptions
 from lkas.integration.shared_memory.messages import (
     ControlMessage,
     ControlMode,
@@ -25,6 +24,7 @@ from lkas.integration.shared_memory.messages import (
     ImageMessage,
     LaneMessage,
     LaneModel,
+    SteeringTerms,
     TimelineMessage,
     TimelinePoint,
     Track,
@@ -51,28 +51,14 @@ class ImageChannel(Channel[ImageMessage]):
         width: int | None = None,
         height: int | None = None,
         channels: int | None = None,
-        slots: int = 8,
-        instance: str | None = None,
-        directory: str | os.PathLike[str] | None = None,
-        attach_timeout: float | None = None,
-        spin_us: float = 0.0,
-        checksum: bool = False,
+        **options: Unpack[ChannelOptions],
     ) -> None:
         if create and (width is None or height is None):
             raise ValueError(
                 f"channel {name or self.default_name!r}: the writer gives width and height of its images, in pixels"
             )
-        super().__init__(
-            name,
-            create,
-            slots=slots,
-            instance=instance,
-            directory=directory,
-            attach_timeout=attach_timeout,
-            spin_us=spin_us,
-            checksum=checksum,
-            shape=(height or 0, width or 0, channels or (3 if create else 0)),
-        )
+        shape = (height or 0, width or 0, channels or (3 if create else 0))
+        super().__init__(name, create, shape=shape, **options)
 
     @property
     def shape(self) -> tuple[int, int, int] | None:
@@ -112,35 +98,7 @@ class ImageChannel(Channel[ImageMessage]):
         ...
 
 
-class _RecordChannel(Channel[MessageT]):
-    """A channel whose message fits its record."""
-
-    __slots__ = ()
-
-    def __init__(
-        self,
-        name: str | None = None,
-        create: bool = False,
-        slots: int = 8,
-        instance: str | None = None,
-        directory: str | os.PathLike[str] | None = None,
-        attach_timeout: float | None = None,
-        spin_us: float = 0.0,
-        checksum: bool = False,
-    ) -> None:
-        super().__init__(
-            name,
-            create,
-            slots=slots,
-            instance=instance,
-            directory=directory,
-            attach_timeout=attach_timeout,
-            spin_us=spin_us,
-            checksum=checksum,
-        )
-
-
-class DetectionChannel(_RecordChannel[DetectionMessage]):
+class DetectionChannel(Channel[DetectionMessage]):
     """What the detector saw."""
 
     message_type = DetectionMessage
@@ -162,11 +120,15 @@ class DetectionChannel(_RecordChannel[DetectionMessage]):
         capture_ns: int | None = None,
         session: int = 0,
     ) -> bool:
-        """Publish; False: dropped and counted, for want of a free slot. SHMSerializationError names a bad field."""
+        """Publish the lines of one frame; units and signs as in DetectionMessage.
+
+        False: dropped and counted, for want of a free slot. SHMSerializationError names a bad field. Costs one or two
+        microseconds with a lane model.
+        """
         ...
 
 
-class TracksChannel(_RecordChannel[TracksMessage]):
+class TracksChannel(Channel[TracksMessage]):
     """The lines a perception follows over time, at most 8."""
 
     message_type = TracksMessage
@@ -184,11 +146,15 @@ class TracksChannel(_RecordChannel[TracksMessage]):
         capture_ns: int | None = None,
         session: int = 0,
     ) -> bool:
-        """Publish; False: dropped and counted, for want of a free slot. SHMSerializationError names a bad field."""
+        """Publish all lines of one frame; units and signs as in Track.
+
+        False: dropped and counted, for want of a free slot. SHMSerializationError names a bad field, or more than 8
+        lines. Costs some microseconds.
+        """
         ...
 
 
-class ControlChannel(_RecordChannel[ControlMessage]):
+class ControlChannel(Channel[ControlMessage]):
     """Commands to the car."""
 
     message_type = ControlMessage
@@ -215,21 +181,23 @@ class ControlChannel(_RecordChannel[ControlMessage]):
         limiter: int = 0,
         state_reason: str = "",
         valid_until: float | None = None,
+        terms: SteeringTerms | None = None,
         frame_id: int = 0,
         timestamp: float | None = None,
         capture_ns: int | None = None,
         session: int = 0,
     ) -> bool:
-        """Publish; False: dropped and counted, for want of a free slot. SHMSerializationError names a bad field.
+        """Publish a command; units and signs as in ControlMessage: steering, offsets and heading positive to the right.
 
-        `valid_until` is world time in seconds, by default `timestamp` + 0.2. Costs a fraction of a microsecond.
+        `valid_until` is world time in seconds, by default `timestamp` + 0.2. False: dropped and counted, for want of a
+        free slot. SHMSerializationError names a bad field. Costs a fraction of a microsecond.
         """
         ...
 
     write_message = _core.Channel._write_message  # `valid_until` as it stands
 
 
-class TimelineChannel(_RecordChannel[TimelineMessage]):
+class TimelineChannel(Channel[TimelineMessage]):
     """The next seconds as expected: at most 31 points."""
 
     message_type = TimelineMessage
@@ -249,11 +217,15 @@ class TimelineChannel(_RecordChannel[TimelineMessage]):
         capture_ns: int | None = None,
         session: int = 0,
     ) -> bool:
-        """Publish; False: dropped and counted, for want of a free slot. SHMSerializationError names a bad field."""
+        """Publish the points of one prediction; units and signs as in TimelinePoint, times to a crossing in seconds.
+
+        False: dropped and counted, for want of a free slot. SHMSerializationError names a bad field, or more than 31
+        points. Costs some microseconds.
+        """
         ...
 
 
-class VehicleChannel(_RecordChannel[VehicleState]):
+class VehicleChannel(Channel[VehicleState]):
     """The car's state as the world reports it."""
 
     message_type = VehicleState

@@ -6,7 +6,7 @@ class SHMError(Exception):
 
 
 class SHMConnectionError(SHMError, ConnectionError):
-    """Nobody writes the channel (yet); the text says who should."""
+    """Nobody is at the other end: no writer (yet), a dead replier, a closed socket; the text says who should be."""
 
 
 class SHMTimeoutError(SHMError, TimeoutError):
@@ -14,7 +14,7 @@ class SHMTimeoutError(SHMError, TimeoutError):
 
 
 class SHMBufferFullError(SHMError):
-    """Every slot is the newest or pinned by a reader: there is nothing to lend."""
+    """No room: every slot is the newest or pinned by a reader, or a message is larger than every inbox."""
 
 
 class SHMSerializationError(SHMError, ValueError):

@@ -37,6 +37,7 @@ __all__ = [
     "LineType",
     "Message",
     "Pose",
+    "SteeringTerms",
     "TimelineMessage",
     "TimelinePoint",
     "Track",
@@ -63,7 +64,7 @@ def asdict(message: Struct) -> dict[str, Any]:
     }
 
 
-class Message(Struct, frozen=True, kw_only=True):
+class Message(Struct, frozen=True, gc=False, kw_only=True):
     """Stamps that every message carries. Joins and gap counts use (session, frame_id)."""
 
     session: int = 0  # random, new with every start of a world; below 2**53, so that JSON keeps it
@@ -113,7 +114,7 @@ class CalibrationStatus(StrEnum):
     GIVEN = "given"
 
 
-class LaneMessage(Struct, frozen=True):
+class LaneMessage(Struct, frozen=True, gc=False):
     """One lane line as a segment in the image: the line drawn at its lowest and its highest visible row."""
 
     x1: float  # px, bottom end
@@ -123,7 +124,7 @@ class LaneMessage(Struct, frozen=True):
     confidence: float = 1.0  # [0, 1]: how often a line like this one is right
 
 
-class CameraGeometry(Struct, frozen=True, kw_only=True):
+class CameraGeometry(Struct, frozen=True, gc=False, kw_only=True):
     """A camera over the ground, placed in the ego frame. Angles in radians, ISO 8855 (left, up-to-down).
 
     A pinhole, and a lens that bends what it shows (lkas.lens; all zero: it does not).
@@ -154,7 +155,7 @@ class Calibration(CameraGeometry, frozen=True, kw_only=True):
     spread_px: float = 0.0  # of the vanishing point over the frames used
 
 
-class LaneLine(Struct, frozen=True, kw_only=True):
+class LaneLine(Struct, frozen=True, gc=False, kw_only=True):
     """One line on the ground in the ego frame: y(x) = c0 + c1 x + c2 x²/2 + c3 x³/6, metres, left positive."""
 
     c0: float  # m, lateral position beside the ego origin
@@ -174,7 +175,7 @@ class LaneLine(Struct, frozen=True, kw_only=True):
     origin: LineOrigin = LineOrigin.MEASURED
 
 
-class LaneModel(Struct, frozen=True, kw_only=True):
+class LaneModel(Struct, frozen=True, gc=False, kw_only=True):
     """This frame's own measurement of the ego lane with its own covariance, never smoothed over time."""
 
     left: LaneLine | None
@@ -200,7 +201,7 @@ class TrackState(StrEnum):
     COASTING = "coasting"
 
 
-class Track(Struct, frozen=True, kw_only=True):
+class Track(Struct, frozen=True, gc=False, kw_only=True):
     """One line followed over time, ego frame, as LaneLine."""
 
     id: int
@@ -251,6 +252,17 @@ class LimiterFlag(IntFlag):
     BRAKING_FOR_BEND = 128
 
 
+class SteeringTerms(Struct, frozen=True, kw_only=True):
+    """What the curvature that the steering law asks for is the sum of, before the limiter. 1/m, left positive."""
+
+    feedforward: float  # what the lane itself needs
+    offset: float  # towards the lane centre
+    heading: float  # towards the lane's direction
+    integral: float  # learned from offsets that stay
+    handover: float  # what is left of the difference to the law before this one
+    trim: float  # against what the vehicle model misses: a crooked wheel, side wind, a banked road
+
+
 class ControlMessage(Message, frozen=True, kw_only=True):
     """One command to the car, and what led to it. None means unknown."""
 
@@ -269,9 +281,10 @@ class ControlMessage(Message, frozen=True, kw_only=True):
     limiter: int = 0  # LimiterFlag bits
     state_reason: ReasonText = ""
     valid_until: float = 0.0  # s, world time; later the world stops the car by itself
+    terms: SteeringTerms | None = None  # None: the steering does not follow the lane
 
 
-class TimelinePoint(Struct, frozen=True, kw_only=True):
+class TimelinePoint(Struct, frozen=True, gc=False, kw_only=True):
     t_s: float
     offset_m: float
     heading_rad: float
@@ -290,7 +303,7 @@ class TimelineMessage(Message, frozen=True, kw_only=True):
 # ---------------------------------------------------------------- the car
 
 
-class Pose(Struct, frozen=True, kw_only=True):
+class Pose(Struct, frozen=True, gc=False, kw_only=True):
     """Ego origin in the world's map frame."""
 
     x_m: float

@@ -320,6 +320,20 @@ def test_strided_images_arrive_whole(camera, strided):
     assert np.array_equal(reader.read().image, strided())
 
 
+@pytest.mark.parametrize(
+    "shape", [(256, 1024, 1), (257, 341, 3), (255, 342, 3)], ids=["even", "odd height", "odd width"]
+)
+@pytest.mark.parametrize("skipped", [0, 1], ids=["aligned", "odd address"])
+def test_images_of_odd_sizes_and_addresses_arrive_whole(opened, shape, skipped):
+    size = math.prod(shape)
+    memory = np.random.default_rng(7).integers(0, 256, size + skipped, np.uint8)
+    image = memory[skipped:].reshape(shape)
+    writer = opened(ImageChannel, "camera", create=True, height=shape[0], width=shape[1], channels=shape[2])
+    reader = opened(ImageChannel, "camera")
+    assert writer.write(image)
+    np.testing.assert_array_equal(reader.read().image, image)
+
+
 @pytest.mark.parametrize("channels", [1, 2, 4])
 def test_other_numbers_of_channels(opened, channels):
     writer = opened(ImageChannel, create=True, width=30, height=20, channels=channels)

@@ -28,5 +28,16 @@ def test_calls_that_fail_say_how(name):
     channel = getattr(shared_memory, name)
     for method in ("read", "write", "latest"):
         assert any(word in getattr(channel, method).__doc__ for word in ("SHM", "as read()")), method
+        assert "cost" in getattr(channel, method).__doc__.lower(), method
     assert "False" in channel.write.__doc__
     assert "timeout" in str(inspect.signature(channel.read))
+
+
+@pytest.mark.parametrize("name", [name for name in sockets.__all__ if name != "SocketStats"])
+def test_socket_calls_say_their_unit_their_errors_and_their_cost(name):
+    socket = getattr(sockets, name)
+    methods = [socket.__dict__[method] for method in ("send", "recv") if method in socket.__dict__]
+    assert methods
+    for method in methods:
+        for word in ("(ms;", "SHMSerializationError", "Costs"):
+            assert word in method.__doc__, f"{method.__qualname__}: {word}"

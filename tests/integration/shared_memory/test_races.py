@@ -46,6 +46,7 @@ SAMPLED_WAKE = (
     "(uint32_t)waiters[0].value, slice_ns);",
     "lkas__load((LKAS_ATOMIC(uint32_t) *)(uintptr_t)waiters[0].address, seq_cst), slice_ns);",
 )
+SEEN_WAITERS = ("if (lkas__load(&header->waiters, seq_cst)) lkas__raise_wake(header);", "")
 WITH_CRC = ("header->has_crc = spec->has_crc;", "header->has_crc = 1;")
 RELEASING_UNPIN = ("pins[view->pin], 0u, release);", "pins[view->pin], 0u, relaxed);")
 
@@ -134,6 +135,7 @@ SCENARIOS = {
     "written_while_copying_record": (MARK_AFTER_COPYING, TORN),
     "written_before_copying_record": (MARK_AFTER_COPYING, 1),
     "published_before_sleep": (SAMPLED_WAKE, -signal.SIGALRM),
+    "published_to_a_sleeper": (SEEN_WAITERS, -signal.SIGALRM),
     "closed_before_sleep": (SAMPLED_WAKE, -signal.SIGALRM),
     "pinned_while_claiming": (SECOND_PIN_CHECK, TORN),
 }

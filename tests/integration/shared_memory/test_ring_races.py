@@ -28,7 +28,7 @@ MUTATIONS = {
     ),
     "released messages stay so": ("lkas__store(&entry->is_released, 0u, relaxed);", ""),
     "slots are not counted": ("if (tail - freed >= header->slots) return LKAS_RING_FULL;", ""),
-    "senders take no turns": ("pthread_mutex_trylock(&header->turn);", "0;"),
+    "senders take no turns": ("if (lkas__swap_if(&header->turn, &nobody, ring->seat + 1)) return", "return"),
 }
 
 

@@ -4,7 +4,7 @@ import os
 import weakref
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypedDict
 
 from msgspec import Struct
 
@@ -30,19 +30,40 @@ class SocketStats(Struct, frozen=True, kw_only=True):
     bytes: int  # of the messages sent and received
 
 
-class Endpoint:
-    """One end of a named socket. It belongs to one thread at a time; any thread may close it."""
+class EndpointOptions(TypedDict, total=False):
+    """What every socket may be made with besides its name; Endpoint says what each means."""
 
-    pattern: ClassVar[str]
+    serializer: Serializer
+    instance: str | None
+    directory: str | os.PathLike[str] | None
+
+
+class Endpoint:
+    """One end of a named socket. It belongs to one thread at a time; any thread may close it.
+
+    | Option | Meaning |
+    |---|---|
+    | `name` | which socket: 1 to 64 letters, digits, - or _ (ValueError) |
+    | `serializer` | `pickle` (any object), `msgpack` (plain data), `raw` (bytes and arrays); the same at both ends |
+    | `instance` | which of several stacks on this machine; default LKAS_INSTANCE, else `default` |
+    | `directory` | where the files are, default /dev/shm |
+    | `copy` | receivers: False gives arrays and raw bytes as read-only views of the inbox, which hold their room |
+    | `slots`, `capacity` | receivers: messages, and bytes, that wait for it; more are dropped and counted |
+
+    SHMBufferFullError when there is no room for a receiver; every call raises SHMConnectionError after close() and in
+    the child of a fork.
+    """
+
+    pattern: ClassVar[str]  # which kinds of socket share a name
     bequeaths: ClassVar[bool] = False  # whether others take over what was not received here
 
     def __init__(
         self,
         name: str,
         *,
-        serializer: Serializer,
-        instance: str | None,
-        directory: str | os.PathLike[str] | None,
+        serializer: Serializer = "pickle",
+        instance: str | None = None,
+        directory: str | os.PathLike[str] | None = None,
     ) -> None:
         self.name = name
         self._serializer: Serializer = serializer
@@ -62,7 +83,7 @@ class Endpoint:
         return not self._finish.alive
 
     def stats(self) -> SocketStats:
-        """Counts since the socket was made."""
+        """Counts since the socket was made; costs a few microseconds."""
         return SocketStats(
             sent=sum(way.sent for way in self._ways),
             received=self._received + sum(inbox.received for inbox in self._inboxes),

@@ -9,12 +9,10 @@
 Several publishers may share a name. A subscriber gets what is sent after it was made.
 """
 
-import os
-from typing import Any
+from typing import Any, Unpack
 
 from lkas.integration.shared_memory.sockets._ring import NOTHING
-from lkas.integration.shared_memory.sockets.endpoint import CAPACITY_BYTES, SLOTS, Endpoint
-from lkas.integration.shared_memory.sockets.serialize import Serializer
+from lkas.integration.shared_memory.sockets.endpoint import CAPACITY_BYTES, SLOTS, Endpoint, EndpointOptions
 
 
 class Publisher(Endpoint):
@@ -22,21 +20,16 @@ class Publisher(Endpoint):
 
     pattern = "pubsub"
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        serializer: Serializer = "pickle",
-        instance: str | None = None,
-        directory: str | os.PathLike[str] | None = None,
-    ) -> None:
-        super().__init__(name, serializer=serializer, instance=instance, directory=directory)
+    def __init__(self, name: str, **options: Unpack[EndpointOptions]) -> None:
+        super().__init__(name, **options)
         self._receivers = self._open_way("sub")
 
     def send(self, item: Any, timeout: float | None = 0) -> bool:
         """Hand an object to every subscriber: whether anybody has it.
 
-        With a timeout (ms; None: for ever) it waits for a first subscriber, and for room where one is behind.
+        With a timeout (ms; None: for ever) it waits for a first subscriber, and for room where one is behind. Costs
+        what the serializer takes, and a copy for each subscriber. SHMSerializationError for an object that it can not
+        take, SHMBufferFullError for one that is larger than every inbox.
         """
         kind, parts = self._encode(item)
         handed, dropped = self._receivers.send_to_all(kind, parts, timeout)
@@ -58,17 +51,19 @@ class Subscriber(Endpoint):
         self,
         name: str,
         *,
-        serializer: Serializer = "pickle",
         copy: bool = True,
         slots: int = SLOTS,
         capacity: int = CAPACITY_BYTES,
-        instance: str | None = None,
-        directory: str | os.PathLike[str] | None = None,
+        **options: Unpack[EndpointOptions],
     ) -> None:
-        super().__init__(name, serializer=serializer, instance=instance, directory=directory)
+        super().__init__(name, **options)
         _, self._inbox = self._open_inbox("sub", slots, capacity, copy)
 
     def recv(self, timeout: float | None = None) -> Any:
-        """The next object; SHMTimeoutError when none came within the timeout (ms; None: wait for ever)."""
+        """The next object; SHMTimeoutError when none came within the timeout (ms; None: wait for ever).
+
+        Costs a copy, and what the serializer takes; it sleeps in the kernel. SHMSerializationError for a message that
+        can not be read; the next one is.
+        """
         taken = self._inbox.take(self._copy)
         return self._open(self._wait(timeout) if taken is NOTHING else taken)

@@ -10,13 +10,17 @@ Several pushers may share a name. A worker that has no room is passed over. What
 received yet, the others take over; the item it was working on is lost.
 """
 
-import os
 import time
-from typing import Any
+from typing import Any, Unpack
 
 from lkas.integration.shared_memory.sockets._ring import NOTHING
-from lkas.integration.shared_memory.sockets.endpoint import CAPACITY_BYTES, LOOK_AROUND_S, SLOTS, Endpoint
-from lkas.integration.shared_memory.sockets.serialize import Serializer
+from lkas.integration.shared_memory.sockets.endpoint import (
+    CAPACITY_BYTES,
+    LOOK_AROUND_S,
+    SLOTS,
+    Endpoint,
+    EndpointOptions,
+)
 
 
 class Pusher(Endpoint):
@@ -24,21 +28,18 @@ class Pusher(Endpoint):
 
     pattern = "pushpull"
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        serializer: Serializer = "pickle",
-        instance: str | None = None,
-        directory: str | os.PathLike[str] | None = None,
-    ) -> None:
-        super().__init__(name, serializer=serializer, instance=instance, directory=directory)
+    def __init__(self, name: str, **options: Unpack[EndpointOptions]) -> None:
+        super().__init__(name, **options)
         self._receivers = self._open_way("pull")
         self._push_next, self._push_plain = self._receivers.push_next, self._receivers.push_next_plain
-        self._is_raw = serializer == "raw"
+        self._is_raw = options.get("serializer") == "raw"
 
     def send(self, item: Any, timeout: float | None = 0) -> bool:
-        """Hand an object to the next worker that has room: whether there is one within the timeout (ms; None: ever)."""
+        """Hand an object to the next worker that has room: whether there is one within the timeout (ms; None: ever).
+
+        Costs what the serializer takes, and one copy. SHMSerializationError for an object that it can not take,
+        SHMBufferFullError for one that is larger than every inbox.
+        """
         if self._is_raw and self._push_plain(item) is not None:
             return True
         kind, parts = self._encode(item)
@@ -62,19 +63,21 @@ class Puller(Endpoint):
         self,
         name: str,
         *,
-        serializer: Serializer = "pickle",
         copy: bool = True,
         slots: int = SLOTS,
         capacity: int = CAPACITY_BYTES,
-        instance: str | None = None,
-        directory: str | os.PathLike[str] | None = None,
+        **options: Unpack[EndpointOptions],
     ) -> None:
-        super().__init__(name, serializer=serializer, instance=instance, directory=directory)
+        super().__init__(name, **options)
         _, self._inbox = self._open_inbox("pull", slots, capacity, copy)
         self._look_due = 0.0
 
     def recv(self, timeout: float | None = None) -> Any:
-        """The next object; SHMTimeoutError when none came within the timeout (ms; None: wait for ever)."""
+        """The next object; SHMTimeoutError when none came within the timeout (ms; None: wait for ever).
+
+        Costs a copy, and what the serializer takes; it sleeps in the kernel. SHMSerializationError for a message that
+        can not be read; the next one is.
+        """
         taken = self._inbox.take(self._copy)
         return self._open(self._wait(timeout, self._take_inherited) if taken is NOTHING else taken)
 

@@ -12,13 +12,12 @@ Any number of requesters; with several repliers each request goes to the next on
 another request before it has answered is an error at the requester that waits for it, never a hang.
 """
 
-import os
-from typing import Any
+from typing import Any, Unpack
 
 from lkas.integration.shared_memory.errors import SHMConnectionError, SHMError, SHMSerializationError
 from lkas.integration.shared_memory.sockets._ring import FULL, HANDED, NOTHING, Outlet
-from lkas.integration.shared_memory.sockets.endpoint import CAPACITY_BYTES, SLOTS, Endpoint
-from lkas.integration.shared_memory.sockets.serialize import NO_ANSWER, Serializer
+from lkas.integration.shared_memory.sockets.endpoint import CAPACITY_BYTES, SLOTS, Endpoint, EndpointOptions
+from lkas.integration.shared_memory.sockets.serialize import NO_ANSWER
 from lkas.integration.shared_memory.sockets.waiting import deadline_of, left_s
 
 NO_CONTENT = (b"",)
@@ -33,13 +32,11 @@ class Requester(Endpoint):
         self,
         name: str,
         *,
-        serializer: Serializer = "pickle",
         copy: bool = True,
         capacity: int = CAPACITY_BYTES,
-        instance: str | None = None,
-        directory: str | os.PathLike[str] | None = None,
+        **options: Unpack[EndpointOptions],
     ) -> None:
-        super().__init__(name, serializer=serializer, instance=instance, directory=directory)
+        super().__init__(name, **options)
         self._number, self._inbox = self._open_inbox("req", SLOTS, capacity, copy)
         self._receivers = self._open_way("rep")
         self._request = 0
@@ -48,7 +45,9 @@ class Requester(Endpoint):
     def send(self, item: Any, timeout: float | None = 0) -> bool:
         """Ask: whether a replier has the question within the timeout (ms; None: for ever).
 
-        A question asked before and not answered yet is given up; its answer will be dropped.
+        A question asked before and not answered yet is given up; its answer will be dropped. Costs what the serializer
+        takes, and one copy. SHMSerializationError for an object that it can not take, SHMBufferFullError for one
+        that is larger than every inbox.
         """
         kind, parts = self._encode(item)
         self._request += 1
@@ -63,7 +62,8 @@ class Requester(Endpoint):
         """The answer.
 
         SHMTimeoutError when it did not come within the timeout (ms; None: wait for ever), then it may still be waited
-        for; SHMConnectionError when it will not come.
+        for; SHMConnectionError when it will not come, SHMSerializationError when it can not be read. Costs a copy, and
+        what the serializer takes; it sleeps in the kernel.
         """
         if self.closed or self._asked is None:
             why = "it is closed" if self.closed else "no question is open: send() one, and look whether it returns True"
@@ -102,14 +102,12 @@ class Replier(Endpoint):
         self,
         name: str,
         *,
-        serializer: Serializer = "pickle",
         copy: bool = True,
         slots: int = SLOTS,
         capacity: int = CAPACITY_BYTES,
-        instance: str | None = None,
-        directory: str | os.PathLike[str] | None = None,
+        **options: Unpack[EndpointOptions],
     ) -> None:
-        super().__init__(name, serializer=serializer, instance=instance, directory=directory)
+        super().__init__(name, **options)
         _, self._inbox = self._open_inbox("rep", slots, capacity, copy)
         self._receivers = self._open_way("req")
         self._asker: tuple[int, int] | None = None  # requester and number of the question to answer
@@ -117,7 +115,8 @@ class Replier(Endpoint):
     def recv(self, timeout: float | None = None) -> Any:
         """The next question; SHMTimeoutError when none came within the timeout (ms; None: wait for ever).
 
-        One that was not answered is given up: its requester gets an error.
+        One that was not answered is given up: its requester gets an error. So does that of one that can not be read,
+        which is a SHMSerializationError here. Costs a copy, and what the serializer takes; it sleeps in the kernel.
         """
         self._give_up()
         taken = self._inbox.take(self._copy)
@@ -131,7 +130,11 @@ class Replier(Endpoint):
             raise
 
     def send(self, item: Any, timeout: float | None = 0) -> bool:
-        """Answer: whether the requester has it within the timeout (ms; None: for ever). SHMError: nobody asked."""
+        """Answer: whether the requester has it within the timeout (ms; None: for ever).
+
+        SHMError when nobody asked, SHMSerializationError and SHMBufferFullError as in Requester.send(). Costs what the
+        serializer takes, and one copy.
+        """
         if self._asker is None:
             raise SHMError(f"{self!r}: there is no question to answer: recv() one first")
         kind, parts = self._encode(item)

@@ -87,9 +87,9 @@ def _receiver(info: SegmentInfo) -> ReceiverInfo | None:
 
 
 def _users(paths: Iterable[str]) -> dict[str, list[int]]:
-    """The processes of this user that have each file open."""
+    """The processes of this user that have each file open; none are known where there is no /proc."""
     users: dict[str, list[int]] = {path: [] for path in paths}
-    for pid in map(int, filter(str.isdecimal, os.listdir("/proc") if users else ())):
+    for pid in map(int, filter(str.isdecimal, os.listdir("/proc") if users and os.path.isdir("/proc") else ())):
         for path in users.keys() & _open_files(pid):
             users[path].append(pid)
     return users

@@ -12,6 +12,7 @@
 static lkas_writer writer;
 static lkas_reader reader;
 static lkas_error error;
+static pthread_t other_thread;
 static int awaited_point = -1;
 static void (*meanwhile)(void);
 
@@ -94,6 +95,23 @@ static void play_published_before_sleep(void) {
     must(lkas_has_new(&reader), "woke for nothing");
 }
 
+/* Asleep already: the thread that publishes starts when the waiter has looked, and gives it time to fall asleep. */
+static void *publish_later(void *unused) {
+    lkas__sleep_ns(20000000);
+    publish();
+    return unused;
+}
+
+static void start_publishing(void) { must(pthread_create(&other_thread, NULL, publish_later, NULL) == 0, "no thread"); }
+
+static void play_published_to_a_sleeper(void) {
+    lkas_awaited awaited = {reader.segment, reader.last, &reader.is_closed};
+    at(WAIT_LOOKED, start_publishing);
+    lkas_wait_slice(&awaited, 1, INT64_C(3600000000000));
+    must(lkas_has_new(&reader), "woke for nothing");
+    pthread_join(other_thread, NULL);
+}
+
 static void close_meanwhile(void) { lkas_close_wakes(&reader); }
 
 static void play_closed_before_sleep(void) {
@@ -107,7 +125,6 @@ static void play_closed_before_sleep(void) {
 
 static sem_t reader_found, reader_may_go, reader_has_pinned;
 static lkas_view late_view;
-static pthread_t reader_thread;
 
 static void wait_for_cue(void) {
     sem_post(&reader_found);
@@ -133,12 +150,12 @@ static void play_pinned_while_claiming(void) {
     sem_init(&reader_may_go, 0, 0);
     sem_init(&reader_has_pinned, 0, 0);
     publish();
-    must(pthread_create(&reader_thread, NULL, pin_late, NULL) == 0, "no thread");
+    must(pthread_create(&other_thread, NULL, pin_late, NULL) == 0, "no thread");
     sem_wait(&reader_found);
     publish(); /* the reader's slot is no longer the newest */
     at(CLAIM_CHOSEN, let_reader_pin);
     must(claim_checked(&writer), "no free slot");
-    pthread_join(reader_thread, NULL);
+    pthread_join(other_thread, NULL);
     check_image(lkas_view_bulk(&late_view), 1);
     must(late_view.slot == 0 && writer.slot == 2, "expected the next free slot");
     must(lkas__load(&lkas_slot_at(writer.segment, 0)->mark, acquire) == 2, "the pinned slot lost its mark");
@@ -158,6 +175,7 @@ static const struct {
     {"written_while_copying_record", play_written_while_copying_record},
     {"written_before_copying_record", play_written_before_copying_record},
     {"published_before_sleep", play_published_before_sleep},
+    {"published_to_a_sleeper", play_published_to_a_sleeper},
     {"closed_before_sleep", play_closed_before_sleep},
     {"pinned_while_claiming", play_pinned_while_claiming},
 };

@@ -38,6 +38,7 @@ static int push(uint64_t number, uint64_t request) {
     lkas_ring_room room;
     const uint64_t bytes = size_of(number, request);
     if (lkas_ring_lock(inbox, LKAS_RING_TURN_NS) != LKAS_OK) return 0;
+    sched_yield(); /* the receiver may come by and give room back */
     if (lkas_ring_claim(inbox, bytes, &room, &error) != LKAS_OK) return 0;
     memset(room.place, byte_of(number, request), bytes);
     lkas_ring_commit(inbox, &room, 1, 1, number, request);
