@@ -18,7 +18,7 @@ from lkas.vehicle import VehicleConfig
 
 KINEMATIC_BELOW_MPS = 3.0
 PREDICTION_STEP_S = 0.02
-TRIM_TIME_S = 0.5  # how fast a steering offset is learned
+TRIM_TIME_S = 0.25  # how fast a steering offset is learned
 TRIM_LIMIT_RADPM = 0.01
 
 

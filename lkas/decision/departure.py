@@ -1,7 +1,9 @@
 """Departure warning: time until a wheel touches a line, from the filtered lane state.
 
 The car goes on with its lateral speed and yaw rate against the lane: with d the offset, d' = v heading + slip and
-d'' = v (r - v curvature), a wheel touches the left line at the smallest t > 0 with d' t + d'' t²/2 = margin.
+d'' = v (r - v curvature), a wheel touches the left line at the smallest t > 0 with d' t + d'' t²/2 = margin. Where d''
+points to the line, only what exceeds two sigma of v² curvature counts: drawn out over a second and a half, the error
+of the curvature and the swings of a car that keeps its lane would be the greater part of every warning.
 Zones after ISO 17361: no warning while the wheel is further from the line than `earliest_margin_m`, which grows with
 the speed of the drift, and none later than 0.3 m beyond it. Within the zone a drift is called when the time to
 crossing is short, or the line within two sigma of the wheel, and that lasts for a moment; a departure when a wheel is
@@ -20,6 +22,7 @@ from lkas.integration.shared_memory.messages import DepartureStatus
 
 HORIZON_S = 5.0
 HALF_LINE_M = 0.06  # from a line's middle to its edge
+CERTAIN_SIGMAS = 2.0
 BACK_INSIDE_M = 0.05  # a departure ends this far inside
 DRIFT_END_RATIO = 1.4  # a drift ends when the time is this much longer than what starts one
 EARLIEST_TIME_S = 1.5  # ISO 17361: the earliest line of a drift beyond 0.5 m/s, ...
@@ -66,8 +69,9 @@ class DepartureWarning:
         lateral_mps = speed_mps * lane.heading_rad
         lateral_mps += lane.yaw_rate_radps * self._bicycle.slip_per_curvature_m(speed_mps)
         lateral_mps2 = speed_mps * (lane.yaw_rate_radps - speed_mps * lane.curvature_radpm)
-        ttlc_left_s = time_to_reach_s(left_m, lateral_mps, lateral_mps2)
-        ttlc_right_s = time_to_reach_s(right_m, -lateral_mps, -lateral_mps2)
+        doubt_mps2 = CERTAIN_SIGMAS * speed_mps**2 * lane.curvature_sigma_radpm
+        ttlc_left_s = time_to_reach_s(left_m, lateral_mps, _certain(lateral_mps2, doubt_mps2))
+        ttlc_right_s = time_to_reach_s(right_m, -lateral_mps, _certain(-lateral_mps2, doubt_mps2))
         sides: list[tuple[float, float | None, float]] = []  # margin, time to crossing, speed towards it
         if speed_mps >= parameters.warning_least_speed_mps:
             if not driver.intends(Side.LEFT):
@@ -120,6 +124,11 @@ class DepartureWarning:
 def earliest_margin_m(towards_mps: float, slow_m: float) -> float:
     """How far from the line a drift of this speed may be warned of: ISO 17361's earliest warning line."""
     return max(slow_m, min(EARLIEST_MOST_M, EARLIEST_TIME_S * towards_mps))
+
+
+def _certain(towards_mps2: float, doubt_mps2: float) -> float:
+    """The acceleration towards a line that is beyond doubt; one away from it as it is."""
+    return towards_mps2 if towards_mps2 <= 0 else max(0.0, towards_mps2 - doubt_mps2)
 
 
 def time_to_reach_s(distance_m: float, speed_mps: float, acceleration_mps2: float) -> float | None:

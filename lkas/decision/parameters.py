@@ -247,8 +247,8 @@ class DecisionParameters(Section, frozen=True, kw_only=True):
     ] = 0.004
     steering_trim_mps2: Annotated[
         float,
-        declare("Lateral acceleration that may be learned as steering offset", unit="m/s²", minimum=0, maximum=1),
-    ] = 0.5
+        declare("Lateral acceleration that may be learned as steering offset", unit="m/s²", minimum=0, maximum=2),
+    ] = 1.5
 
     measurement_sigma_ratio: Annotated[
         float,
@@ -280,7 +280,7 @@ class DecisionParameters(Section, frozen=True, kw_only=True):
     ] = 0.75
     warning_confirm_s: Annotated[
         float, declare("How long a drift lasts before it is called one", unit="s", minimum=0, maximum=1, live=True)
-    ] = 0.15
+    ] = 0.25
     warning_least_speed_mps: Annotated[
         float, declare("Speed below which nothing is warned of", unit="m/s", minimum=0, maximum=40, live=True)
     ] = 5.0

@@ -1,8 +1,9 @@
 """Longitudinal control: how fast, and the pedals for it.
 
 Target: the set speed, less where a bend ahead needs it (v = sqrt(a / |curvature|), reached by comfortable braking),
-less while the lane is uncertain. Acceleration follows the speed error within comfort and jerk limits. The pedals are
-one signed demand, so throttle and brake exclude each other; an integral learns drag, hills and the car's response.
+less while the lane is uncertain or seen with interruptions. Acceleration follows the speed error within comfort and
+jerk limits. The pedals are one signed demand, so throttle and brake exclude each other; an integral learns drag,
+hills and the car's response.
 """
 
 import math
@@ -14,6 +15,8 @@ PREVIEW_S = 2.0  # a curvature rate is not trusted further ahead
 PREVIEW_POINTS = 5
 SURE_OFFSET_SIGMA_M = 0.12  # slower beyond this
 SLOWEST_RATIO = 0.5  # of the target, when the offset is known to 0.4 m only
+STEADY_SIGHT = 0.9  # slower below this share of the time ...
+BLINDEST_RATIO = 0.5  # ... down to this share of the target when there is no sight at all
 STANDSTILL_MPS = 0.3
 HOLDING_BRAKE = 0.3  # enough for any road
 INTEGRAL_LIMIT_MPS2 = 1.5
@@ -21,8 +24,8 @@ BRAKE_DEADBAND_MPS2 = 0.15  # a small negative demand is left to drag: pedals do
 STOPPING_JERK_RATIO = 2.0  # a stop that is asked for begins faster than comfort does
 
 
-def target_speed_mps(lane: LaneState, parameters: DecisionParameters) -> float:
-    """The speed this lane allows now."""
+def target_speed_mps(lane: LaneState, steadiness: float, parameters: DecisionParameters) -> float:
+    """The speed this lane allows now. `steadiness` is the share of the time in which it was seen lately (sight.py)."""
     set_mps = parameters.set_speed_mps
     target_mps = set_mps
     for point in range(PREVIEW_POINTS):
@@ -31,7 +34,9 @@ def target_speed_mps(lane: LaneState, parameters: DecisionParameters) -> float:
         bend_mps2 = parameters.curve_lateral_acceleration_mps2 / max(curvature_radpm, 1e-6)
         target_mps = min(target_mps, math.sqrt(bend_mps2 + 2 * parameters.deceleration_mps2 * ahead_m))
     doubt = (lane.offset_sigma_m - SURE_OFFSET_SIGMA_M) / (0.4 - SURE_OFFSET_SIGMA_M)
-    return target_mps * (1 - (1 - SLOWEST_RATIO) * min(1.0, max(0.0, doubt)))
+    sure_ratio = 1 - (1 - SLOWEST_RATIO) * min(1.0, max(0.0, doubt))
+    seen_ratio = BLINDEST_RATIO + (1 - BLINDEST_RATIO) * min(1.0, steadiness / STEADY_SIGHT)
+    return target_mps * min(sure_ratio, seen_ratio)
 
 
 class SpeedController:

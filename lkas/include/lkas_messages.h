@@ -273,6 +273,22 @@ static_assert(offsetof(struct lkas_tracks_message, tracks) == 56, "TracksMessage
 #define LKAS_TRACKS_MESSAGE_SCHEMA UINT64_C(0x0ff456de58616104)
 #define LKAS_TRACKS_MESSAGE_SPEC(slots) {"TracksMessage", LKAS_TRACKS_MESSAGE_SCHEMA, 1720, 32, (slots), 0, 0, 0, 0, 0}
 
+struct lkas_steering_terms {
+    double feedforward;
+    double offset;
+    double heading;
+    double integral;
+    double handover;
+    double trim;
+};
+static_assert(sizeof(struct lkas_steering_terms) == 48, "SteeringTerms");
+static_assert(offsetof(struct lkas_steering_terms, feedforward) == 0, "SteeringTerms.feedforward");
+static_assert(offsetof(struct lkas_steering_terms, offset) == 8, "SteeringTerms.offset");
+static_assert(offsetof(struct lkas_steering_terms, heading) == 16, "SteeringTerms.heading");
+static_assert(offsetof(struct lkas_steering_terms, integral) == 24, "SteeringTerms.integral");
+static_assert(offsetof(struct lkas_steering_terms, handover) == 32, "SteeringTerms.handover");
+static_assert(offsetof(struct lkas_steering_terms, trim) == 40, "SteeringTerms.trim");
+
 struct lkas_control_message {
     int64_t session;
     int64_t frame_id;
@@ -304,8 +320,10 @@ struct lkas_control_message {
     uint32_t state_reason_bytes;
     char state_reason[96];
     double valid_until;
+    uint8_t has_terms;
+    struct lkas_steering_terms terms;
 };
-static_assert(sizeof(struct lkas_control_message) == 312, "ControlMessage");
+static_assert(sizeof(struct lkas_control_message) == 368, "ControlMessage");
 static_assert(offsetof(struct lkas_control_message, session) == 0, "ControlMessage.session");
 static_assert(offsetof(struct lkas_control_message, frame_id) == 8, "ControlMessage.frame_id");
 static_assert(offsetof(struct lkas_control_message, timestamp) == 16, "ControlMessage.timestamp");
@@ -327,8 +345,9 @@ static_assert(offsetof(struct lkas_control_message, ttlc_right_s) == 184, "Contr
 static_assert(offsetof(struct lkas_control_message, limiter) == 192, "ControlMessage.limiter");
 static_assert(offsetof(struct lkas_control_message, state_reason) == 204, "ControlMessage.state_reason");
 static_assert(offsetof(struct lkas_control_message, valid_until) == 304, "ControlMessage.valid_until");
-#define LKAS_CONTROL_MESSAGE_SCHEMA UINT64_C(0xb1b71874412ea679)
-#define LKAS_CONTROL_MESSAGE_SPEC(slots) {"ControlMessage", LKAS_CONTROL_MESSAGE_SCHEMA, 312, 32, (slots), 0, 0, 0, 0, 0}
+static_assert(offsetof(struct lkas_control_message, terms) == 320, "ControlMessage.terms");
+#define LKAS_CONTROL_MESSAGE_SCHEMA UINT64_C(0x0a28e2e17a6ae7a4)
+#define LKAS_CONTROL_MESSAGE_SPEC(slots) {"ControlMessage", LKAS_CONTROL_MESSAGE_SCHEMA, 368, 32, (slots), 0, 0, 0, 0, 0}
 
 struct lkas_timeline_point {
     double t_s;

@@ -67,7 +67,7 @@ def test_a_mirrored_lane_gives_mirrored_steering(name, sequence, speed_mps):
     for lane in sequence:
         a, b = left.update(lane, speed_mps, DT_S), right.update(lane.mirrored(), speed_mps, DT_S)
         assert a.curvature_radpm == pytest.approx(-b.curvature_radpm, abs=1e-12)
-        terms = (a.feedforward_radpm, a.offset_term_radpm, a.heading_term_radpm)
+        terms = (a.feedforward_radpm, a.offset_term_radpm, a.heading_term_radpm, a.integral_term_radpm)
         assert a.curvature_radpm == pytest.approx(sum(terms))
         assert all(map(math.isfinite, terms))
 
@@ -192,14 +192,14 @@ def test_the_names_in_force_follow_the_controller():
 def test_the_integral_of_the_regulator_is_bounded_and_rests_while_the_limiter_acts():
     lane = structs.replace(CENTERED, offset_m=0.09)
     free, limited = make("lqr", lqr_integral_per_s3=1.0), make("lqr", lqr_integral_per_s3=1.0)
-    first = free.update(lane, 20.0, DT_S).offset_term_radpm
+    first = free.update(lane, 20.0, DT_S).integral_term_radpm
     for _ in range(2000):
-        last = free.update(lane, 20.0, DT_S).offset_term_radpm
-        rested = limited.update(lane, 20.0, DT_S, is_limited=True).offset_term_radpm
-    assert last == pytest.approx(first - INTEGRAL_LIMIT_MPS2 / 400, rel=0.02)
-    assert rested == pytest.approx(first, rel=0.02)
+        last = free.update(lane, 20.0, DT_S).integral_term_radpm
+        rested = limited.update(lane, 20.0, DT_S, is_limited=True).integral_term_radpm
+    assert last == pytest.approx(-INTEGRAL_LIMIT_MPS2 / 400)
+    assert rested == 0
     free.reset()
-    assert free.update(lane, 20.0, DT_S).offset_term_radpm == pytest.approx(first)
+    assert free.update(lane, 20.0, DT_S).integral_term_radpm == pytest.approx(first)
 
 
 @pytest.mark.parametrize("speed_mps", [1.0, 5.0, 13.9, 36.0])

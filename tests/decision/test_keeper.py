@@ -7,8 +7,12 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from lkas.decision.bicycle import Bicycle
 from lkas.decision.controllers import create_controller
+from lkas.decision.departure import DepartureWarning, time_to_reach_s
+from lkas.decision.driver import Driver
 from lkas.decision.keeper import LaneKeeper
+from lkas.decision.lane import LaneState
 from lkas.decision.parameters import DecisionParameters
 from lkas.frames import lane_message
 from lkas.integration.shared_memory.messages import (
@@ -18,6 +22,7 @@ from lkas.integration.shared_memory.messages import (
     LineOrigin,
     Pose,
     VehicleState,
+    asdict,
 )
 from lkas.parameters import ParameterError, declared
 from lkas.vehicle import CameraConfig, VehicleConfig
@@ -214,6 +219,17 @@ def test_time_going_back_and_a_respawn_forget_the_lane():
     assert any("moved" in event.text for event in made.take_events())
 
 
+def test_the_terms_add_up_to_the_curvature_that_is_steered():
+    made = keeper()
+    assert made.decide(0.0, None, state(0.0)).terms is None
+    control = settle(made, offset_m=0.2)
+    assert control.terms is not None
+    assert control.terms.offset < 0 < control.lateral_offset * -1  # left of the centre: towards the right
+    asked_radpm = sum(asdict(control.terms).values())
+    wheelbase_m = Bicycle(VehicleConfig(), DecisionParameters()).effective_wheelbase_m(13.9)
+    assert -control.steering * MAX_STEER_RAD == pytest.approx(math.atan(asked_radpm * wheelbase_m), abs=1e-6)
+
+
 def test_events_are_given_once():
     made = keeper()
     settle(made)
@@ -244,6 +260,33 @@ def test_drifting_towards_a_line_is_a_drift_and_crossing_it_a_departure():
     assert order == [DepartureStatus.CENTERED, DepartureStatus.DRIFT, DepartureStatus.DEPARTURE]
     at_departure = next(offset for status, offset in statuses if status is DepartureStatus.DEPARTURE)
     assert at_departure == pytest.approx(room_m, abs=0.05)
+
+
+def test_an_acceleration_towards_a_line_counts_beyond_its_doubt_and_one_away_from_it_in_full():
+    parameters = DecisionParameters()
+    warning = DepartureWarning(1.85, Bicycle(VehicleConfig(), parameters))
+    lane = LaneState(
+        offset_m=0.0,
+        heading_rad=0.01,
+        curvature_radpm=0.0,
+        curvature_rate_radpm2=0.0,
+        width_m=3.5,
+        yaw_rate_radps=0.0,
+        offset_sigma_m=0.02,
+        heading_sigma_rad=0.002,
+        curvature_sigma_radpm=2.5e-4,
+        width_sigma_m=0.02,
+    )  # 0.3 m/s to the left at 30 m/s
+
+    def left_s(curvature_radpm: float) -> float | None:
+        there = structs.replace(lane, curvature_radpm=curvature_radpm)
+        return warning.judge(there, 30.0, 0.01, parameters, Driver()).ttlc_left_s
+
+    straight_s = left_s(0.0)
+    assert straight_s == pytest.approx(0.765 / 0.3)
+    assert left_s(-4e-4) == pytest.approx(straight_s)  # within two sigma: 0.36 of 0.45 m/s²
+    assert left_s(-1.5e-3) == pytest.approx(time_to_reach_s(0.765, 0.3, 900 * 1e-3))
+    assert left_s(4e-4) is None  # it turns round before the line
 
 
 def test_a_warning_is_an_event_that_names_the_side():

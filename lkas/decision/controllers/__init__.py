@@ -24,6 +24,7 @@ class SteeringCommand(Struct, frozen=True, kw_only=True):
     feedforward_radpm: float  # what the bend itself needs
     offset_term_radpm: float  # towards the lane centre
     heading_term_radpm: float  # towards the lane's direction
+    integral_term_radpm: float = 0.0  # learned from offsets that stay
     trouble: str | None = None  # why this is another law's command
 
 

@@ -14,7 +14,7 @@ class Handover:
     def reset(self) -> None:
         """Nobody steers: there is no last command to go on from."""
         self._last_radpm: float | None = None
-        self._bump_radpm = 0.0
+        self.bump_radpm = 0.0  # what is left of the difference
         self._is_due = False
 
     def begin(self) -> None:
@@ -25,8 +25,8 @@ class Handover:
         """The curvature to drive, `dt_s` after the one before."""
         if self._is_due and self._last_radpm is not None:
             self._is_due = False
-            self._bump_radpm = self._last_radpm - curvature_radpm
+            self.bump_radpm = self._last_radpm - curvature_radpm
         else:
-            self._bump_radpm *= math.exp(-dt_s / HANDOVER_S)
-        self._last_radpm = curvature_radpm + self._bump_radpm
+            self.bump_radpm *= math.exp(-dt_s / HANDOVER_S)
+        self._last_radpm = curvature_radpm + self.bump_radpm
         return self._last_radpm

@@ -63,13 +63,14 @@ class LinearQuadratic:
             step_mps2 = parameters.lqr_integral_per_s3 * lane.offset_m * dt_s
             self._integral_mps2 = bounded(self._integral_mps2 + step_mps2, INTEGRAL_LIMIT_MPS2)
         offset_term_radpm = -bounded(k_offset * lane.offset_m, parameters.correction_mps2 / speed2)
-        offset_term_radpm -= self._integral_mps2 / speed2
+        integral_term_radpm = -self._integral_mps2 / speed2
         heading_term_radpm = -k_course * errors.course_rad - k_yaw * errors.yaw_rate_radps
         return SteeringCommand(
-            curvature_radpm=feedforward_radpm + offset_term_radpm + heading_term_radpm,
+            curvature_radpm=feedforward_radpm + offset_term_radpm + heading_term_radpm + integral_term_radpm,
             feedforward_radpm=feedforward_radpm,
             offset_term_radpm=offset_term_radpm,
             heading_term_radpm=heading_term_radpm,
+            integral_term_radpm=integral_term_radpm,
         )
 
 

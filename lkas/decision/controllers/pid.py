@@ -47,11 +47,13 @@ class Pid:
         if proportional_mps2 == wanted_mps2 and not is_limited:
             step_mps2 = -p.pid_integral_per_s3 * lane.offset_m * dt_s
             self._integral_mps2 = bounded(self._integral_mps2 + step_mps2, INTEGRAL_LIMIT_MPS2)
-        offset_term_radpm = (proportional_mps2 + self._integral_mps2) / reckoned_mps**2
+        offset_term_radpm = proportional_mps2 / reckoned_mps**2
+        integral_term_radpm = self._integral_mps2 / reckoned_mps**2
         heading_term_radpm = -p.pid_derivative_per_s * errors.course_rad / reckoned_mps
         return SteeringCommand(
-            curvature_radpm=errors.curvature_radpm + offset_term_radpm + heading_term_radpm,
+            curvature_radpm=errors.curvature_radpm + offset_term_radpm + heading_term_radpm + integral_term_radpm,
             feedforward_radpm=errors.curvature_radpm,
             offset_term_radpm=offset_term_radpm,
             heading_term_radpm=heading_term_radpm,
+            integral_term_radpm=integral_term_radpm,
         )
