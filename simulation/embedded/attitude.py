@@ -6,6 +6,7 @@ import numpy as np
 
 from lkas.frames import wrap_rad
 from lkas.integration.shared_memory.messages import Pose
+from simulation.embedded.dynamics import Outside
 from simulation.embedded.plant import CarState
 from simulation.opendrive.routes import Route
 
@@ -27,10 +28,9 @@ def pose_on_road(route: Route, s_m: float, x_m: float, y_m: float, yaw_rad: floa
     surface = route.road_map.roads[place.road].surface
     if surface.level_m is not None:
         return Pose(x_m=x_m, y_m=y_m, z_m=surface.level_m, yaw_rad=wrap_rad(yaw_rad))
-    origins, axes = surface.frames([place.s_m])
-    origin, up = origins[0], axes[0, 2]
+    origin, _, _, up = surface.frame(place.s_m)
     # The point above (x, y) of the plane that touches the road here.
-    z_m = float(origin[2] - (up[0] * (x_m - origin[0]) + up[1] * (y_m - origin[1])) / up[2])
+    z_m = origin[2] - (up[0] * (x_m - origin[0]) + up[1] * (y_m - origin[1])) / up[2]
     shape_m = surface.profiles.shape_m(np.array([place.s_m]), np.array([place.t_m]))[0]
     # The car's axes: level direction of its yaw, tilted into that plane.
     cos, sin = math.cos(yaw_rad), math.sin(yaw_rad)
@@ -62,14 +62,17 @@ class BodyMotion:
         self.pitch_rad = self.roll_rad = 0.0
         self._pitch_radps = self._roll_radps = 0.0
 
-    def step(self, car: CarState, dt_s: float) -> None:
-        """Advance by one tick: braking lowers the nose; in a bend to the left the car leans to the right."""
+    def step(self, car: CarState, outside: Outside, dt_s: float) -> None:
+        """Advance by one tick: braking lowers the nose; in a bend to the left the car leans to the right.
+
+        Springs feel what the tyres hold: on a slope that is gravity too, in a banked bend less than the bend asks for.
+        """
         rough = ROUGH_RAD * min(1.0, car.speed_mps / ROUGH_AT_MPS)
         # White noise that comes out of these springs with the deviation asked for.
         push = rough * math.sqrt(4 * DAMPING_RATIO / (SPRING_RADPS * dt_s))
         noise = self._random.standard_normal(2).tolist()
-        wanted_pitch = -PITCH_RAD_PER_MPS2 * car.acceleration_mps2 + push * noise[0]
-        wanted_roll = ROLL_RAD_PER_MPS2 * car.lateral_acceleration_mps2 + push * noise[1]
+        wanted_pitch = -PITCH_RAD_PER_MPS2 * (car.acceleration_mps2 - outside.gravity_forward_mps2) + push * noise[0]
+        wanted_roll = ROLL_RAD_PER_MPS2 * (car.lateral_acceleration_mps2 - outside.gravity_left_mps2) + push * noise[1]
         self._pitch_radps += _pull(wanted_pitch - self.pitch_rad, self._pitch_radps) * dt_s
         self._roll_radps += _pull(wanted_roll - self.roll_rad, self._roll_radps) * dt_s
         self.pitch_rad += self._pitch_radps * dt_s

@@ -138,15 +138,14 @@ class Traffic:
             if not found:
                 return None
             lane_id = found[-1]
-        s = np.array([place.s_m])
-        inner = lane_id - 1 if lane_id > 0 else lane_id + 1
-        middle = (
-            section.border_m(lane_id, road.lane_offset, s)[0] + section.border_m(inner, road.lane_offset, s)[0]
-        ) / 2
-        if section.width_m(lane_id, road.lane_offset, s)[0] < SIZES[other.kind].width + 0.2:
+        inner_m, outer_m = section.span_m(lane_id, road.lane_offset, place.s_m)
+        if abs(outer_m - inner_m) < SIZES[other.kind].width + 0.2:
             return None
-        origin = road.surface.points(s, middle, [0.0])[0]
-        axes = road.surface.frames(s)[1][0]
+        middle_m = (inner_m + outer_m) / 2
+        frame = road.surface.frame(place.s_m)
+        axes = np.array([frame.ahead, frame.left, frame.up])
+        above_m = road.surface.profiles.shape_m(np.array([place.s_m]), np.array([middle_m]))[0]
+        origin = np.array(frame.origin) + middle_m * axes[1] + above_m * axes[2]
         if not road.is_driven_forwards(lane_id):
-            axes = axes * np.array([[-1.0], [-1.0], [1.0]])
+            axes *= [[-1.0], [-1.0], [1.0]]
         return Vehicle(origin, axes, other.kind, other.colour, other.acceleration_mps2 < BRAKING_MPS2)

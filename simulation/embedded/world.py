@@ -127,7 +127,7 @@ class EmbeddedWorld:
             begin_m, end_m, ends = self.route.stretch
             raise WorldEnded(f"{self.route.road_map.path}: the route ends here, {ends}, after {end_m - begin_m:.0f} m")
         pose = pose_on_road(self.route, self._s_m, car.x_m, car.y_m, car.yaw_rad)
-        self._body.step(car, TICK_S)
+        self._body.step(car, outside, TICK_S)
         if self._traffic is not None:
             self._traffic.step(self._s_m, car.speed_mps, TICK_S)
         frame = self._camera_path.step(self._exposed(now_s, pose), now_s)

@@ -4,9 +4,11 @@ Lane ids: 0 is the centre, positive ones lie to the left of it, negative ones to
 """
 
 from bisect import bisect_right
+from operator import attrgetter
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import astuple
 
 DASH_M, GAP_M = 3.0, 9.0  # of a broken line whose file does not say
 DOT_M, DOT_GAP_M = 0.10, 1.10  # Botts' dots: round markers in a row, drawn as squares
@@ -33,6 +35,16 @@ def cubic_at(cubics: tuple[Cubic, ...], s_m: np.ndarray) -> tuple[np.ndarray, np
     ds = s_m - start_m
     value, slope = a + ds * (b + ds * (c + ds * d)), b + ds * (2 * c + ds * 3 * d)
     return np.where(piece < 0, 0.0, value), np.where(piece < 0, 0.0, slope)
+
+
+def cubic_here(cubics: tuple[Cubic, ...], s_m: float) -> tuple[float, float]:
+    """As `cubic_at`, at one place in plain floats, which takes a tenth of the time."""
+    piece = bisect_right(cubics, s_m + 1e-9, key=attrgetter("s_m")) - 1
+    if piece < 0:
+        return 0.0, 0.0
+    start_m, a, b, c, d = astuple(cubics[piece])
+    ds = s_m - start_m
+    return a + ds * (b + ds * (c + ds * d)), b + ds * (2 * c + ds * 3 * d)
 
 
 class Stroke(Struct, frozen=True):
@@ -119,6 +131,20 @@ class LaneSection(Struct, frozen=True):
                 width, change = cubic_at(lane.widths, s_m - self.s_m)
                 t_m, slope = t_m + side * width, slope + side * change
         return t_m, slope
+
+    def span_m(self, lane_id: int, offset: tuple[Cubic, ...], s_m: float) -> tuple[float, float]:
+        """t of a lane's inner and outer border at one s of the road."""
+        inner_m = outer_m = cubic_here(offset, s_m)[0]
+        side = 1 if lane_id > 0 else -1
+        for index in range(side, lane_id + side, side):
+            inner_m, lane = outer_m, self.lanes.get(index)
+            if lane is None:
+                continue
+            if lane.borders:
+                outer_m = cubic_here(lane.borders, s_m - self.s_m)[0]
+            else:
+                outer_m += side * cubic_here(lane.widths, s_m - self.s_m)[0]
+        return inner_m, outer_m
 
     def width_m(self, lane_id: int, offset: tuple[Cubic, ...], s_m: np.ndarray) -> np.ndarray:
         """Width of a lane at each s of the road."""

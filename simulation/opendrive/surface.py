@@ -5,13 +5,15 @@ section, h up from the surface. Elevation lifts the reference line, superelevati
 (positive: the left side is higher), and a lateral shape adds a height to that plane.
 """
 
+import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from msgspec import Struct
 
 from simulation.opendrive.geometry import Curve
-from simulation.opendrive.lanes import Cubic, cubic_at
+from simulation.opendrive.lanes import Cubic, cubic_at, cubic_here
 
 MAX_STEPS = 60
 CLOSE_ENOUGH_M = 1e-9
@@ -54,6 +56,18 @@ class Profiles(Struct, frozen=True):
         return float(np.abs(slope).max()), float(np.abs(bank).max())
 
 
+Vector = tuple[float, float, float]
+
+
+class Frame(NamedTuple):
+    """A point of the reference line and the axes there, in plain floats."""
+
+    origin: Vector
+    ahead: Vector
+    left: Vector
+    up: Vector
+
+
 class Surface:
     """Map coordinates of one road's surface and back."""
 
@@ -83,7 +97,22 @@ class Surface:
         axes = np.stack([ahead, cos * level_left + sin * up, cos * up - sin * level_left], axis=1)
         return np.column_stack([x, y, height_m]), axes
 
-    def to_world(self, s_m: float, t_m: float, h_m: float = 0.0) -> tuple[float, float, float]:
+    def frame(self, s_m: float) -> Frame:
+        """As `frames`, at one place."""
+        x, y, heading, _ = self.curve.pose(s_m)
+        height_m, slope = cubic_here(self.profiles.elevation, s_m)
+        bank_rad = cubic_here(self.profiles.superelevation, s_m)[0]
+        cos, sin = math.cos(heading), math.sin(heading)
+        flat, rise = 1 / math.hypot(1.0, slope), slope / math.hypot(1.0, slope)  # cosine and sine of the slope
+        banked, lift = math.cos(bank_rad), math.sin(bank_rad)
+        return Frame(
+            origin=(x, y, height_m),
+            ahead=(cos * flat, sin * flat, rise),
+            left=(-banked * sin - lift * cos * rise, banked * cos - lift * sin * rise, lift * flat),
+            up=(lift * sin - banked * cos * rise, -lift * cos - banked * sin * rise, banked * flat),
+        )
+
+    def to_world(self, s_m: float, t_m: float, h_m: float = 0.0) -> Vector:
         """Map coordinates (x, y, z) of a point h above the surface."""
         x, y, z = self.points([s_m], [t_m], [h_m])[0]
         return float(x), float(y), float(z)
@@ -97,7 +126,7 @@ class Surface:
         above_m = h_m + self.profiles.shape_m(s_m, t_m)
         return origins + t_m[:, None] * axes[:, 1] + above_m[:, None] * axes[:, 2]
 
-    def to_lane(self, x_m: float, y_m: float, z_m: float, near_s_m: float) -> tuple[float, float, float]:
+    def to_lane(self, x_m: float, y_m: float, z_m: float, near_s_m: float) -> Vector:
         """(s, t, h) of a point: the inverse of `to_world`, searched from `near_s_m` on."""
         point = np.array([x_m, y_m, z_m])
         s_m = self.curve.to_lane(x_m, y_m, near_s_m)[0]

@@ -4,7 +4,8 @@
 
 #include "_draw.h"
 
-#define MAX_BUFFERS 12
+#define MAX_BUFFERS 16
+#define MAX_SPRITES 64
 
 /* The arrays of one call, released together. */
 typedef struct {
@@ -207,10 +208,10 @@ static PyObject *draw_ground(PyObject *Py_UNUSED(self), PyObject *args) {
 }
 
 static PyObject *draw_panorama(PyObject *Py_UNUSED(self), PyObject *args) {
-    PyObject *image_object, *depth_object, *camera_object, *panorama_object;
-    float px_per_rad, lowest;
-    if (!PyArg_ParseTuple(args, "OOOOff", &image_object, &depth_object, &camera_object, &panorama_object, &px_per_rad,
-                          &lowest))
+    PyObject *image_object, *depth_object, *camera_object, *texels_object;
+    Panorama panorama;
+    if (!PyArg_ParseTuple(args, "OOOOff", &image_object, &depth_object, &camera_object, &texels_object,
+                          &panorama.px_per_rad, &panorama.lowest))
         return NULL;
     Arrays arrays = {.count = 0};
     Depth depth;
@@ -218,29 +219,136 @@ static PyObject *draw_panorama(PyObject *Py_UNUSED(self), PyObject *args) {
     uint8_t *image;
     if (take_depth(&arrays, depth_object, &depth) && take_camera(&arrays, camera_object, &camera) &&
         (image = take_image(&arrays, image_object, depth))) {
-        Py_buffer *panorama =
-            take_shaped(&arrays, panorama_object, "panorama", "B", PyBUF_C_CONTIGUOUS, 3, -1, -1, 3);
-        if (panorama)
-            draw_sky(image, depth, &camera, panorama->buf, (int)panorama->shape[1], (int)panorama->shape[0], px_per_rad,
-                     lowest);
+        Py_buffer *texels = take_shaped(&arrays, texels_object, "panorama", "B", PyBUF_C_CONTIGUOUS, 3, -1, -1, 4);
+        if (texels) {
+            panorama.texels = texels->buf;
+            panorama.rows = (int)texels->shape[0], panorama.around = (int)texels->shape[1];
+            draw_sky(image, depth, &camera, &panorama);
+        }
     }
     return done(&arrays);
 }
 
-static PyObject *draw_picture(PyObject *Py_UNUSED(self), PyObject *args) {
-    PyObject *image_object, *depth_object, *sprite_object;
-    float left, top, scale, nearness, haze[3], haziness, light;
-    if (!PyArg_ParseTuple(args, "OOOffff(fff)ff", &image_object, &depth_object, &sprite_object, &left, &top, &scale,
-                          &nearness, &haze[0], &haze[1], &haze[2], &haziness, &light))
+/* (pictures one after the other in one array of bytes, their widths and heights) -> sprites; at most `room` */
+static int take_sprites(Arrays *arrays, PyObject *object, Sprite *sprites, int room) {
+    PyObject *texels_object, *sizes_object;
+    if (!PyArg_ParseTuple(object, "OO;sprites", &texels_object, &sizes_object)) return 0;
+    Py_buffer *texels = take(arrays, texels_object, "sprites", "B", 1, PyBUF_C_CONTIGUOUS);
+    Py_buffer *sizes =
+        texels ? take_shaped(arrays, sizes_object, "sizes", "i", PyBUF_C_CONTIGUOUS, 2, -1, 2, 0) : NULL;
+    if (!sizes) return 0;
+    Py_ssize_t count = sizes->shape[0], needed = 0;
+    int is_sound = count > 0 && count <= room;
+    for (Py_ssize_t i = 0; is_sound && i < count; i++) {
+        int width = ((const int32_t *)sizes->buf)[2 * i], height = ((const int32_t *)sizes->buf)[2 * i + 1];
+        is_sound = width > 0 && width <= MAX_WIDTH && height > 0 && height <= MAX_WIDTH;
+        sprites[i] = (Sprite){(const uint8_t *)texels->buf + needed, width, height};
+        needed += 4L * width * height;
+    }
+    if (!is_sound || texels->len < needed) {
+        PyErr_Format(PyExc_ValueError, "sprites: %zd bytes do not hold %zd pictures, of %d at most", texels->len, count,
+                     room);
+        return 0;
+    }
+    return (int)count;
+}
+
+static PyObject *draw_upright(PyObject *Py_UNUSED(self), PyObject *args) {
+    PyObject *image_object, *depth_object, *camera_object, *sprites_object, *things_object, *air_object;
+    int sizes;
+    if (!PyArg_ParseTuple(args, "OOOOiOO", &image_object, &depth_object, &camera_object, &sprites_object, &sizes,
+                          &things_object, &air_object))
         return NULL;
     Arrays arrays = {.count = 0};
     Depth depth;
+    Camera camera;
     uint8_t *image;
-    if (take_depth(&arrays, depth_object, &depth) && (image = take_image(&arrays, image_object, depth))) {
-        Py_buffer *sprite = take_shaped(&arrays, sprite_object, "sprite", "B", PyBUF_C_CONTIGUOUS, 3, -1, -1, 4);
-        if (sprite)
-            draw_sprite(image, depth, sprite->buf, (int)sprite->shape[1], (int)sprite->shape[0], left, top, scale,
-                        nearness, haze, haziness, light);
+    Sprite sprites[MAX_SPRITES];
+    int known;
+    if (!take_depth(&arrays, depth_object, &depth) || !take_camera(&arrays, camera_object, &camera) ||
+        !(image = take_image(&arrays, image_object, depth)) ||
+        !(known = take_sprites(&arrays, sprites_object, sprites, MAX_SPRITES)))
+        return done(&arrays);
+    int read = PyBUF_C_CONTIGUOUS;
+    Py_buffer *things =
+        take_shaped(&arrays, things_object, "things", "f", read, 2, -1, sizeof(Standing) / sizeof(float), 0);
+    Py_buffer *air =
+        things ? take_shaped(&arrays, air_object, "air", "f", read, 1, sizeof(Air) / sizeof(float), 0, 0) : NULL;
+    if (air && (sizes < 1 || known % sizes))
+        PyErr_Format(PyExc_ValueError, "sizes: %d pictures are not of %d sizes each", known, sizes);
+    if (air && !PyErr_Occurred()) {
+        void *scratch = PyMem_Malloc(16 * things->shape[0] + 1);
+        if (scratch)
+            draw_standing(image, depth, &camera, sprites, known / sizes, sizes, things->buf, (int)things->shape[0],
+                          air->buf, scratch);
+        else
+            PyErr_NoMemory();
+        PyMem_Free(scratch);
+    }
+    return done(&arrays);
+}
+
+/* (corners, starts, faces) */
+static int take_model(Arrays *arrays, PyObject *object, Model *model) {
+    PyObject *corners_object, *starts_object, *faces_object;
+    if (!PyArg_ParseTuple(object, "OOO;model", &corners_object, &starts_object, &faces_object)) return 0;
+    int read = PyBUF_C_CONTIGUOUS;
+    Py_buffer *corners = take_shaped(arrays, corners_object, "corners", "f", read, 2, -1, 3, 0);
+    Py_buffer *faces =
+        corners ? take_shaped(arrays, faces_object, "faces", "f", read, 2, -1, sizeof(Face) / sizeof(float), 0) : NULL;
+    Py_buffer *starts =
+        faces ? take_shaped(arrays, starts_object, "starts", "i", read, 1, faces->shape[0] + 1, 0, 0) : NULL;
+    if (!starts) return 0;
+    *model = (Model){corners->buf, starts->buf, faces->buf, (int)corners->shape[0], (int)faces->shape[0]};
+    int is_sound = model->corner_count <= MAX_MODEL_CORNERS && model->face_count <= MAX_FACES && model->starts[0] == 0 &&
+                   model->starts[model->face_count] == model->corner_count;
+    for (int i = 0; is_sound && i < model->face_count; i++) {
+        int count = model->starts[i + 1] - model->starts[i];
+        is_sound = count >= 3 && count <= MAX_CORNERS;
+    }
+    if (!is_sound)
+        PyErr_Format(PyExc_ValueError, "model: expected faces of 3 to %d corners, at most %d faces and %d corners",
+                     MAX_CORNERS, MAX_FACES, MAX_MODEL_CORNERS);
+    return is_sound;
+}
+
+static PyObject *draw_model(PyObject *Py_UNUSED(self), PyObject *args) {
+    PyObject *image_object, *depth_object, *camera_object, *model_object, *vehicle_object, *sums_object, *spans_object;
+    if (!PyArg_ParseTuple(args, "OOOOOOO", &image_object, &depth_object, &camera_object, &model_object, &vehicle_object,
+                          &sums_object, &spans_object))
+        return NULL;
+    Arrays arrays = {.count = 0};
+    Depth depth;
+    Camera camera;
+    Model model;
+    uint8_t *image;
+    float *sums;
+    int32_t *spans;
+    if (take_depth(&arrays, depth_object, &depth) && take_camera(&arrays, camera_object, &camera) &&
+        (image = take_image(&arrays, image_object, depth)) && take_model(&arrays, model_object, &model) &&
+        take_scratch(&arrays, sums_object, spans_object, depth, &sums, &spans)) {
+        Py_buffer *vehicle = take_shaped(&arrays, vehicle_object, "vehicle", "f", PyBUF_C_CONTIGUOUS, 1,
+                                         sizeof(Vehicle) / sizeof(float), 0, 0);
+        if (vehicle) draw_vehicle(image, depth, &camera, &model, vehicle->buf, sums, spans);
+    }
+    return done(&arrays);
+}
+
+static PyObject *draw_glass(PyObject *Py_UNUSED(self), PyObject *args) {
+    PyObject *image_object, *at_object, *source_object;
+    if (!PyArg_ParseTuple(args, "OOO", &image_object, &at_object, &source_object)) return NULL;
+    Arrays arrays = {.count = 0};
+    Py_buffer *image = take(&arrays, image_object, "image", "B", 3, PyBUF_WRITABLE | PyBUF_C_CONTIGUOUS);
+    Py_buffer *at = image ? take(&arrays, at_object, "at", "i", 1, PyBUF_C_CONTIGUOUS) : NULL;
+    Py_buffer *source =
+        at ? take_shaped(&arrays, source_object, "source", "i", PyBUF_C_CONTIGUOUS, 1, at->shape[0], 0, 0) : NULL;
+    if (source) {
+        const int32_t *from = source->buf, *to = at->buf;
+        Py_ssize_t pixels = image->len / 3;
+        for (Py_ssize_t i = 0; i < at->shape[0] && !PyErr_Occurred(); i++)
+            if (to[i] < 0 || to[i] >= pixels || from[i] < 0 || from[i] >= pixels)
+                PyErr_Format(PyExc_ValueError, "drops: pixel %d or %d is outside", to[i], from[i]);
+        if (!PyErr_Occurred()) draw_drops(image->buf, to, from, (int)at->shape[0]);
     }
     return done(&arrays);
 }
@@ -282,15 +390,18 @@ static PyObject *draw_polygons(PyObject *Py_UNUSED(self), PyObject *args) {
 
 static PyObject *draw_finish(PyObject *Py_UNUSED(self), PyObject *args) {
     PyObject *image_object, *mask_object, *veil_object, *noise_object;
-    int gain, offset;
-    if (!PyArg_ParseTuple(args, "OOiOOi", &image_object, &mask_object, &gain, &veil_object, &noise_object, &offset))
+    int blur, gain, offset;
+    if (!PyArg_ParseTuple(args, "OiOiOOi", &image_object, &blur, &mask_object, &gain, &veil_object, &noise_object,
+                          &offset))
         return NULL;
     Arrays arrays = {.count = 0};
     Py_buffer *image = take(&arrays, image_object, "image", "B", 3, PyBUF_WRITABLE | PyBUF_C_CONTIGUOUS);
     if (!image) return done(&arrays);
     Py_ssize_t height = image->shape[0], width = image->shape[1];
-    if (image->shape[2] != 3 || width > MAX_WIDTH || gain < 0 || gain > 1024)
-        PyErr_Format(PyExc_ValueError, "expected 3 channels, at most %d columns and a gain of 0 to 1024", MAX_WIDTH);
+    if (image->shape[2] != 3 || width < 1 || width > MAX_WIDTH || height < 1 || gain < 0 || gain > 1024 || blur < 0 ||
+        blur > 85)
+        PyErr_Format(PyExc_ValueError, "expected 3 channels, 1 to %d columns, a gain of 0 to 1024 and a blur of 0 to 85",
+                     MAX_WIDTH);
     Py_buffer *mask = NULL, *veil = NULL, *noise = NULL;
     if (!PyErr_Occurred() && mask_object != Py_None)
         mask = take_shaped(&arrays, mask_object, "mask", "B", PyBUF_C_CONTIGUOUS, 3, height, width, 3);
@@ -301,7 +412,7 @@ static PyObject *draw_finish(PyObject *Py_UNUSED(self), PyObject *args) {
     if (noise && (noise->strides[1] != 3 || (veil && veil->strides[1] != 3)))
         PyErr_SetString(PyExc_ValueError, "veil and noise: expected pixels without gaps between them");
     if (!PyErr_Occurred())
-        finish(image->buf, (int)width, (int)height, mask ? mask->buf : NULL, gain, veil ? veil->buf : NULL,
+        finish(image->buf, (int)width, (int)height, blur, mask ? mask->buf : NULL, gain, veil ? veil->buf : NULL,
                veil ? (long)veil->strides[0] : 0, noise->buf, (long)noise->strides[0], offset);
     return done(&arrays);
 }
@@ -309,8 +420,9 @@ static PyObject *draw_finish(PyObject *Py_UNUSED(self), PyObject *args) {
 static PyMethodDef methods[] = {
     {"plane", draw_plane, METH_VARARGS, NULL},         {"depth", draw_depth, METH_VARARGS, NULL},
     {"cover", draw_cover, METH_VARARGS, NULL},         {"ground", draw_ground, METH_VARARGS, NULL},
-    {"panorama", draw_panorama, METH_VARARGS, NULL},   {"sprite", draw_picture, METH_VARARGS, NULL},
+    {"panorama", draw_panorama, METH_VARARGS, NULL},   {"standing", draw_upright, METH_VARARGS, NULL},
     {"polygons", draw_polygons, METH_VARARGS, NULL},   {"finish", draw_finish, METH_VARARGS, NULL},
+    {"vehicle", draw_model, METH_VARARGS, NULL},       {"drops", draw_glass, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 

@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include <string.h>
 
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "pixels are packed with red in the lowest byte");
+
 /* Also compiled for AVX2 where that can be chosen when the program starts. No fused multiply-add: it would round
  * differently, and the same seed is to give the same pixels on every machine. */
 #if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
@@ -36,6 +38,31 @@ typedef struct {
     float *nearness;
     int width, height;
 } Depth;
+
+/* The end of the columns from `u` on that are all ground or all sky, `limit` at most. */
+PART int same_kind(const float *nearness, int u, int limit) {
+    int is_ground = nearness[u] > 0, other = 0;
+    for (int i = u; i < limit; i++) other |= (nearness[i] > 0) != is_ground;
+    if (!other) return limit;
+    while ((nearness[u] > 0) == is_ground) u++;
+    return u;
+}
+
+/* Write RGBX pixels as RGB ones. */
+PART void store_pixels(uint8_t *restrict rgb, const uint32_t *restrict pixels, int count) {
+    int i = 0;
+#if defined(__GNUC__) && !defined(__clang__)
+    typedef uint8_t Bytes __attribute__((vector_size(16)));
+    const Bytes packed = {0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 3, 7, 11, 15};
+    for (; i + 6 <= count; i += 4) { /* four at a time, and four bytes more, which the next ones overwrite */
+        Bytes four;
+        memcpy(&four, pixels + i, sizeof four);
+        four = __builtin_shuffle(four, packed);
+        memcpy(rgb + 3L * i, &four, sizeof four);
+    }
+#endif
+    for (; i < count; i++) memcpy(rgb + 3L * i, &pixels[i], 3);
+}
 
 /* How much of each pixel a layer fills, 0..255, and per row the columns [first, end) that may hold more than 0. */
 typedef struct {
@@ -117,25 +144,82 @@ typedef struct {
 void shade_ground(uint8_t *image, Depth depth, const Camera *camera, const Layer *layers, const Surfaces *surfaces,
                   const Look *look);
 
-/* Colour every pixel that has none from a panorama: columns to the right, rows upwards from `lowest` (the tangent of
- * the elevation of row 0), both `px_per_rad` per unit. */
-void draw_sky(uint8_t *image, Depth depth, const Camera *camera, const uint8_t *panorama, int around, int rows,
-              float px_per_rad, float lowest);
+/* The world's horizon, RGBX: columns to the right, all around; rows upwards from `lowest` (the tangent of the elevation
+ * of row 0), both `px_per_rad` per unit. */
+typedef struct {
+    const uint8_t *texels;
+    int around, rows;
+    float px_per_rad, lowest;
+} Panorama;
 
-/* Draw an RGBA picture, colour multiplied by alpha, scaled into a rectangle; nearer ground hides it. Its colour goes
- * to `haze` by `haziness`, after its light has gone to `light`. */
-void draw_sprite(uint8_t *image, Depth depth, const uint8_t *sprite, int sprite_width, int sprite_height, float left,
-                 float top, float scale, float nearness, const float *haze, float haziness, float light);
+/* Colour every pixel that has no depth. */
+void draw_sky(uint8_t *image, Depth depth, const Camera *camera, const Panorama *panorama);
+
+/* An upright RGBA picture, colour multiplied by alpha. */
+typedef struct {
+    const uint8_t *texels;
+    int width, height;
+} Sprite;
+
+/* Something upright: its foot in the map, and which kind of sprite it is. */
+typedef struct {
+    float foot_m[3], height_m, kind;
+} Standing;
+
+/* What lies between it and the camera, and the light on it. */
+typedef struct {
+    float view_m, focal_px, haze_r, haze_g, haze_b, haze_m, ambient, lamps;
+} Air;
+
+/* Draw things that turn towards the camera, the farthest first, each behind nearer ground. `sprites`: of each kind some
+ * sizes, the largest first; the smallest that need not be enlarged is taken. `scratch`: 16 bytes a thing. */
+void draw_standing(uint8_t *image, Depth depth, const Camera *camera, const Sprite *sprites, int kinds, int sizes,
+                   const Standing *things, int count, const Air *air, void *scratch);
 
 /* Fill one polygon with an RGB colour (each 0..255) and an opacity 0..1. With `nearness` > 0 ground nearer than it
  * hides it; is_light adds the colour instead of covering what is there. `sums` and `spans`: scratch as above. */
 void draw_polygon(uint8_t *image, Depth depth, const Pixel *corners, int count, const float *colour, float opacity,
                   int is_light, float *sums, int32_t *spans);
 
-/* What lens and sensor make of it, channel by channel: image * mask / 255 * gain / 256 + veil + noise - offset.
- * `mask` (height, 3 * width) may be NULL; `veil` may be NULL, its rows are `veil_stride` bytes apart; `noise` is
- * spread around `offset`, its rows are `noise_stride` bytes apart. */
-void finish(uint8_t *image, int width, int height, const uint8_t *mask, int gain, const uint8_t *veil, long veil_stride,
-            const uint8_t *noise, long noise_stride, int offset);
+#define MAX_FACES 64
+#define MAX_MODEL_CORNERS 512
+#define NEAR_M 0.3f /* depth; what begins nearer is cut off there */
+
+/* A face of a vehicle, seen from where its normal points to; in the vehicle's own axes. */
+typedef struct {
+    float normal[3], middle[3], colour[3], flags;
+} Face;
+
+enum { PAINTED = 1, DETAIL = 2, TAIL = 4, HEAD = 8, SHADOW = 16 }; /* DETAIL: it lies on another face */
+
+typedef struct {
+    const float *corners;  /* (corner_count, 3) */
+    const int32_t *starts; /* of each face, and the end of the last one */
+    const Face *faces;
+    int corner_count, face_count;
+} Model;
+
+/* One vehicle: where it is, its axes in the map, where the sun stands, its colours, the light on it, and how clearly it
+ * is seen through the haze. */
+typedef struct {
+    float origin_m[3], axes[3][3];
+    float sun_x, sun_y, sun_z;
+    float paint_r, paint_g, paint_b, tail_r, tail_g, tail_b, haze_r, haze_g, haze_b;
+    float light, clear, shadow, is_detailed;
+} Vehicle;
+
+/* Draw its faces, the farthest first. `sums` and `spans`: scratch as above. */
+void draw_vehicle(uint8_t *image, Depth depth, const Camera *camera, const Model *model, const Vehicle *vehicle,
+                  float *sums, int32_t *spans);
+
+/* Small lenses: three quarters of the pixel `at` come from `source`. */
+void draw_drops(uint8_t *image, const int32_t *at, const int32_t *source, int count);
+
+/* What lens and sensor make of it, channel by channel: (image blurred) * mask / 255 * gain / 256 + veil + noise - offset.
+ * `blur`: share of each of two neighbours, of 256, across and along; `mask` (height, 3 * width) may be NULL; `veil` may
+ * be NULL, its rows are `veil_stride` bytes apart; `noise` is spread around `offset`, its rows are `noise_stride` bytes
+ * apart. */
+void finish(uint8_t *image, int width, int height, int blur, const uint8_t *mask, int gain, const uint8_t *veil,
+            long veil_stride, const uint8_t *noise, long noise_stride, int offset);
 
 #endif

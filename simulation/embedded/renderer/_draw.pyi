@@ -35,19 +35,27 @@ def ground(
 def panorama(
     image: _Array, depth: _Array, camera: _Array, panorama: _Array, px_per_rad: float, lowest: float, /
 ) -> None: ...
-def sprite(
+def standing(
     image: _Array,
     depth: _Array,
-    sprite: _Array,
-    left: float,
-    top: float,
-    scale: float,
-    nearness: float,
-    haze: tuple[float, ...],
-    haziness: float,
-    light: float,
+    camera: _Array,
+    sprites: tuple[_Array, _Array],
+    sizes: int,
+    things: _Array,
+    air: _Array,
     /,
 ) -> None: ...
+def vehicle(
+    image: _Array,
+    depth: _Array,
+    camera: _Array,
+    model: tuple[_Array, _Array, _Array],
+    vehicle: _Array,
+    sums: _Array,
+    spans: _Array,
+    /,
+) -> None: ...
+def drops(image: _Array, at: _Array, source: _Array, /) -> None: ...
 def polygons(
     image: _Array,
     depth: _Array,
@@ -59,5 +67,5 @@ def polygons(
     /,
 ) -> None: ...
 def finish(
-    image: _Array, mask: _Array | None, gain: int, veil: _Array | None, noise: _Array, offset: int, /
+    image: _Array, blur: int, mask: _Array | None, gain: int, veil: _Array | None, noise: _Array, offset: int, /
 ) -> None: ...

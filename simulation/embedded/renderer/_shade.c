@@ -1,4 +1,4 @@
-/* Colours of ground and sky. Row by row; each step is one loop over plain arrays, which compilers turn into SIMD. */
+/* Colours of the ground. Run by run; each step is one loop over plain arrays, which compilers turn into SIMD. */
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -16,272 +16,236 @@
 /* Contrast that averaging took from the levels of the grain is given back, so that no level's edge shows. */
 static const float GRAIN_CONTRAST[MAX_LEVELS] = {0.8f, 1.15f, 1.4f, 1.5f, 1.3f, 1.1f, 0.9f, 0.8f};
 
-/* One row of pixels; only columns that show ground hold anything. */
+#define RUN 256 /* pixels of a row that are shaded together: what is known of them stays in the fastest cache */
+
+/* A run of pixels of a row that all show ground. */
 typedef struct {
-    float depth[MAX_WIDTH], grain[MAX_WIDTH], light[MAX_WIDTH], clear[MAX_WIDTH];
-    float rgb[3][MAX_WIDTH];
-    int32_t x[MAX_WIDTH], y[MAX_WIDTH]; /* on the lattice */
-    uint8_t level[MAX_WIDTH], bytes[3][MAX_WIDTH];
-} Row;
+    float depth[RUN], light[RUN], rgb[3][RUN];
+    int32_t x[RUN], y[RUN]; /* on the lattice */
+    uint8_t level[RUN];
+    int32_t at[RUN]; /* in a texture */
+    uint8_t grey[RUN];
+    uint32_t texels[RUN];
+    struct {
+        int end, level;
+    } spans[RUN]; /* neighbours that take the same level. On a level road that is most of a row. */
+    int count, span_count;
+} Run;
 
-/* Index of the texel at a place, in the level that `level` stands for. */
-PART long texel_at(const Texture *texture, int32_t x, int32_t y, int *level) {
-    if (*level >= texture->count) *level = texture->count - 1;
-    int shift = texture->shift + *level, mask = texture->side[*level] - 1;
-    return (long)((y >> shift) & mask) * (mask + 1) + ((x >> shift) & mask);
+/* From `i` on, the first byte that is not `value`. */
+PART int skip(const uint8_t *bytes, uint8_t value, int i, int end) {
+    uint64_t same, here;
+    memset(&same, value, sizeof same);
+    while (i + 8 <= end && (memcpy(&here, bytes + i, sizeof here), here == same)) i += 8;
+    while (i < end && bytes[i] == value) i++;
+    return i;
 }
 
-PART uint8_t grey_at(const Texture *texture, int32_t x, int32_t y, int level) {
-    long at = texel_at(texture, x, y, &level);
-    return texture->texels[level][at];
-}
-
-/* Where the pixels first..end of a row lie on the ground, and how fine a texture they need. */
-PART void locate(Row *restrict row, const float *restrict nearness, const Camera *camera, int v, int first, int end) {
+/* Where the pixels from column `first` on lie on the ground, and how fine a texture they need. */
+PART void locate(Run *restrict run, const float *restrict nearness, const Camera *camera, int v, int first) {
     const double(*ray)[3] = camera->map_from_pixel;
     const float per_m = (float)(1 / LATTICE_M);
-    float x0 = (float)(ray[0][1] * v + ray[0][2]) * per_m, dx = (float)ray[0][0] * per_m;
-    float y0 = (float)(ray[1][1] * v + ray[1][2]) * per_m, dy = (float)ray[1][0] * per_m;
+    float x0 = (float)(ray[0][0] * first + ray[0][1] * v + ray[0][2]) * per_m, dx = (float)ray[0][0] * per_m;
+    float y0 = (float)(ray[1][0] * first + ray[1][1] * v + ray[1][2]) * per_m, dy = (float)ray[1][0] * per_m;
     double at_x = camera->centre_m[0] / LATTICE_M, at_y = camera->centre_m[1] / LATTICE_M;
     float centre_x = (float)(at_x - floor(at_x / LATTICE_SIDE) * LATTICE_SIDE + AHEAD);
     float centre_y = (float)(at_y - floor(at_y / LATTICE_SIDE) * LATTICE_SIDE + AHEAD);
-    for (int u = first; u < end; u++) {
-        float depth = 1.0f / nearness[u];
-        row->depth[u] = depth;
-        row->x[u] = (int32_t)(centre_x + depth * (x0 + dx * (float)u));
-        row->y[u] = (int32_t)(centre_y + depth * (y0 + dy * (float)u));
+    for (int i = 0; i < run->count; i++) {
+        float depth = 1.0f / nearness[i];
+        run->depth[i] = depth;
+        run->x[i] = (int32_t)(centre_x + depth * (x0 + dx * (float)i));
+        run->y[i] = (int32_t)(centre_y + depth * (y0 + dy * (float)i));
     }
-    for (int u = first; u < end; u++) {
+    for (int i = 0; i < run->count; i++) {
         union {
             float value;
             int32_t bits;
-        } octaves = {row->depth[u] * (1.0f / FINEST_M)};
+        } octaves = {run->depth[i] * (1.0f / FINEST_M)};
         int level = (octaves.bits >> 23) - 127; /* the exponent: floor(log2) */
         level = level < 0 ? 0 : level;
-        row->level[u] = (uint8_t)(level > MAX_LEVELS - 1 ? MAX_LEVELS - 1 : level);
+        run->level[i] = (uint8_t)(level > MAX_LEVELS - 1 ? MAX_LEVELS - 1 : level);
+    }
+    run->span_count = 0;
+    for (int i = 0; i < run->count;) {
+        int level = run->level[i];
+        i = skip(run->level, (uint8_t)level, i, run->count);
+        run->spans[run->span_count].end = i;
+        run->spans[run->span_count++].level = level;
     }
 }
 
-/* The end of the columns from u on that take the same level. On a level road that is most of a row. */
-PART int same_level(const Row *row, int u, int end) {
-    int level = row->level[u];
-    while (u < end && row->level[u] == level) u++;
-    return u;
+/* The texels for the pixels i..end, which take one level, as indices into that level. */
+PART const uint8_t *find_texels(Run *restrict run, const Texture *texture, int level, int i, int end) {
+    level = level < 0 ? 0 : level < texture->count ? level : texture->count - 1;
+    int shift = texture->shift + level, side = texture->side[level], mask = side - 1;
+    for (; i < end; i++) run->at[i] = ((run->y[i] >> shift) & mask) * side + ((run->x[i] >> shift) & mask);
+    return texture->texels[level];
 }
 
-PART void draw_grass(Row *restrict row, const Texture *grass, int first, int end) {
-    for (int u = first, next; u < end; u = next) {
-        next = same_level(row, u, end);
-        int level = row->level[u] < grass->count ? row->level[u] : grass->count - 1;
-        int shift = grass->shift + level, side = grass->side[level], mask = side - 1;
-        const uint8_t *texels = grass->texels[level];
-        for (int i = u; i < next; i++) {
-            const uint8_t *texel = texels + 4 * (((row->y[i] >> shift) & mask) * side + ((row->x[i] >> shift) & mask));
-            for (int k = 0; k < 3; k++) row->rgb[k][i] = texel[k];
+PART void draw_grass(Run *restrict run, const Texture *grass, int first, int end) {
+    for (int k = 0, i = 0; k < run->span_count; i = run->spans[k++].end) {
+        int from = i > first ? i : first, to = run->spans[k].end < end ? run->spans[k].end : end;
+        if (from >= to) continue;
+        const uint8_t *texels = find_texels(run, grass, run->spans[k].level, from, to);
+        for (int j = from; j < to; j++) memcpy(&run->texels[j], texels + 4L * run->at[j], 4);
+    }
+    for (int i = first; i < end; i++) {
+        uint32_t texel = run->texels[i];
+        run->rgb[0][i] = (float)(int32_t)(texel & 255);
+        run->rgb[1][i] = (float)(int32_t)(texel >> 8 & 255);
+        run->rgb[2][i] = (float)(int32_t)(texel >> 16 & 255);
+    }
+}
+
+/* Grey values of a texture, drawn finer by `finer` levels. */
+PART void sample(Run *restrict run, const Texture *texture, int finer, int first, int end) {
+    for (int k = 0, i = 0; k < run->span_count; i = run->spans[k++].end) {
+        int from = i > first ? i : first, to = run->spans[k].end < end ? run->spans[k].end : end;
+        if (from >= to) continue;
+        const uint8_t *texels = find_texels(run, texture, run->spans[k].level - finer, from, to);
+        for (int j = from; j < to; j++) run->grey[j] = texels[run->at[j]];
+    }
+}
+
+PART void draw_grain(Run *restrict run, const Texture *grain, float amount) {
+    sample(run, grain, 0, 0, run->count);
+    for (int k = 0, i = 0; k < run->span_count; k++) {
+        float contrast = GRAIN_CONTRAST[run->spans[k].level] * amount;
+        for (; i < run->spans[k].end; i++) {
+            float change = (float)(run->grey[i] - 128) * contrast;
+            run->rgb[0][i] += change;
+            run->rgb[1][i] += change;
+            run->rgb[2][i] += change;
         }
     }
 }
 
-/* Grey values of a texture, minus `middle`. Soft ones are drawn coarser by two levels, and one value serves two pixels. */
-PART void sample(const Row *restrict row, const Texture *texture, int is_soft, int middle, float *restrict out, int first,
-                 int end) {
-    for (int u = first, next; u < end; u = next) {
-        next = same_level(row, u, end);
-        int level = row->level[u] - 2 * is_soft;
-        level = level < 0 ? 0 : level < texture->count ? level : texture->count - 1;
-        int shift = texture->shift + level, side = texture->side[level], mask = side - 1;
-        const uint8_t *restrict texels = texture->texels[level];
-        for (int i = u; i < next; i += 1 + is_soft) {
-            int at = ((row->y[i] >> shift) & mask) * side + ((row->x[i] >> shift) & mask);
-            out[i] = (float)((int)texels[at] - middle);
-            if (is_soft && i + 1 < next) out[i + 1] = out[i];
-        }
+PART void lay(Run *restrict run, const uint8_t *restrict cover, const float *colour, int first, int end) {
+    float red = colour[0], green = colour[1], blue = colour[2];
+    for (int i = first; i < end; i++) {
+        float share = (float)cover[i] * (1.0f / 255);
+        run->rgb[0][i] += (red - run->rgb[0][i]) * share;
+        run->rgb[1][i] += (green - run->rgb[1][i]) * share;
+        run->rgb[2][i] += (blue - run->rgb[2][i]) * share;
     }
 }
 
-PART void draw_grain(Row *restrict row, const Texture *grain, float contrast, int first, int end) {
-    sample(row, grain, 0, 128, row->grain, first, end);
-    for (int u = first; u < end; u++) {
-        int level = row->level[u];
-        row->grain[u] *= GRAIN_CONTRAST[level] * contrast;
-    }
-}
-
-PART void lay(Row *restrict row, const uint8_t *restrict cover, const float *colour, int first, int end) {
-    for (int k = 0; k < 3; k++) {
-        float *restrict channel = row->rgb[k], target = colour[k];
-        for (int u = first; u < end; u++) channel[u] += (target - channel[u]) * ((float)cover[u] * (1.0f / 255));
-    }
+PART uint8_t grey_at(const Texture *texture, int32_t x, int32_t y, int level) {
+    level = level < texture->count ? level : texture->count - 1;
+    int shift = texture->shift + level, side = texture->side[level], mask = side - 1;
+    return texture->texels[level][((y >> shift) & mask) * side + ((x >> shift) & mask)];
 }
 
 /* Paint goes in flakes: first where the texture is dark. What stays is a little thinner too. */
-PART void paint(Row *row, const uint8_t *cover, const float *colour, const Texture *wear, float worn, int first,
-                  int end) {
+PART void paint(Run *run, const uint8_t *cover, const float *colour, const Texture *wear, float worn, int first,
+                int end) {
     float thin = 1.0f - 0.4f * worn;
-    for (int u = first; u < end; u++) {
-        if (cover[u] == 0) continue;
-        float share = cover[u] * (1.0f / 255);
+    for (int i = first; (i = skip(cover, 0, i, end)) < end; i++) {
+        float share = cover[i] * (1.0f / 255);
         if (worn > 0) {
-            float left = (grey_at(wear, row->x[u], row->y[u], row->level[u]) - 255.0f * worn) * 0.03f + 0.5f;
+            float left = (grey_at(wear, run->x[i], run->y[i], run->level[i]) - 255.0f * worn) * 0.03f + 0.5f;
             share *= thin * (left < 0 ? 0 : left > 1 ? 1 : left);
         }
-        for (int k = 0; k < 3; k++) row->rgb[k][u] += (colour[k] - row->rgb[k][u]) * share;
+        for (int k = 0; k < 3; k++) run->rgb[k][i] += (colour[k] - run->rgb[k][i]) * share;
     }
 }
 
 /* Water darkens the pavement and mirrors the sky, the more the flatter one looks at it. */
-PART void wet(Row *restrict row, const uint8_t *restrict pavement, const Texture *puddles, const Look *look, int first,
+PART void wet(Run *restrict run, const uint8_t *restrict pavement, const Texture *puddles, const Look *look, int first,
               int end) {
-    float *restrict water = row->clear; /* not needed yet for what it is named after */
-    sample(row, puddles, 1, 0, water, first, end);
-    for (int u = first; u < end; u++) {
-        float flat = row->depth[u] / (row->depth[u] + EYE_M), share = (float)pavement[u] * (1.0f / 255);
+    sample(run, puddles, 2, first, end);
+    for (int i = first; i < end; i++) {
+        float flat = run->depth[i] / (run->depth[i] + EYE_M), share = (float)pavement[i] * (1.0f / 255);
         flat *= flat;
-        water[u] = (0.35f + water[u] * (0.65f / 255)) * 0.8f * look->wet * flat * flat * share;
-        row->light[u] = 1 - 0.42f * look->wet * share;
-    }
-    const float sky[3] = {look->sky_r, look->sky_g, look->sky_b};
-    for (int k = 0; k < 3; k++) {
-        float *restrict channel = row->rgb[k], mirrored = sky[k];
-        for (int u = first; u < end; u++) {
-            float colour = channel[u] * row->light[u];
-            channel[u] = colour + (mirrored - colour) * water[u];
-        }
+        float water = (0.35f + (float)run->grey[i] * (0.65f / 255)) * 0.8f * look->wet * flat * flat * share;
+        float dark = 1 - 0.42f * look->wet * share;
+        float red = run->rgb[0][i] * dark, green = run->rgb[1][i] * dark, blue = run->rgb[2][i] * dark;
+        run->rgb[0][i] = red + (look->sky_r - red) * water;
+        run->rgb[1][i] = green + (look->sky_g - green) * water;
+        run->rgb[2][i] = blue + (look->sky_b - blue) * water;
     }
 }
 
-PART void shine(Row *restrict row, const Surfaces *surfaces, const Look *look, const uint8_t *restrict beam, int first,
-                  int end) {
-    for (int u = first; u < end; u++) row->light[u] = look->ambient;
+PART void shine(Run *restrict run, const Surfaces *surfaces, const Look *look, const uint8_t *restrict beam) {
+    for (int i = 0; i < run->count; i++) run->light[i] = look->ambient;
     if (look->shadow > 0) {
-        float *restrict dark = row->clear;
-        sample(row, &surfaces->shadow, 1, 0, dark, first, end);
-        for (int u = first; u < end; u++) row->light[u] *= 1.0f - look->shadow * (1.0f / 255) * dark[u];
+        sample(run, &surfaces->shadow, 2, 0, run->count);
+        float dark = look->shadow * (1.0f / 255);
+        for (int i = 0; i < run->count; i++) run->light[i] *= 1.0f - dark * (float)run->grey[i];
     }
     if (look->lamps > 0)
-        for (int u = first; u < end; u++) {
-            float way = row->depth[u] * (1.0f / 26);
-            row->light[u] += look->lamps * (1.0f / 255) * (float)beam[u] / (1.0f + way * way);
+        for (int i = 0; i < run->count; i++) {
+            float way = run->depth[i] * (1.0f / 26);
+            run->light[i] += look->lamps * (1.0f / 255) * (float)beam[i] / (1.0f + way * way);
         }
 }
 
-PART void to_bytes(const float *restrict colour, const float *restrict grain, const float *restrict light,
-                   const float *restrict clear, float mist, uint8_t *restrict bytes, int count) {
-    for (int i = 0; i < count; i++) {
-        int32_t value = (int32_t)(mist + ((colour[i] + grain[i]) * light[i] - mist) * clear[i] + 0.5f);
-        value = value < 0 ? 0 : value;
-        bytes[i] = (uint8_t)(value > 255 ? 255 : value);
-    }
+PART uint32_t byte_of(float colour) {
+    int32_t value = (int32_t)(colour + 0.5f);
+    value = value < 0 ? 0 : value;
+    return (uint32_t)(value > 255 ? 255 : value);
 }
 
-PART void store(Row *restrict row, const Look *look, uint8_t *restrict out, int first, int end) {
-    const float *haze = &look->haze_r;
+PART void store(Run *restrict run, const Look *look, uint8_t *restrict out) {
     float per_haze = 1.0f / (8.0f * look->haze_m);
-    for (int u = first; u < end; u++) {
+    for (int i = 0; i < run->count; i++) {
         /* exp(-depth / haze_m), but for its tail */
-        float thick = 1.0f + row->depth[u] * per_haze;
+        float thick = 1.0f + run->depth[i] * per_haze;
         thick *= thick, thick *= thick, thick *= thick;
-        row->clear[u] = 1.0f / thick;
+        float clear = 1.0f / thick, light = run->light[i];
+        uint32_t red = byte_of(look->haze_r + (run->rgb[0][i] * light - look->haze_r) * clear);
+        uint32_t green = byte_of(look->haze_g + (run->rgb[1][i] * light - look->haze_g) * clear);
+        uint32_t blue = byte_of(look->haze_b + (run->rgb[2][i] * light - look->haze_b) * clear);
+        run->texels[i] = red | green << 8 | blue << 16;
     }
-    for (int k = 0; k < 3; k++)
-        to_bytes(row->rgb[k] + first, row->grain + first, row->light + first, row->clear + first, haze[k],
-                 row->bytes[k] + first, end - first);
-    for (int u = first; u < end; u++) {
-        out[3 * u] = row->bytes[0][u];
-        out[3 * u + 1] = row->bytes[1][u];
-        out[3 * u + 2] = row->bytes[2][u];
-    }
+    store_pixels(out, run->texels, run->count);
 }
 
-PART void shade_run(Row *row, const float *nearness, const Camera *camera, const Layer *layers,
-                      const Surfaces *surfaces, const Look *look, uint8_t *out, int width, int v, int first, int end) {
+/* Shade the columns from `first` on: at most RUN, and none of them sky. */
+PART void shade_run(Run *run, Depth depth, const Camera *camera, const Layer *layers, const Surfaces *surfaces,
+                    const Look *look, uint8_t *image, int v, int first, int end) {
     const uint8_t *cover[LAYERS];
-    int from[LAYERS], to[LAYERS];
+    int from[LAYERS], to[LAYERS]; /* counted from `first`, like everything in a run */
+    long start = (long)v * depth.width + first;
+    run->count = end - first;
     for (int i = 0; i < LAYERS; i++) {
-        cover[i] = layers[i].cover + (long)v * width;
-        from[i] = layers[i].spans[2 * v] > first ? layers[i].spans[2 * v] : first;
-        to[i] = layers[i].spans[2 * v + 1] < end ? layers[i].spans[2 * v + 1] : end;
+        int begin = layers[i].spans[2 * v] - first, stop = layers[i].spans[2 * v + 1] - first;
+        cover[i] = layers[i].cover + start;
+        from[i] = begin > 0 ? begin : 0;
+        to[i] = stop < run->count ? stop : run->count;
     }
-    locate(row, nearness, camera, v, first, end);
+    locate(run, depth.nearness + start, camera, v, first);
     /* Grass and verge only where there is not pavement alone. */
     int paved = from[PAVEMENT];
     while (paved < to[PAVEMENT] && cover[PAVEMENT][paved] != 255) paved++;
-    int paved_end = paved;
-    while (paved_end < to[PAVEMENT] && cover[PAVEMENT][paved_end] == 255) paved_end++;
-    if (paved >= to[PAVEMENT]) paved = paved_end = end;
-    draw_grass(row, &surfaces->grass, first, paved);
-    draw_grass(row, &surfaces->grass, paved_end, end);
+    if (paved >= to[PAVEMENT]) paved = run->count;
+    int paved_end = skip(cover[PAVEMENT], 255, paved, to[PAVEMENT] > paved ? to[PAVEMENT] : paved);
     const float *colours[] = {&look->verge_r, &look->pavement_r, &look->track_r, &look->stain_r};
+    draw_grass(run, &surfaces->grass, 0, paved);
+    draw_grass(run, &surfaces->grass, paved_end, run->count);
     for (int i = VERGE; i <= PAVEMENT; i++) {
-        lay(row, cover[i], colours[i], from[i], to[i] < paved ? to[i] : paved);
-        lay(row, cover[i], colours[i], from[i] > paved_end ? from[i] : paved_end, to[i]);
+        lay(run, cover[i], colours[i], from[i], to[i] < paved ? to[i] : paved);
+        lay(run, cover[i], colours[i], from[i] > paved_end ? from[i] : paved_end, to[i]);
     }
     for (int k = 0; k < 3; k++)
-        for (int u = paved; u < paved_end; u++) row->rgb[k][u] = colours[PAVEMENT][k];
-    for (int i = TRACK; i <= STAIN; i++) lay(row, cover[i], colours[i], from[i], to[i]);
-    draw_grain(row, &surfaces->grain, look->grain, first, end);
-    paint(row, cover[WHITE], &look->white_r, &surfaces->wear, look->wear, from[WHITE], to[WHITE]);
-    paint(row, cover[YELLOW], &look->yellow_r, &surfaces->wear, look->wear, from[YELLOW], to[YELLOW]);
-    if (look->wet > 0) wet(row, cover[PAVEMENT], &surfaces->puddle, look, from[PAVEMENT], to[PAVEMENT]);
-    shine(row, surfaces, look, surfaces->beam + (long)v * width, first, end);
-    store(row, look, out, first, end);
+        for (int i = paved; i < paved_end; i++) run->rgb[k][i] = colours[PAVEMENT][k];
+    for (int i = TRACK; i <= STAIN; i++) lay(run, cover[i], colours[i], from[i], to[i]);
+    paint(run, cover[WHITE], &look->white_r, &surfaces->wear, look->wear, from[WHITE], to[WHITE]);
+    paint(run, cover[YELLOW], &look->yellow_r, &surfaces->wear, look->wear, from[YELLOW], to[YELLOW]);
+    if (look->wet > 0) wet(run, cover[PAVEMENT], &surfaces->puddle, look, from[PAVEMENT], to[PAVEMENT]);
+    draw_grain(run, &surfaces->grain, look->grain);
+    shine(run, surfaces, look, surfaces->beam + start);
+    store(run, look, image + 3 * start);
 }
 
 WIDE void shade_ground(uint8_t *image, Depth depth, const Camera *camera, const Layer *layers, const Surfaces *surfaces,
-                  const Look *look) {
-    Row row;
+                       const Look *look) {
+    Run run;
     for (int v = 0; v < depth.height; v++) {
         const float *nearness = depth.nearness + (long)v * depth.width;
-        int u = 0;
-        while (u < depth.width) {
-            while (u < depth.width && nearness[u] <= 0) u++;
-            int first = u;
-            while (u < depth.width && nearness[u] > 0) u++;
-            if (u > first)
-                shade_run(&row, nearness, camera, layers, surfaces, look, image + 3L * v * depth.width, depth.width, v,
-                          first, u);
-        }
-    }
-}
-
-#define ANCHOR_PX 16 /* angles are exact in every so many columns, and linear in between */
-
-WIDE void draw_sky(uint8_t *image, Depth depth, const Camera *camera, const uint8_t *panorama, int around, int rows,
-              float px_per_rad, float lowest) {
-    const double(*ray)[3] = camera->map_from_pixel;
-    int width = depth.width, anchors = (width + ANCHOR_PX - 1) / ANCHOR_PX;
-    double columns[MAX_WIDTH / ANCHOR_PX + 2], heights[MAX_WIDTH / ANCHOR_PX + 2];
-    for (int v = 0; v < depth.height; v++) {
-        const float *nearness = depth.nearness + (long)v * width;
-        int is_seen = 0;
-        for (int u = 0; u < width; u++) is_seen |= nearness[u] <= 0;
-        if (!is_seen) continue;
-        for (int i = 0; i <= anchors; i++) {
-            double u = i * ANCHOR_PX, d[3];
-            for (int k = 0; k < 3; k++) d[k] = ray[k][0] * u + ray[k][1] * v + ray[k][2];
-            columns[i] = -atan2(d[1], d[0]) * px_per_rad;
-            heights[i] = (d[2] / sqrt(d[0] * d[0] + d[1] * d[1]) - lowest) * px_per_rad;
-        }
-        for (int i = 0; i < anchors; i++) {
-            double turn = columns[i + 1] - columns[i];
-            turn += turn > around / 2 ? -around : turn < -around / 2 ? around : 0;
-            /* Fixed point, 16 bits of fraction. */
-            int32_t x = (int32_t)((columns[i] + around) * 65536), dx = (int32_t)(turn / ANCHOR_PX * 65536);
-            double top = heights[i] > rows ? rows : heights[i] < -1 ? -1 : heights[i];
-            double next = heights[i + 1] > rows ? rows : heights[i + 1] < -1 ? -1 : heights[i + 1];
-            int32_t y = (int32_t)(top * 65536), dy = (int32_t)((next - top) / ANCHOR_PX * 65536);
-            if (y >> 16 > 2 && y >> 16 < rows) /* the next rows of the image: lower ones of the panorama */
-                __builtin_prefetch(panorama + 3 * ((long)((y >> 16) - 2) * around + (x >> 16) % around));
-            int end = (i + 1) * ANCHOR_PX < width ? (i + 1) * ANCHOR_PX : width;
-            for (int u = i * ANCHOR_PX; u < end; u++, x += dx, y += dy) {
-                if (nearness[u] > 0) continue;
-                int column = x >> 16, row = y >> 16;
-                column -= column >= around ? around : 0;
-                row = row < 0 ? 0 : row >= rows ? rows - 1 : row;
-                const uint8_t *from = panorama + 3 * ((long)row * around + column);
-                uint8_t *to = image + 3 * ((long)v * width + u);
-                to[0] = from[0], to[1] = from[1], to[2] = from[2];
-            }
+        for (int u = 0, end; u < depth.width; u = end) {
+            end = same_kind(nearness, u, u + RUN < depth.width ? u + RUN : depth.width);
+            if (nearness[u] > 0) shade_run(&run, depth, camera, layers, surfaces, look, image, v, u, end);
         }
     }
 }

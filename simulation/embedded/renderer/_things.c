@@ -1,37 +1,96 @@
-/* What stands on the ground, and what lens and sensor make of the picture. */
+/* What stands on the ground: pictures that turn towards the camera, polygons, vehicles. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "_draw.h"
 
+#define NEAREST_M 4.0 /* what stands beside the camera is not looked at */
+
 /* Nearness of ground beyond which it hides a thing: a thing's own foot must not be cut off by the ground it is on. */
 static float hiding(float nearness) { return nearness > 0 ? nearness * 1.06f : 1e9f; }
 
-void draw_sprite(uint8_t *image, Depth depth, const uint8_t *sprite, int sprite_width, int sprite_height, float left,
-                 float top, float scale, float nearness, const float *haze, float haziness, float light) {
-    float right = left + sprite_width * scale, bottom = top + sprite_height * scale;
+/* Where the upper left corner of a sprite comes and how large one of its pixels is drawn. Its colour goes to haze by
+ * `haziness`, after its light has gone to `light`. */
+typedef struct {
+    float left, top, scale, nearness, haziness, light;
+} Place;
+
+static void draw_sprite(uint8_t *image, Depth depth, const Sprite *sprite, Place place, const float *haze) {
+    float left = place.left, top = place.top;
+    float right = left + sprite->width * place.scale, bottom = top + sprite->height * place.scale;
     int x0 = left < 0 ? 0 : (int)ceilf(left), x1 = right > depth.width ? depth.width : (int)ceilf(right);
     int y0 = top < 0 ? 0 : (int)ceilf(top), y1 = bottom > depth.height ? depth.height : (int)ceilf(bottom);
-    float per_px = 1 / scale, limit = hiding(nearness);
-    int step = (int)(per_px * 65536), shine = (int)(light * (1 - haziness) * 256);
-    int misty[3];
-    for (int k = 0; k < 3; k++) misty[k] = (int)(haze[k] * haziness);
+    float per_px = 1 / place.scale, limit = hiding(place.nearness);
+    int step = (int)(per_px * 65536);
+    uint32_t shine = (uint32_t)(place.light * (1 - place.haziness) * 256);
+    uint32_t misty[3];
+    for (int k = 0; k < 3; k++) misty[k] = (uint32_t)(haze[k] * place.haziness);
     for (int v = y0; v < y1; v++) {
         int y = (int)((v - top) * per_px);
-        const uint8_t *line = sprite + 4L * sprite_width * (y >= sprite_height ? sprite_height - 1 : y);
+        const uint8_t *line = sprite->texels + 4L * sprite->width * (y >= sprite->height ? sprite->height - 1 : y);
         const float *ground = depth.nearness + (long)v * depth.width;
         uint8_t *out = image + 3L * v * depth.width;
         int x = (int)((x0 - left) * per_px * 65536);
         for (int u = x0; u < x1; u++, x += step) {
             int column = x >> 16;
-            const uint8_t *texel = line + 4 * (column >= sprite_width ? sprite_width - 1 : column);
-            int alpha = texel[3];
+            const uint8_t *texel = line + 4 * (column >= sprite->width ? sprite->width - 1 : column);
+            uint32_t alpha = texel[3];
             if (alpha == 0 || ground[u] > limit) continue;
+            if (alpha == 255) {
+                for (int k = 0; k < 3; k++) out[3 * u + k] = (uint8_t)(((texel[k] * shine) >> 8) + misty[k]);
+                continue;
+            }
             for (int k = 0; k < 3; k++) {
-                int colour = ((texel[k] * shine) >> 8) + misty[k] * alpha / 255;
-                out[3 * u + k] = (uint8_t)(colour + out[3 * u + k] * (255 - alpha) / 255);
+                uint32_t under = misty[k] * alpha + out[3 * u + k] * (255 - alpha);
+                out[3 * u + k] = (uint8_t)(((texel[k] * shine) >> 8) + under / 255);
             }
         }
+    }
+}
+
+/* One that is in view. */
+typedef struct {
+    float u, v, depth_m;
+    int index;
+} Seen;
+
+static int farther_first(const void *one, const void *other) {
+    float a = ((const Seen *)one)->depth_m, b = ((const Seen *)other)->depth_m;
+    return a < b ? 1 : a > b ? -1 : ((const Seen *)one)->index - ((const Seen *)other)->index;
+}
+
+void draw_standing(uint8_t *image, Depth depth, const Camera *camera, const Sprite *sprites, int kinds, int sizes,
+                   const Standing *things, int count, const Air *air, void *scratch) {
+    Seen *seen = scratch;
+    int found = 0;
+    for (int i = 0; i < count; i++) {
+        double p[3];
+        for (int k = 0; k < 3; k++) {
+            const double *row = camera->image_from_map[k];
+            p[k] = row[0] * things[i].foot_m[0] + row[1] * things[i].foot_m[1] + row[2] * things[i].foot_m[2] + row[3];
+        }
+        if (p[2] < NEAREST_M || p[2] > air->view_m) continue;
+        float u = (float)(p[0] / p[2]), v = (float)(p[1] / p[2]);
+        if (u > -0.4f * depth.width && u < 1.4f * depth.width) seen[found++] = (Seen){u, v, (float)p[2], i};
+    }
+    qsort(seen, found, sizeof *seen, farther_first);
+    for (int i = 0; i < found; i++) {
+        const Standing *thing = &things[seen[i].index];
+        float height_px = thing->height_m * air->focal_px / seen[i].depth_m, way = seen[i].depth_m / 26;
+        int kind = (int)thing->kind, size = sizes - 1;
+        if (kind < 0 || kind >= kinds) continue;
+        const Sprite *sprite = sprites + (long)kind * sizes;
+        while (size > 0 && sprite[size].height < height_px) size--;
+        sprite += size;
+        float scale = height_px / sprite->height;
+        Place place = {seen[i].u - sprite->width * scale / 2,
+                       seen[i].v - height_px,
+                       scale,
+                       1 / seen[i].depth_m,
+                       1 - expf(-seen[i].depth_m / air->haze_m),
+                       air->ambient + 0.3f * air->lamps / (1 + way * way)};
+        draw_sprite(image, depth, sprite, place, &air->haze_r);
     }
 }
 
@@ -70,26 +129,66 @@ void draw_polygon(uint8_t *image, Depth depth, const Pixel *corners, int count, 
     }
 }
 
-WIDE void finish(uint8_t *image, int width, int height, const uint8_t *mask, int gain, const uint8_t *veil, long veil_stride,
-            const uint8_t *noise, long noise_stride, int offset) {
-    int count = 3 * width;
-    int16_t line[3 * MAX_WIDTH];
-    for (int v = 0; v < height; v++, image += count, noise += noise_stride) {
-        for (int i = 0; i < count; i++) line[i] = image[i];
-        if (mask) {
-            const uint8_t *share = mask + (long)v * count;
-            for (int i = 0; i < count; i++) line[i] = (int16_t)((uint16_t)((uint16_t)line[i] * (share[i] + 1)) >> 8);
+static void add_scaled(float out[3], const float *vector, float by) {
+    for (int k = 0; k < 3; k++) out[k] += vector[k] * by;
+}
+
+static float dot(const float *a, const float *b) { return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]; }
+
+/* What a face looks like: daylight from above and own headlights, but for lamps, which shine by themselves. */
+static void face_colour(const Face *face, const Vehicle *vehicle, const float sun[3], float colour[3]) {
+    int flags = (int)face->flags;
+    const float *own = flags & TAIL ? &vehicle->tail_r : flags & PAINTED ? &vehicle->paint_r : face->colour;
+    float sunny = dot(face->normal, sun);
+    float light = flags & (TAIL | HEAD) ? 1 : (0.62f + 0.38f * (sunny > 0 ? sunny : 0)) * vehicle->light;
+    for (int k = 0; k < 3; k++)
+        colour[k] = own[k] * light * vehicle->clear + (&vehicle->haze_r)[k] * (1 - vehicle->clear);
+}
+
+void draw_vehicle(uint8_t *image, Depth depth, const Camera *camera, const Model *model, const Vehicle *vehicle,
+                  float *sums, int32_t *spans) {
+    float points[3 * MAX_MODEL_CORNERS], away[MAX_FACES], eye[3], sun[3], to_eye[3];
+    Pixel pixels[MAX_MODEL_CORNERS];
+    int order[MAX_FACES], count = 0;
+    for (int i = 0; i < model->corner_count; i++) {
+        memcpy(points + 3 * i, vehicle->origin_m, 3 * sizeof *points);
+        for (int k = 0; k < 3; k++) add_scaled(points + 3 * i, vehicle->axes[k], model->corners[3 * i + k]);
+    }
+    for (int k = 0; k < 3; k++) {
+        for (int j = 0; j < 3; j++) to_eye[j] = (float)(camera->centre_m[j] - vehicle->origin_m[j]);
+        eye[k] = dot(vehicle->axes[k], to_eye);
+        sun[k] = dot(vehicle->axes[k], &vehicle->sun_x);
+    }
+    float nearest = 0;
+    for (int f = 0; f < model->face_count; f++) {
+        const Face *face = &model->faces[f];
+        int start = model->starts[f], corners = model->starts[f + 1] - start, flags = (int)face->flags;
+        if (flags & DETAIL && !(flags & (TAIL | HEAD)) && !vehicle->is_detailed) continue;
+        for (int k = 0; k < 3; k++) to_eye[k] = eye[k] - face->middle[k];
+        /* One that reaches behind the camera is cut off there, and then left out: it would need more corners. */
+        if (dot(face->normal, to_eye) <= 0) continue;
+        Pixel seen[MAX_CORNERS + 1];
+        if (project_polygon(camera, points + 3 * start, corners, NEAR_M, seen) != corners) continue;
+        memcpy(pixels + start, seen, corners * sizeof *seen);
+        int is_cut = 0;
+        for (int i = 0; i < corners; i++) {
+            is_cut |= seen[i].nearness > 0.999f / NEAR_M;
+            if (seen[i].nearness > nearest) nearest = seen[i].nearness;
         }
-        if (gain != 256)
-            for (int i = 0; i < count; i++) line[i] = (int16_t)((uint16_t)((uint16_t)line[i] * (uint16_t)(gain >> 2)) >> 6);
-        if (veil) {
-            const uint8_t *light = veil + v * veil_stride;
-            for (int i = 0; i < count; i++) line[i] = (int16_t)(line[i] + light[i]);
-        }
-        for (int i = 0; i < count; i++) {
-            int16_t value = (int16_t)(line[i] + noise[i] - offset);
-            value = value < 0 ? 0 : value;
-            image[i] = (uint8_t)(value > 255 ? 255 : value);
-        }
+        if (is_cut) continue;
+        /* The shadow first, then the farthest, then what lies on others. */
+        away[f] = dot(to_eye, to_eye) - (flags & DETAIL ? 1e6f : 0) + (flags & SHADOW ? 1e6f : 0);
+        int at = count++;
+        for (; at > 0 && away[order[at - 1]] < away[f]; at--) order[at] = order[at - 1];
+        order[at] = f;
+    }
+    for (int i = 0; i < count; i++) {
+        const Face *face = &model->faces[order[i]];
+        int start = model->starts[order[i]], is_shadow = (int)face->flags & SHADOW;
+        float colour[3];
+        pixels[start].nearness = nearest; /* the road before it hides nothing of it */
+        face_colour(face, vehicle, sun, colour);
+        draw_polygon(image, depth, pixels + start, model->starts[order[i] + 1] - start,
+                     is_shadow ? face->colour : colour, is_shadow ? vehicle->shadow * vehicle->clear : 1, 0, sums, spans);
     }
 }

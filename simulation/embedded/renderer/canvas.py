@@ -40,18 +40,20 @@ class Canvas:
         """How much of each pixel quadrilaterals fill, as one of the ground's layers."""
         _draw.cover(self.depth, self.camera, quads_m, NEAR_M, far_m, self._sums, self.cover[layer], self.spans[layer])
 
-    def sprite(
-        self,
-        picture: np.ndarray,
-        corner_px: tuple[float, float],
-        scale: float,
-        nearness: float,
-        haze: Colour,
-        haziness: float,
-        light: float,
+    def draw_standing(
+        self, sprites: tuple[np.ndarray, np.ndarray], sizes: int, things: np.ndarray, air: np.ndarray
     ) -> None:
-        """An upright RGBA picture whose colours are multiplied by alpha."""
-        _draw.sprite(self.image, self.depth, picture, *corner_px, scale, nearness, tuple(haze), haziness, light)
+        """Upright RGBA pictures whose colours are multiplied by alpha, the farthest first.
+
+        `sprites`: flat texels, and (N, 2) int32 widths and heights, `sizes` of each kind; `things`: (M, 5) float32 foot
+        in the map, height in m, kind; `air`: (8,) float32 as in `_draw.h`.
+        """
+        _draw.standing(self.image, self.depth, self.camera, sprites, sizes, things, air)
+
+    def draw_vehicle(self, model: tuple[np.ndarray, np.ndarray, np.ndarray], vehicle: np.ndarray) -> None:
+        """One vehicle, after the polygons that wait: its model, and (28,) float32 as in `_draw.h`."""
+        self.flush()
+        _draw.vehicle(self.image, self.depth, self.camera, model, vehicle, self._sums, self._rows)
 
     def polygon(
         self,
@@ -68,7 +70,7 @@ class Canvas:
     def polygons(
         self,
         corners_px: np.ndarray,
-        nearness: float,
+        nearness: np.ndarray | float,
         counts: np.ndarray,
         colours: np.ndarray,
         opacity: np.ndarray | float = 1.0,

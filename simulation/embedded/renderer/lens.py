@@ -32,6 +32,7 @@ class Lens:
         shape = (height_px + NOISE_TILE_PX, width_px + NOISE_TILE_PX, 3)
         self._noise = random.integers(0, condition.noise + 1, shape, dtype=np.uint8)
         self._mask = _dirt(random, width_px, height_px, condition.dirt) if condition.dirt > 0 else None
+        self._blur = _neighbours_share(condition.blur_px) if condition.blur_px > 0 else 0
         self._phases = random.uniform(0, 2 * math.pi, len(EXPOSURE_PERIODS_S))
         self._drops = GlassDrops(random, width_px, height_px, condition.rain) if condition.rain > 0 else None
         azimuth = start_rad + random.uniform(-SUN_SIDE_RAD, SUN_SIDE_RAD)
@@ -44,15 +45,13 @@ class Lens:
         condition = self._condition
         if self._drops is not None:
             self._drops.draw(image, view.time_s)
-        if condition.blur_px > 0:
-            cv2.GaussianBlur(image, (3, 3), condition.blur_px, image)
         veil, dazzled = self._veil(camera, image.shape)
         gain = (1 + self._drift(view.time_s)) * (1 - BLOWN_OUT * condition.sun * dazzled)
         # The same noise for the same frame, wherever and however often it is drawn.
         dx, dy = np.random.default_rng([self._seed, 9, view.frame_id]).integers(0, NOISE_TILE_PX, 2)
         height, width, _ = image.shape
         noise = self._noise[dy : dy + height, dx : dx + width]
-        _draw.finish(image, self._mask, round(256 * gain), veil, noise, condition.noise // 2)
+        _draw.finish(image, self._blur, self._mask, round(256 * gain), veil, noise, condition.noise // 2)
 
     def _drift(self, time_s: float) -> float:
         waves = [
@@ -75,6 +74,12 @@ class Lens:
             return None, 0.0
         off_px = math.hypot(u_w / depth - self._centre_px[0], v_w / depth - self._centre_px[1])
         return self._glow[top : top + height, left : left + width], math.exp(-((off_px / self._focal_px) ** 2) * 2)
+
+
+def _neighbours_share(blur_px: float) -> int:
+    """What a blur of this deviation takes from either neighbour, of 256."""
+    beside = math.exp(-1 / (2 * blur_px**2))
+    return round(256 * beside / (1 + 2 * beside))
 
 
 def _direction(azimuth_rad: float, elevation_rad: float) -> np.ndarray:

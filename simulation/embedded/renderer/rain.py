@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from simulation.embedded.renderer import _draw
 from simulation.embedded.renderer.canvas import Canvas
 
 WIPER_S = 2.4  # between two strokes
@@ -18,9 +19,9 @@ class GlassDrops:
         number = max(1, round(DROPS * amount))
         centres = random.uniform(0, 1, (number, 2)) * (width_px, height_px)
         radii_px = random.uniform(0.004, 0.013, number) * width_px
-        self._pictures = [np.zeros((2, 0), np.intp)]
+        self._pictures = [np.zeros((2, 0), np.int32)]
         owner = np.full((height_px, width_px), -1)
-        source = np.zeros((height_px, width_px), np.intp)
+        source = np.zeros((height_px, width_px), np.int32)
         for index, ((cu, cv), radius_px) in enumerate(zip(centres, radii_px, strict=True)):
             v, u = np.mgrid[
                 max(0, int(cv - 1.3 * radius_px)) : min(height_px, int(cv + 1.3 * radius_px) + 2),
@@ -28,19 +29,18 @@ class GlassDrops:
             ]
             inside = np.hypot(u - cu, (v - cv) / 1.25) < radius_px
             u, v = u[inside], v[inside]
-            wide_u = np.clip(np.rint(cu - (u - cu) * 7), 0, width_px - 1).astype(np.intp)
-            wide_v = np.clip(np.rint(cv - (v - cv) * 6), 0, height_px - 1).astype(np.intp)
+            wide_u = np.clip(np.rint(cu - (u - cu) * 7), 0, width_px - 1).astype(np.int32)
+            wide_v = np.clip(np.rint(cv - (v - cv) * 6), 0, height_px - 1).astype(np.int32)
             owner[v, u], source[v, u] = index, wide_v * width_px + wide_u
             if (index + 1) * (PICTURES - 1) // number > len(self._pictures) - 1:
                 at = np.flatnonzero(owner >= 0)
-                self._pictures.append(np.stack([at, source.reshape(-1)[at]]))
+                self._pictures.append(np.stack([at, source.reshape(-1)[at]]).astype(np.int32))
 
     def draw(self, image: np.ndarray, time_s: float) -> None:
         """Put the drops that have fallen since the wiper's last stroke into the picture."""
         share = (time_s % WIPER_S) / WIPER_S
         at, source = self._pictures[min(int(share * PICTURES), len(self._pictures) - 1)]
-        flat = image.reshape(-1, 3)
-        flat[at] = (flat[at] // 4) + (flat[source] // 4) * 3
+        _draw.drops(image, at, source)
 
 
 def draw_streaks(canvas: Canvas, seed: int, frame_id: int, amount: float, light: float) -> None:

@@ -17,10 +17,13 @@ from simulation.embedded.renderer.view import MapCamera
 TREE_VIEW_M = 170.0
 TREE_EVERY_M = 17.0
 TREE_NEAREST_M, TREE_FARTHEST_M = 9.0, 34.0  # from the verge's edge
+NEAREST_M = 4.0  # depth; what stands beside the camera is not drawn
 CLEAR_M = 8.0  # around every road, also one that the tree does not belong to
 POST_VIEW_M, POST_EVERY_M, POST_HEIGHT_M, POST_WIDTH_M = 110.0, 50.0, 1.0, 0.12
+POST_BAND_M = 0.68, 0.88  # above the ground
 POST_COLOUR, POST_BAND = (226, 226, 222), (40, 40, 42)
 SPRITE_PX = 320
+SPRITE_SIZES = 5  # each half the one before
 SPRITES = 6
 
 
@@ -81,80 +84,79 @@ class RoadsidePainter:
         self._roadside = roadside
         self._focal_px = focal_px
         self._sprites = _sprites(seed)
-        self._light = condition.ambient
-        self._lamps = condition.lamps
-        self._haze = condition.haze
-        self._haze_m = condition.haze_m
+        self._light, self._lamps = condition.ambient, condition.lamps
+        self._haze, self._haze_m = condition.haze, condition.haze_m
+        air = (TREE_VIEW_M, focal_px, *condition.haze, condition.haze_m, condition.ambient, condition.lamps)
+        self._air = np.array(air, np.float32)
         self.keep_near(0.0, 0.0, math.inf)
 
     def keep_near(self, x_m: float, y_m: float, margin_m: float) -> None:
         """Look only at what can come into view before the camera has moved by `margin_m`."""
+        there = self._roadside
         near = [
             np.flatnonzero(np.hypot(feet[:, 0] - x_m, feet[:, 1] - y_m) < view_m + margin_m)
-            for feet, view_m in ((self._roadside.trees, TREE_VIEW_M), (self._roadside.posts, POST_VIEW_M))
+            for feet, view_m in ((there.trees, TREE_VIEW_M), (there.posts, POST_VIEW_M))
         ]
-        self._trees, self._posts = self._roadside.trees[near[0]], self._roadside.posts[near[1]]
-        self._kinds = self._roadside.tree_kinds[near[0]]
-        self._heights_m = self._roadside.tree_heights_m[near[0]]
+        columns = there.trees[near[0]], there.tree_heights_m[near[0]], there.tree_kinds[near[0]]
+        self._trees = np.column_stack(columns).astype(np.float32)
+        self._posts = there.posts[near[1]]
 
     def draw(self, canvas: Canvas, camera: MapCamera) -> None:
         """Trees, the farthest first, then posts."""
-        height, width, _ = canvas.image.shape
-        feet, depths, trees = _in_view(self._trees, camera, TREE_VIEW_M, width)
-        order = np.argsort(-depths)
-        feet, depths, trees = feet[order], depths[order], trees[order]
-        heights_px = self._heights_m[trees] * self._focal_px / depths
-        haziness, lit = 1 - np.exp(-depths / self._haze_m), self._lit(depths)
-        columns = (self._kinds[trees], feet[:, 0], feet[:, 1], heights_px, depths, haziness, lit)
-        for kind, u, v, height_px, depth_m, hazy, light in zip(*(c.tolist() for c in columns), strict=True):
-            sizes = self._sprites[kind]
-            sprite = next((size for size in reversed(sizes) if len(size) >= height_px), sizes[0])
-            scale = height_px / len(sprite)
-            left, top = u - sprite.shape[1] * scale / 2, v - height_px
-            if left < width and left + sprite.shape[1] * scale > 0 and top < height:
-                canvas.sprite(sprite, (left, top), scale, 1 / depth_m, self._haze, hazy, light)
-        feet, depths, _ = _in_view(self._posts, camera, POST_VIEW_M, width)
-        self._draw_posts(canvas, feet, depths)
-
-    def _lit(self, depth_m: np.ndarray) -> np.ndarray:
-        """Daylight, and what own headlights add so far away."""
-        return self._light + self._lamps * 0.3 / (1 + (depth_m / 26) ** 2)
+        canvas.draw_standing(self._sprites, SPRITE_SIZES, self._trees, self._air)
+        feet, depths = _in_view(self._posts, camera, POST_VIEW_M, canvas.image.shape[1])
+        if len(feet):
+            self._draw_posts(canvas, feet, depths)
 
     def _draw_posts(self, canvas: Canvas, feet: np.ndarray, depths: np.ndarray) -> None:
-        for (u, v), depth_m, light in zip(feet.tolist(), depths.tolist(), self._lit(depths).tolist(), strict=True):
-            px_per_m = self._focal_px / depth_m
-            half_px = POST_WIDTH_M / 2 * px_per_m
-            clear = math.exp(-depth_m / self._haze_m)
-            for colour, low_m, high_m in ((POST_COLOUR, 0.0, POST_HEIGHT_M), (POST_BAND, 0.68, 0.88)):
-                top, bottom = v - high_m * px_per_m, v - low_m * px_per_m
-                corners = ((u - half_px, top), (u + half_px, top), (u + half_px, bottom), (u - half_px, bottom))
-                seen = [c * light * clear + h * (1 - clear) for c, h in zip(colour, self._haze, strict=True)]
-                canvas.polygon(corners, 1 / depth_m, seen)
+        """Each a pale plank with a dark band around it."""
+        left_m, right_m = -POST_WIDTH_M / 2, POST_WIDTH_M / 2
+        planks_m = np.array(
+            [
+                [(left_m, high_m), (right_m, high_m), (right_m, low_m), (left_m, low_m)]
+                for low_m, high_m in ((0.0, POST_HEIGHT_M), POST_BAND_M)
+            ]
+        )
+        px_per_m = (self._focal_px / depths)[:, None, None]
+        corners = np.empty((len(feet), 2, 4, 2))
+        corners[..., 0] = feet[:, 0, None, None] + planks_m[..., 0] * px_per_m
+        corners[..., 1] = feet[:, 1, None, None] - planks_m[..., 1] * px_per_m
+        clear = np.exp(-depths / self._haze_m)[:, None, None]
+        lit = self._light + self._lamps * 0.3 / (1 + (depths / 26) ** 2)  # as the kernel lights trees
+        colours = np.array([POST_COLOUR, POST_BAND]) * lit[:, None, None]
+        colours = np.array(self._haze) + (colours - self._haze) * clear
+        counts = np.full(2 * len(feet), 4, np.int32)
+        canvas.polygons(corners.reshape(-1, 2), np.repeat(1 / depths, 8), counts, colours.reshape(-1, 3))
 
 
-def _in_view(
-    points_m: np.ndarray, camera: MapCamera, view_m: float, width_px: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pixels of the feet in view, their depths, and their indices."""
-    depth = points_m @ camera.image_from_map[2, :3] + camera.image_from_map[2, 3]
-    ahead = np.flatnonzero((depth > 4.0) & (depth < view_m))  # a few of all that stand along the map's roads
-    pixels, depth = camera.project(points_m[ahead])
+def _in_view(points_m: np.ndarray, camera: MapCamera, view_m: float, width_px: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels of the feet in view, and their depths."""
+    pixels, depth = camera.project(points_m)
     beside_px = 0.4 * width_px
-    inside = (pixels[:, 0] > -beside_px) & (pixels[:, 0] < width_px + beside_px)
-    return pixels[inside], depth[inside], ahead[inside]
+    ahead = (depth > NEAREST_M) & (depth < view_m)
+    inside = ahead & (pixels[:, 0] > -beside_px) & (pixels[:, 0] < width_px + beside_px)
+    return pixels[inside], depth[inside]
+
+
+class Sprites(NamedTuple):
+    """Pictures of trees as the kernel takes them: of each kind SPRITE_SIZES, the largest first."""
+
+    texels: np.ndarray  # flat uint8 RGBA, one picture after the other
+    sizes: np.ndarray  # (N, 2) int32 width and height
 
 
 @lru_cache(maxsize=2)
-def _sprites(seed: int) -> list[list[np.ndarray]]:
-    """Pictures of trees, each in several sizes."""
+def _sprites(seed: int) -> Sprites:
     random = np.random.default_rng([seed, 7])
-    return [_pyramid(_tree(random, conifer=kind % 3 == 0)) for kind in range(SPRITES)]
+    pictures = [size for kind in range(SPRITES) for size in _pyramid(_tree(random, conifer=kind % 3 == 0))]
+    sizes = np.array([picture.shape[1::-1] for picture in pictures], np.int32)
+    return Sprites(np.concatenate([picture.ravel() for picture in pictures]), sizes)
 
 
 def _pyramid(sprite: np.ndarray) -> list[np.ndarray]:
-    """The sprite and its halves, down to 14 px."""
+    """The sprite and its halves."""
     sprites = [sprite]
-    while len(sprites[-1]) >= 28:
+    while len(sprites) < SPRITE_SIZES:
         half = sprites[-1]
         sprites.append(cv2.resize(half, (half.shape[1] // 2, half.shape[0] // 2), interpolation=cv2.INTER_AREA))
     return sprites

@@ -32,7 +32,7 @@ MAX_PX_PER_RAD = 900.0
 class Panorama(NamedTuple):
     """As the kernel takes it."""
 
-    texels: np.ndarray  # (rows, columns, 3) uint8 RGB
+    texels: np.ndarray  # (rows, columns, 4) uint8 RGBX
     px_per_rad: float
     lowest: float
 
@@ -64,7 +64,9 @@ def panorama(seed: int, focal_px: float, highest: float, condition: Condition) -
     thick = 1 - math.exp(-HORIZON_M / 6 / condition.haze_m)
     above = np.exp(-np.maximum(tangent, 0) * condition.haze_m / 35.0)[:, None, None] if condition.haze_m < 400 else 0.0
     picture += (np.array(condition.haze, np.float32) - picture) * (thick * above)
-    return Panorama(np.ascontiguousarray(np.rint(np.clip(picture, 0, 255)).astype(np.uint8)), px_per_rad, LOWEST)
+    texels = np.zeros((*picture.shape[:2], 4), np.uint8)
+    texels[..., :3] = np.rint(np.clip(picture, 0, 255))
+    return Panorama(texels, px_per_rad, LOWEST)
 
 
 def _daylight(ambient: float) -> np.ndarray:

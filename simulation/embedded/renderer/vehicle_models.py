@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 GLASS, TYRE, TRIM, PLATE = (44, 54, 64), (26, 26, 28), (58, 60, 64), (214, 214, 206)
-TAIL, HEAD = (120, 18, 16), (255, 250, 232)
+TAIL_COLOUR, HEAD_COLOUR, SHADOW_COLOUR = (120, 18, 16), (255, 250, 232), (12, 13, 15)
+PAINTED, DETAIL, TAIL, HEAD, SHADOW = 1, 2, 4, 8, 16  # flags of a face, as in _draw.h; DETAIL: it lies on another one
 
 
 class Size(NamedTuple):
@@ -36,46 +37,35 @@ class Face(NamedTuple):
 
     corners: np.ndarray  # (N, 3)
     colour: tuple[int, int, int] | None  # None: the vehicle's own paint
-    lamp: str = ""  # tail or head
-    is_detail: bool = False  # lies on another face
+    flags: int = 0
 
 
 class Model(NamedTuple):
-    """The faces of one model, laid out for drawing."""
+    """The faces of one model, laid out as the kernel takes them."""
 
-    corners: np.ndarray  # (V, 3) of all faces, one after the other
-    faces: tuple[np.ndarray, ...]  # of each face, the indices of its corners
-    first: np.ndarray  # (F, 3) a corner of each face
-    middle: np.ndarray  # (F, 3)
-    normals: np.ndarray  # (F, 3) outwards, of length 1
-    colours: np.ndarray  # (F, 3)
-    is_painted: np.ndarray  # (F,) in the vehicle's own colour
-    is_detail: np.ndarray
-    is_tail: np.ndarray
-    is_head: np.ndarray
-    shadow: np.ndarray  # (4, 3) what lies dark on the road under and beside it
+    corners: np.ndarray  # (V, 3) float32 of all faces, one after the other
+    starts: np.ndarray  # (F + 1,) int32 where each face's begin
+    faces: np.ndarray  # (F, 10) float32: outward normal of length 1, middle, colour, flags
 
 
 @lru_cache
 def model(kind: int) -> Model:
-    """One of SIZES by its index."""
+    """One of SIZES by its index; its last face is the shadow on the road under and beside it."""
     size = SIZES[kind]
-    faces = _lorry(size) if kind == LORRY else _car(size)
-    normals = np.array([np.cross(c[1] - c[0], c[2] - c[1]) for c in (face.corners for face in faces)])
-    ends = np.cumsum([len(face.corners) for face in faces])
     x, y = size.length / 2 + 0.1, size.width / 2 + 0.08
+    ground = [(-x, y, 0.01), (-x, -y - 0.15, 0.01), (x, -y - 0.15, 0.01), (x, y, 0.01)]
+    faces = [*(_lorry(size) if kind == LORRY else _car(size)), Face(np.array(ground), SHADOW_COLOUR, SHADOW)]
+    rows = []
+    for face in faces:
+        normal = np.cross(face.corners[1] - face.corners[0], face.corners[2] - face.corners[1])
+        flags = face.flags | (PAINTED if face.colour is None else 0)
+        rows.append(
+            (*(normal / np.linalg.norm(normal)), *face.corners.mean(axis=0), *(face.colour or (0, 0, 0)), flags)
+        )
     return Model(
-        corners=np.concatenate([face.corners for face in faces]),
-        faces=tuple(np.arange(end - len(face.corners), end) for end, face in zip(ends, faces, strict=True)),
-        first=np.array([face.corners[0] for face in faces]),
-        middle=np.array([face.corners.mean(axis=0) for face in faces]),
-        normals=normals / np.linalg.norm(normals, axis=1)[:, None],
-        colours=np.array([face.colour or (0, 0, 0) for face in faces], float),
-        is_painted=np.array([face.colour is None for face in faces]),
-        is_detail=np.array([face.is_detail for face in faces]),
-        is_tail=np.array([face.lamp == "tail" for face in faces]),
-        is_head=np.array([face.lamp == "head" for face in faces]),
-        shadow=np.array([(-x, y, 0.01), (-x, -y - 0.15, 0.01), (x, -y - 0.15, 0.01), (x, y, 0.01)]),
+        corners=np.concatenate([face.corners for face in faces]).astype(np.float32),
+        starts=np.cumsum([0, *(len(face.corners) for face in faces)]).astype(np.int32),
+        faces=np.array(rows, np.float32),
     )
 
 
@@ -120,8 +110,8 @@ def _car(size: Size) -> tuple[Face, ...]:
     )
     for side in (1, -1):
         inner, outer = side * (y - 0.42), side * (y - 0.04)
-        faces.append(_detail(_panel(-x - 0.01, inner, outer, belt - 0.26, belt - 0.06), (-1, 0, 0), TAIL, "tail"))
-        faces.append(_detail(_panel(x + 0.01, inner, outer, belt - 0.34, belt - 0.18), (1, 0, 0), HEAD, "head"))
+        faces.append(_detail(_panel(-x - 0.01, inner, outer, belt - 0.26, belt - 0.06), (-1, 0, 0), TAIL_COLOUR, TAIL))
+        faces.append(_detail(_panel(x + 0.01, inner, outer, belt - 0.34, belt - 0.18), (1, 0, 0), HEAD_COLOUR, HEAD))
     faces.append(_detail(_panel(-x - 0.01, -0.26, 0.26, 0.48, 0.60), (-1, 0, 0), PLATE))
     faces.append(_detail(_panel(-x - 0.01, -y + 0.05, y - 0.05, floor, 0.40), (-1, 0, 0), TRIM))
     faces.append(_detail(_panel(x + 0.01, -y + 0.3, y - 0.3, 0.38, 0.52), (1, 0, 0), TRIM))
@@ -138,8 +128,8 @@ def _lorry(size: Size) -> tuple[Face, ...]:
     ]
     for side in (1, -1):
         inner, outer = side * (y - 0.45), side * (y - 0.08)
-        faces.append(_detail(_panel(-x - 0.01, inner, outer, 0.72, 0.90), (-1, 0, 0), TAIL, "tail"))
-        faces.append(_detail(_panel(x + 0.01, inner, outer, 0.66, 0.90), (1, 0, 0), HEAD, "head"))
+        faces.append(_detail(_panel(-x - 0.01, inner, outer, 0.72, 0.90), (-1, 0, 0), TAIL_COLOUR, TAIL))
+        faces.append(_detail(_panel(x + 0.01, inner, outer, 0.66, 0.90), (1, 0, 0), HEAD_COLOUR, HEAD))
     faces.append(_detail(_panel(-x - 0.02, -0.02, 0.02, 1.05, size.height - 0.1), (-1, 0, 0), TRIM))
     faces.append(_detail(_panel(x + 0.02, -y + 0.1, y - 0.1, 1.7, 2.7), (1, 0, 0), GLASS))
     return tuple(faces)
@@ -164,10 +154,10 @@ def _detail(
     corners: list[tuple[float, float, float]],
     outwards: tuple[float, float, float],
     colour: tuple[int, int, int],
-    lamp: str = "",
+    lamp: int = 0,
 ) -> Face:
     """A face that lies on another one."""
-    return _facing(corners, outwards, colour)._replace(lamp=lamp, is_detail=True)
+    return _facing(corners, outwards, colour)._replace(flags=DETAIL | lamp)
 
 
 def _box(

@@ -109,11 +109,14 @@ def test_the_nearer_of_two_quadrilaterals_is_in_the_depth():
 def test_polygons_and_sprites_stand_behind_nearer_ground():
     on = canvas()
     on.depth[:20] = 1 / 5.0
-    tree = np.full((8, 8, 4), 255, np.uint8)
-    for nearness in (1 / 10.0, 1 / 3.0):
+    through_origin = np.array([1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, *np.eye(3).ravel(), 0, 0, 0], float)
+    tree = np.full(8 * 8 * 4, 255, np.uint8), np.array([[8, 8]], np.int32)
+    for nearness in (1 / 10.0, 1 / 4.5):
+        on.begin(on.image, through_origin)
         on.image[:] = 0
         on.polygon([(5, 5), (15, 5), (15, 35), (5, 35)], nearness, (255, 255, 255))
-        on.sprite(tree, (30.0, 10.0), 2.5, nearness, (0, 0, 0), 0.0, 1.0)
+        foot = np.array([[40.0 / nearness, 30.0 / nearness, 1 / nearness, 20.0 / nearness, 0]], np.float32)
+        on.draw_standing(tree, 1, foot, np.array([99, 1, 0, 0, 0, 1e9, 1, 0], np.float32))
         on.flush()
         is_behind = nearness < 1 / 5.0
         assert (on.image[10, 10].max() == 0) == is_behind
@@ -142,8 +145,8 @@ def test_the_look_has_the_kernels_fields_in_its_order():
         (lambda on: _draw.plane(on.depth, np.zeros(23), 0.0, 9.0), "camera: expected 24 along axis 0, found 23"),
         (lambda on: _draw.plane(on.depth.astype(float), FLAT_ON, 0.0, 9.0), "depth: expected 2 dimensions of 'f'"),
         (lambda on: on.cover_layer(0, np.zeros((1, 3, 3), np.float32), 9.0), "quads: expected 4 along axis 1, found 3"),
-        (lambda on: _draw.finish(on.image, None, 4000, None, on.image, 0), "a gain of 0 to 1024"),
-        (lambda on: _draw.finish(on.image, None, 256, None, on.image[:9], 0), "noise: expected 40 along axis 0"),
+        (lambda on: _draw.finish(on.image, 0, None, 4000, None, on.image, 0), "a gain of 0 to 1024"),
+        (lambda on: _draw.finish(on.image, 0, None, 256, None, on.image[:9], 0), "noise: expected 40 along axis 0"),
     ],
     ids=["camera", "depth", "quads", "gain", "noise"],
 )

@@ -10,6 +10,7 @@ from lkas.integration.shared_memory.messages import Pose
 from lkas.vehicle import CameraConfig
 from simulation.embedded.attitude import BodyMotion, pose_on_road
 from simulation.embedded.conditions import Condition
+from simulation.embedded.dynamics import STILL, Outside
 from simulation.embedded.plant import CarState
 from simulation.embedded.renderer.renderer import Renderer
 from simulation.embedded.renderer.view import View
@@ -133,10 +134,10 @@ def test_body_pitch_and_roll_move_the_picture_like_a_turned_camera(tmp_path):
     assert np.abs(edge_errors(leaning, road_map, turned, 30.0)).mean() < 0.5
 
 
-def settled(**motion) -> BodyMotion:
+def settled(outside: Outside = STILL, **motion) -> BodyMotion:
     body = BodyMotion(seed=1)
     for _ in range(400):
-        body.step(CarState(**motion), 0.01)
+        body.step(CarState(**motion), outside, 0.01)
     return body
 
 
@@ -145,10 +146,17 @@ def test_braking_lowers_the_nose_and_a_left_bend_leans_right():
     assert settled(lateral_acceleration_mps2=3.0).roll_rad == pytest.approx(math.radians(5.0) * 3 / 9.81, rel=1e-3)
 
 
+def test_a_bend_banked_for_its_speed_leans_nobody():
+    banked = Outside(gravity_left_mps2=2.0, gravity_forward_mps2=-0.5)
+    assert settled(banked, lateral_acceleration_mps2=2.0).roll_rad == pytest.approx(0.0, abs=1e-9)
+    assert settled(banked, lateral_acceleration_mps2=0.0).roll_rad < 0.0
+    assert settled(banked).pitch_rad < 0.0  # uphill the nose is light
+
+
 def test_a_rough_road_shakes_a_driving_car_a_little():
     body, seen = BodyMotion(seed=1), []
     for _ in range(4000):
-        body.step(CarState(speed_mps=20.0), 0.01)
+        body.step(CarState(speed_mps=20.0), STILL, 0.01)
         seen.append((body.pitch_rad, body.roll_rad))
     assert np.degrees(np.std(seen, axis=0)) == pytest.approx([0.06, 0.06], rel=0.3)
     assert settled(speed_mps=0.0).pitch_rad == 0.0

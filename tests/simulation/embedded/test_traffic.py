@@ -7,7 +7,7 @@ from lkas.integration.shared_memory.messages import Pose
 from lkas.vehicle import CameraConfig
 from simulation.embedded.conditions import Condition
 from simulation.embedded.renderer.renderer import Renderer
-from simulation.embedded.renderer.vehicle_models import SIZES, model
+from simulation.embedded.renderer.vehicle_models import DETAIL, SHADOW, SIZES, model
 from simulation.embedded.renderer.view import Vehicle, View
 from simulation.embedded.traffic import LEAD_GAP_M, Traffic
 from simulation.embedded.world import built_in_map
@@ -151,7 +151,8 @@ def test_at_night_lamps_shine():
 @pytest.mark.parametrize("kind", range(len(SIZES)))
 def test_a_model_is_closed_seen_from_anywhere(kind):
     shape = model(kind)
-    assert np.linalg.norm(shape.normals, axis=1) == pytest.approx(1.0)
-    base = ~shape.is_detail
-    outwards = shape.middle[base] - shape.corners.mean(axis=0)
-    assert ((shape.normals[base] * outwards).sum(axis=1) > 0).mean() > 0.7
+    normals, middles, flags = shape.faces[:, :3], shape.faces[:, 3:6], shape.faces[:, 9].astype(int)
+    assert np.linalg.norm(normals, axis=1) == pytest.approx(1.0)
+    base = flags & (DETAIL | SHADOW) == 0
+    outwards = middles[base] - shape.corners.mean(axis=0)
+    assert ((normals[base] * outwards).sum(axis=1) > 0).mean() > 0.7

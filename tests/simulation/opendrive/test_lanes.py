@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from simulation.opendrive.lanes import Cubic, Lane, LaneSection, RoadMark, cubic_at, strokes_of
+from simulation.opendrive.lanes import Cubic, Lane, LaneSection, RoadMark, cubic_at, cubic_here, strokes_of
 
 
 def section() -> LaneSection:
@@ -41,6 +41,16 @@ def test_a_cubic_is_zero_before_its_begin():
     value, slope = cubic_at((Cubic(5.0, 1.0, 2.0),), np.array([4.0, 5.0, 6.0]))
     assert value.tolist() == [0.0, 1.0, 3.0]
     assert slope.tolist() == [0.0, 2.0, 2.0]
+
+
+def test_one_place_has_what_many_places_have():
+    offset = (Cubic(15.0, 0.5, 0.1, -0.002, 1e-5),)
+    for s_m in (12.0, 15.0, 40.0):
+        at = np.array([s_m])
+        assert cubic_here(offset, s_m) == pytest.approx([figure[0] for figure in cubic_at(offset, at)])
+        for inner, outer in ((0, 1), (0, -1), (-1, -2)):
+            borders_m = [section().border_m(lane_id, offset, at)[0][0] for lane_id in (inner, outer)]
+            assert section().span_m(outer, offset, s_m) == pytest.approx(borders_m)
 
 
 @pytest.mark.parametrize(

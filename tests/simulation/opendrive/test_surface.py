@@ -106,3 +106,12 @@ def test_profiles_are_read_from_a_file(tmp_path):
     assert road.profiles.elevation == (Cubic(0.0, 5.0, 0.08),)
     assert road.profiles.superelevation == (Cubic(0.0, 0.05),)
     assert [piece.s_m for piece in road.profiles.shape[0].pieces] == [-5.0, 0.0]
+
+
+@given(s_m=st.floats(-30.0, 230.0))
+@settings(max_examples=60)
+def test_one_place_is_one_of_many(s_m):
+    origins, axes = LANDSCAPE.frames([s_m])
+    frame = LANDSCAPE.frame(s_m)
+    assert frame.origin == pytest.approx(tuple(origins[0]), abs=1e-9)
+    assert np.array(frame[1:]) == pytest.approx(axes[0], abs=1e-12)
