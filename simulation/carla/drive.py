@@ -164,9 +164,11 @@ def _destroy(actor: carla.Actor) -> None:
 
 
 def _take_back(car: carla.Vehicle, manager: carla.TrafficManager) -> None:
+    """Its thread has to end before the car does: what it asks about a car that is gone, ends this process."""
     with leaving("the autopilot was not switched off"):
         car.set_autopilot(False, manager.get_port())
         manager.set_synchronous_mode(False)
+        manager.shut_down()
 
 
 def _restore_weather(world: carla.World, weather: carla.WeatherParameters) -> None:

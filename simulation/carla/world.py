@@ -13,6 +13,7 @@ from simulation.carla.config import CarlaConfig
 from simulation.carla.connection import ServerLost
 from simulation.carla.convert import Motion, motion_of, pose_of, vehicle_control
 from simulation.carla.drive import Drive, Seen
+from simulation.carla.steering_check import SteeringCheck
 from simulation.config import SimulationConfig
 from simulation.embedded.safety import ControlGate
 from simulation.lane_truth import LaneTruth
@@ -89,6 +90,7 @@ class CarlaWorld:
         self.session = secrets.randbits(52) + 1
         self._car = SteeredCar(drive.body)
         self._gate = ControlGate(self._car, self.session)
+        self._steering_check = SteeringCheck(drive.body.wheelbase_m, self.tick_s)
         rear_m = self._vehicle.cg_to_rear_axle_m
         front_m = drive.body.wheelbase_m - rear_m
         self._lane_truth = (
@@ -120,6 +122,8 @@ class CarlaWorld:
         pose = pose_of(transform, drive.body.ahead_m)
         motion = motion_of(transform, actor.get_velocity(), actor.get_angular_velocity(), actor.get_acceleration())
         self._car.speed_mps = motion.speed_mps
+        if not self._config.autopilot:
+            self._steering_check.add(command.steer_rad, motion)
         self._distance_m += math.hypot(motion.speed_mps, motion.side_speed_mps) * self.tick_s
         return Tick(
             state=self._state(now_s, pose, motion, seen),

@@ -8,7 +8,9 @@ import sys
 
 import pytest
 
-from tests.support.stack import ROOT, segments, wait_until
+from simulation.embedded.world import built_in_map
+from tests.support.carla_server.car import route_of
+from tests.support.stack import ROOT, free_port, segments, wait_until
 
 pytest.importorskip("carla", reason="the package carla is not installed (Python below 3.13, x86_64 Linux)")
 
@@ -81,6 +83,30 @@ def test_a_signal_while_it_is_set_up_puts_everything_back(start, server):
         assert finish(process, signal.SIGTERM)[0] == 143
     finally:
         server.break_(tick_delay_s=0.0)
+
+
+def test_the_autopilot_drives_in_its_lane_and_our_steering_is_not_applied(start, server):
+    process = start("--backend", "carla", "--autopilot", "--set", f"carla.traffic_manager_port={free_port()}")
+    curve = route_of(built_in_map()).curve
+    begin_m = None
+
+    def has_driven():
+        nonlocal begin_m
+        assert process.poll() is None, finish(process)
+        poses = server.state()["poses"]
+        if not poses:
+            return False
+        (x_m, y_m, _), _ = poses[0]
+        s_m, offset_m = curve.to_lane(x_m, -y_m, curve.nearest_s_m(x_m, -y_m))
+        assert abs(offset_m) < 0.5
+        begin_m = s_m if begin_m is None else begin_m
+        return s_m > begin_m + 10.0
+
+    wait_until(has_driven, "the autopilot has driven 10 m", DEADLINE_S, 0.2)
+    before = server.state()["calls"]["apply_control_to_vehicle"]
+    wait_for_ticks(process, server)
+    assert server.state()["calls"]["apply_control_to_vehicle"] == before
+    assert finish(process, signal.SIGINT)[0] == 130
 
 
 def test_it_waits_for_a_dead_server_goes_on_with_its_successor_and_can_be_stopped(start, server):

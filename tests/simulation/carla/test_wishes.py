@@ -1,9 +1,11 @@
 """What can be asked for, by configuration: speed, camera, place, weather, map, view; and what is said when not."""
 
+import logging
 import math
 
 import pytest
 
+from lkas.integration.shared_memory.messages import ControlMessage
 from lkas.vehicle import CameraConfig, VehicleConfig
 from simulation.config import SimulationConfig
 from simulation.embedded.world import built_in_map
@@ -20,6 +22,24 @@ def test_the_angle_of_full_steering_is_the_wheels_own_and_shrinks_with_speed(ope
     assert slow.max_steer_rad == pytest.approx(math.radians(MAX_STEER_DEG), abs=0.02)
     fast = open_world(speed_mps=16.7).tick(None).state  # 60 km/h
     assert fast.max_steer_rad == pytest.approx(0.8 * math.radians(MAX_STEER_DEG), abs=0.02)
+
+
+@pytest.mark.parametrize(("max_steer_deg", "is_told"), [(None, False), (35.0, True)])
+def test_a_wrong_angle_of_full_steering_is_noticed_while_driving(open_world, caplog, max_steer_deg, is_told):
+    world = open_world(speed_mps=8.0, max_steer_deg=max_steer_deg)
+    state = world.tick(None).state
+    with caplog.at_level(logging.WARNING):
+        for _ in range(round(7.0 / world.tick_s)):
+            control = ControlMessage(
+                steering=-0.05 / state.max_steer_rad,
+                throttle=0.15,
+                brake=0.0,
+                session=state.session,
+                timestamp=state.timestamp,
+                valid_until=state.timestamp + 0.2,
+            )
+            state = world.tick(control).state
+    assert ("the car turns at" in caplog.text) == is_told
 
 
 def test_a_spawn_point_is_where_it_starts(open_world):

@@ -8,10 +8,11 @@ from tests.support.carla_server.car import MAX_STEER_DEG, STEERING_CURVE, WHEEL_
 from tests.support.carla_server.episode import WORLD_STREAM, Episode
 from tests.support.carla_server.faults import Faults
 from tests.support.carla_server.layouts import Transform, token
-from tests.support.carla_server.rpc import CallError, Methods
+from tests.support.carla_server.rpc import Batch, CallError, Methods
 from tests.support.carla_server.streaming import StreamServer
 
 MAP_FOLDER = "Carla/Maps"
+APPLY_CONTROL = 2  # of the commands of a batch, the one that the traffic manager sends
 OPEN_DRIVE_MAP = "OpenDriveMap"  # the name of a map that a client sent as OpenDRIVE
 
 
@@ -59,6 +60,13 @@ class Calls:
             "get_weather_parameters": lambda: episode.weather,
             "set_weather_parameters": self._set_weather,
             "tick_cue": episode.step,
+            # The traffic manager, which runs in the client's process:
+            "is_traffic_manager_running": lambda port: False,
+            "add_traffic_manager_running": lambda where: True,
+            "destroy_traffic_manager": lambda port: True,
+            "set_actor_simulate_physics": lambda *_: None,
+            "get_vehicle_light_states": list,
+            "apply_batch": self._apply_batch,
         }
         return {name: self._refusable(name, call) for name, call in calls.items()}
 
@@ -88,6 +96,17 @@ class Calls:
 
     def _apply_control(self, actor_id: int, control: list[Any]) -> None:
         self._episode.car(actor_id).actor.control = control
+
+    def _apply_batch(self, commands: list[Any], _is_ticked: bool) -> Batch:
+        """Commands are wrapped in a list of one: [number of its kind, its fields]."""
+        results = Batch()
+        for ((kind, fields),) in commands:
+            if kind == APPLY_CONTROL:
+                self._apply_control(*fields)
+                results.append([[1, fields[0]]])
+            else:
+                results.append([[0, [f"this stub has no command {kind} in batches"]]])
+        return results
 
     def _spawn(self, description: list[Any], record: list[Any], parent_id: int = 0, *_: Any) -> list[Any]:
         return self._record(self._episode.spawn(description, Transform.of(record), parent_id))

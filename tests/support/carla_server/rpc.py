@@ -21,6 +21,10 @@ class CallError(Exception):
     """The server refuses a call; the client library raises RuntimeError with this text."""
 
 
+class Batch(list[Any]):
+    """What became of the calls of a batch, a result each; the list as a whole is not wrapped into another one."""
+
+
 class RpcServer:
     """Answers calls one after the other, in the order they come."""
 
@@ -57,4 +61,6 @@ class RpcServer:
             value = function(*parameters[1:])
         except CallError as error:
             return [[0, [str(error)]]]
+        if isinstance(value, Batch):
+            return value
         return [[False]] if value is None else [[1, value]]
