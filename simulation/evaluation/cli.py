@@ -1,32 +1,37 @@
 """The command `simulation eval`: options into a plan, a plan into results, a report and an exit code."""
 
 import os
-import signal
+import re
 import sys
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from msgspec import structs
 
-from lkas.config import ConfigError, Configuration, load
 from lkas.decision.parameters import CONTROLLERS
 from lkas.detection.parameters import METHODS
 from simulation.embedded.conditions import CONDITIONS
-from simulation.evaluation.settings import SECTIONS, THREAD_VARIABLES, TRUTH, ZERO
+from simulation.evaluation.options import (
+    DEFAULT_SUITE,
+    USAGE,
+    choices,
+    configuration_of,
+    earlier_runs,
+    fail,
+    in_conditions,
+    requirements_of,
+    scenarios_of,
+)
+from simulation.evaluation.settings import THREAD_VARIABLES, TRUTH, ZERO
 
 if TYPE_CHECKING:
     from simulation.evaluation.executors import Executor
     from simulation.evaluation.requirements import Requirement
     from simulation.evaluation.results import Record, RunFigures
-    from simulation.evaluation.scenarios import Scenario
     from simulation.evaluation.sweep import Sweep
 
-FAILED, USAGE, UNREACHABLE, BELOW_THRESHOLD, INTERRUPTED, TERMINATED = 1, 2, 3, 5, 130, 143
-ALL = "all"
+FAILED, UNREACHABLE, BELOW_THRESHOLD = 1, 3, 5
 DEFAULT_LATENCY_S = 0.05
-DEFAULT_SUITE = "smoke"
 PLAIN_WIDTH = 120  # of the table where there is no terminal
 
 
@@ -129,27 +134,20 @@ def evaluate(
     Writes DIR/report.html, DIR/results.json, DIR/results.csv, and a file a run in DIR/runs.
     Exit codes: 0 fine, 1 a run failed, 2 usage, 3 no cluster, 5 below a --require, 130 interrupted, 143 terminated.
     """
-    configuration = _configuration(config, assignments or [])
-    wanted_methods = _choices("--method", methods, (*METHODS, TRUTH), configuration["detection"].method)
-    wanted_controllers = _choices(
+    configuration = configuration_of(config, assignments or [])
+    wanted_methods = choices("--method", methods, (*METHODS, TRUTH), configuration["detection"].method)
+    wanted_controllers = choices(
         "--controller", controllers, (*CONTROLLERS, ZERO), configuration["decision"].controller
     )
     for variable in THREAD_VARIABLES:  # read by the libraries when they are imported
         os.environ.setdefault(variable, "1")
-    if route is not None and not maps:
-        _fail(USAGE, f"--route {route}: it is the route of a --map; a scenario names its own")
-    on_maps = (maps or [], route or "default", configuration["decision"].set_speed_mps)
-    scenarios = _scenarios(suites or [], scenario_names or [], *on_maps)
-    if conditions:
-        known = _choices("--condition", conditions, (*CONDITIONS, ALL), ALL)
-        scenarios = [
-            structs.replace(scenario, head=structs.replace(scenario.head, condition=condition))
-            for condition in (CONDITIONS if ALL in known else known)
-            for scenario in scenarios
-        ]
-    requirements = _requirements(require or [])
-    earlier = _earlier(against)
+    set_speed_mps = configuration["decision"].set_speed_mps
+    scenarios = scenarios_of(suites or [], scenario_names or [], maps or [], route, set_speed_mps)
+    scenarios = in_conditions(scenarios, conditions or [])
+    requirements = requirements_of(require or [])
+    earlier = earlier_runs(against)
 
+    from simulation.evaluation.progress import run_behind_bar
     from simulation.evaluation.sweep import Plan, Sweep
 
     plan = Plan(
@@ -161,21 +159,31 @@ def evaluate(
         configuration=configuration.to_json(),
         default_controller=configuration["decision"].controller,
     )
+    executor = _executor(scheduler, jobs)
     try:
         sweep = Sweep(plan, out)
     except OSError as error:
-        _fail(USAGE, f"--out {out}: {error}")
-    code = _run(sweep, _executor(scheduler, jobs))
+        fail(USAGE, f"--out {out}: {error}")
+    code = run_behind_bar(sweep, executor)
     records = sweep.records()
     if records:
         _write(out, records, earlier, against)
-    for job, error in sweep.failed.values():
-        typer.echo(f"simulation eval: {job.name}: {type(error).__name__}: {error}", err=True)
+    _tell_failures(sweep)
     if code == 0 and sweep.failed:
         code = FAILED
     if code == 0:
         code = _judge(requirements, records)
     raise typer.Exit(code)
+
+
+def _tell_failures(sweep: "Sweep") -> None:
+    """One line for each reason: a run and its baseline often fail for the same one."""
+    names: dict[str, list[str]] = {}
+    for job, error in sweep.failed.values():
+        names.setdefault(f"{type(error).__name__}: {error}", []).append(job.name)
+    for reason, (first, *others) in names.items():
+        more = f" and {len(others)} more" if others else ""
+        typer.echo(f"simulation eval: {first}{more}: {reason}", err=True)
 
 
 def _executor(scheduler: str | None, jobs: int | None) -> "Executor":
@@ -184,44 +192,15 @@ def _executor(scheduler: str | None, jobs: int | None) -> "Executor":
 
     if scheduler is not None:
         if jobs is not None:
-            _fail(USAGE, "--jobs and --scheduler: the workers of a cluster are as many as it has; leave --jobs out")
+            fail(USAGE, "--jobs and --scheduler: the workers of a cluster are as many as it has; leave --jobs out")
+        if not re.fullmatch(r"(\w+://)?[^\s/]+:\d+", scheduler):
+            fail(USAGE, f"--scheduler {scheduler}: expected an address such as tcp://host:8786")
         try:
             return Cluster(scheduler)
         except ClusterError as error:
-            _fail(UNREACHABLE, f"--scheduler: {error}")
+            fail(UNREACHABLE, f"--scheduler: {error}")
     count = jobs or len(os.sched_getaffinity(0))
     return InProcess() if count == 1 else Processes(count)
-
-
-def _run(sweep: "Sweep", executor: "Executor") -> int:
-    """Make the open runs behind a progress bar; the exit code."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from simulation.evaluation.jobs import Job
-
-    if not sweep.open:
-        typer.echo("every run is there already", err=True)
-        return 0
-    before = signal.signal(signal.SIGTERM, _terminated)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task("driving", total=len(sweep.open))
-
-        def on_done(job: Job) -> None:
-            progress.update(task, advance=1, description=job.name)
-
-        try:
-            sweep.run(executor, on_done)
-        except KeyboardInterrupt as interrupt:
-            code = TERMINATED if isinstance(interrupt, _Terminated) else INTERRUPTED
-        else:
-            return 0
-        finally:
-            signal.signal(signal.SIGTERM, before)
-    missing = len(sweep.open) - sum(job.inputs in sweep.done for job in sweep.open)
-    typer.echo(f"interrupted; {missing} of {len(sweep.open)} runs are missing, the same command goes on", err=True)
-    return code
 
 
 def _write(out: Path, records: "list[Record]", earlier: "list[RunFigures] | None", against: Path | None) -> None:
@@ -247,87 +226,3 @@ def _judge(requirements: "list[Requirement]", records: "list[Record]") -> int:
     for failure in failures:
         typer.echo(f"simulation eval: required {failure}", err=True)
     return BELOW_THRESHOLD if failures else 0
-
-
-def _configuration(file: Path | None, assignments: list[str]) -> Configuration:
-    try:
-        return load(SECTIONS, file=file, assignments=assignments)
-    except ConfigError as error:
-        _fail(USAGE, str(error))
-
-
-def _choices(flag: str, given: list[str] | None, allowed: tuple[str, ...], default: str) -> list[str]:
-    """The words of a flag, given several times or with commas, each once."""
-    words = [word.strip() for text in given or [default] for word in text.split(",") if word.strip()]
-    for word in words:
-        if word not in allowed:
-            _fail(USAGE, f"{flag} {word}: expected one of {', '.join(allowed)}")
-    return list(dict.fromkeys(words))
-
-
-def _scenarios(
-    suites: list[str], names: list[str], maps: list[Path], route: str, set_speed_mps: float
-) -> "list[Scenario]":
-    from simulation.evaluation.scenario_schema import ScenarioError
-    from simulation.evaluation.scenarios import gallery, load_scenario, scenario_of_map
-    from simulation.evaluation.suites import SUITES, load_suite
-
-    found: dict[tuple[str, str], Scenario] = {}
-    try:
-        for suite in suites or ([] if names or maps else [DEFAULT_SUITE]):
-            if suite not in SUITES:
-                _fail(USAGE, f"--suite {suite}: expected one of {', '.join(SUITES)}")
-            found |= {_key(scenario): scenario for scenario in load_suite(suite)}
-        known = gallery()
-        for name in names:
-            if name not in known and not Path(name).is_file():
-                _fail(USAGE, f"--scenario {name}: there is no such file, and the gallery has {', '.join(known)}")
-            _add(found, load_scenario(known.get(name, name)), f"--scenario {name}")
-        for file in maps:
-            _add(found, scenario_of_map(file, route, set_speed_mps), f"--map {file}")
-    except ScenarioError as error:
-        _fail(USAGE, str(error))
-    return list(found.values())
-
-
-def _add(found: "dict[tuple[str, str], Scenario]", scenario: "Scenario", flag: str) -> None:
-    if found.get(_key(scenario), scenario) != scenario:
-        _fail(USAGE, f"{flag}: another scenario is called {scenario.name} already; rename the file")
-    found[_key(scenario)] = scenario
-
-
-def _key(scenario: "Scenario") -> tuple[str, str]:
-    return scenario.name, scenario.head.condition
-
-
-def _requirements(texts: list[str]) -> "list[Requirement]":
-    from simulation.evaluation.requirements import parse_requirement
-
-    try:
-        return [parse_requirement(text) for text in texts]
-    except ValueError as error:
-        _fail(USAGE, f"--require {error}")
-
-
-def _earlier(folder: Path | None) -> "list[RunFigures] | None":
-    from simulation.evaluation.results import read_runs
-
-    if folder is None:
-        return None
-    try:
-        return read_runs(folder)
-    except ValueError as error:
-        _fail(USAGE, f"--against {error}")
-
-
-class _Terminated(KeyboardInterrupt):
-    """SIGTERM."""
-
-
-def _terminated(number: int, frame: FrameType | None) -> NoReturn:
-    raise _Terminated
-
-
-def _fail(code: int, text: str) -> NoReturn:
-    typer.echo(f"simulation eval: {text}", err=True)
-    raise typer.Exit(code)

@@ -23,7 +23,9 @@ from simulation.embedded.conditions import ConditionName
 from simulation.evaluation.scenario_events import DISTURBANCES, FAULTS, Disturbance, Event, Fault, SetSpeed
 from simulation.evaluation.scenario_roads import GeneratedRoad, Segment, generated_xml, read_segments, road_length_m
 from simulation.evaluation.scenario_schema import ScenarioError, events, listed, mapping, refuse_unknown, section
-from simulation.opendrive.route_choice import DEFAULT, TURNS
+from simulation.opendrive.errors import OpenDriveError
+from simulation.opendrive.parser import read_map
+from simulation.opendrive.route_choice import DEFAULT, TURNS, chosen_route
 
 BUILT_IN_LOOP = "loop"
 NESTED = ("road", "start", "disturbances", "faults", "excused")
@@ -122,7 +124,7 @@ def scenario_of_map(file: Path, route: str, set_speed_mps: float) -> Scenario:
     """The drive over a map's route from its begin to its end, with nothing going wrong. Raises ScenarioError."""
     if not file.is_file():
         raise ScenarioError(f"{file}: there is no such file; expected an OpenDRIVE file")
-    _check_route(file, route)
+    _check_route(file, route, file)
     head = Head(description=f"{file.name}, route {route}", map=file.name, route=route, set_speed_mps=set_speed_mps)
     return Scenario(name=file.stem, head=head, map=str(file.resolve()))
 
@@ -202,8 +204,7 @@ def _check_ends(path: Path, scenario: Scenario) -> None:
         except ValueError as error:
             raise ScenarioError(f"{path}: {error}") from error
     if scenario.map is not None:
-        if head.route is not None:
-            _check_route(path, head.route)
+        _check_route(path, head.route or DEFAULT, Path(scenario.map))
         return
     if head.route is not None:
         raise ScenarioError(f"{path}: route = {head.route!r}: a generated road has but one, expected no route")
@@ -231,6 +232,11 @@ def _excused(path: Path, raw: Any) -> tuple[Excused, ...]:
     return tuple(found)
 
 
-def _check_route(path: Path, route: str) -> None:
+def _check_route(path: Path, route: str, map_file: Path) -> None:
+    """Read the map and find the way: an hour later, in a worker, is too late to hear that there is none."""
     if route not in (DEFAULT, TURNS) and not re.fullmatch(r"[^,\s]+(\s*,\s*[^,\s]+)*", route):
         raise ScenarioError(f"{path}: route = {route!r}: expected {DEFAULT}, {TURNS}, or ids of roads with commas")
+    try:
+        chosen_route(read_map(map_file), route, seed=1)
+    except OpenDriveError as error:
+        raise ScenarioError(str(error) if path == map_file else f"{path}: {error}") from error

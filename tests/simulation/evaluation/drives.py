@@ -5,6 +5,7 @@ from msgspec import structs
 from lkas.integration.shared_memory.messages import ControlMode, Pose, VehicleState
 from lkas.vehicle import CameraConfig
 from simulation.evaluation.run_score import Goal, RunScore
+from simulation.opendrive.writer import road_xml, straight
 from simulation.world import Tick
 from tests.simulation.fakes import SESSION, FakeFrame, control, truth
 
@@ -57,3 +58,11 @@ def driven(seconds, goal_s=None, **of_time):
 
 def keeping(t, frame_id=0, mode=ControlMode.LANE_KEEPING):
     return structs.replace(control(frame_id=frame_id, mode=mode), timestamp=t)
+
+
+def write_too_far(folder):
+    """A scenario that only the world can refuse: it begins behind the end of its road."""
+    (folder / "end.xodr").write_text(road_xml("end", [straight(70.0)], lane_width_m=3.5, is_closed=False, note=""))
+    path = folder / "too_far.yaml"
+    path.write_text("{map: end.xodr, duration_s: 1, start: {s_m: 500}}")
+    return path

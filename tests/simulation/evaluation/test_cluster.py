@@ -12,7 +12,7 @@ from msgspec import structs
 from simulation.evaluation.cluster import Cluster
 from simulation.evaluation.executors import InProcess
 from simulation.evaluation.sweep import Sweep
-from tests.simulation.evaluation.drives import write_short
+from tests.simulation.evaluation.drives import write_short, write_too_far
 from tests.simulation.evaluation.test_sweep import plan
 from tests.support.stack import ROOT, wait_until
 
@@ -65,14 +65,11 @@ def test_two_workers_give_what_one_process_gives(tmp_path, cluster):
 
 
 def test_a_run_that_fails_there_is_told_and_the_others_go_on(tmp_path, cluster):
-    (tmp_path / "bad.xodr").write_text("<OpenDRIVE/>")
-    broken = tmp_path / "broken.yaml"
-    broken.write_text("{map: bad.xodr, duration_s: 1}")
-    swept = Sweep(plan(broken, write_short(tmp_path, distance_m=15)), tmp_path / "out")
+    swept = Sweep(plan(write_too_far(tmp_path), write_short(tmp_path, distance_m=15)), tmp_path / "out")
     swept.run(Cluster(cluster[0]), lambda job: None)
     ((job, error),) = swept.failed.values()
-    assert job.scenario.name == "broken"
-    assert "there is no road in it" in str(error)
+    assert job.scenario.name == "too_far"
+    assert "too short to drive from 500 m on" in str(error)
     assert [record.figures.scenario for record in swept.records()] == ["short"]
 
 

@@ -13,8 +13,9 @@ from typer.testing import CliRunner
 from lkas.decision.parameters import CONTROLLERS, DecisionParameters
 from lkas.detection.parameters import METHODS
 from simulation.cli import app
+from simulation.embedded.world import built_in_map
 from simulation.opendrive.writer import road_xml, straight
-from tests.simulation.evaluation.drives import write_short
+from tests.simulation.evaluation.drives import write_short, write_too_far
 from tests.simulation.evaluation.test_results import KEYS
 
 DEADLINE_S = 60
@@ -40,6 +41,7 @@ def short(tmp_path_factory):
         (["--method", "cv,psychic"], f"--method psychic: expected one of {', '.join(METHODS)}, truth"),
         (["--controller", "fuzzy"], f"--controller fuzzy: expected one of {', '.join(CONTROLLERS)}, zero"),
         (["--require", "offset<=1"], "--require 'offset<=1': no figure offset; known are"),
+        (["--scheduler", "rubbish"], "--scheduler rubbish: expected an address such as tcp://host:8786"),
         (["--against", "nowhere"], "--against nowhere/results.json: can not read these results"),
         (["--set", "decision.speed=1"], "--set decision.speed=1: decision.speed: no such key"),
         (["--config", "nowhere.yaml"], "nowhere.yaml: can not read this configuration file"),
@@ -103,16 +105,30 @@ def test_a_map_is_driven_over_its_route_which_the_results_name(tmp_path, route):
     assert run["distance_m"] == pytest.approx(70.0 - 10.0 - 5.0 - 5.0, abs=0.5)
 
 
+def test_a_map_that_can_not_be_driven_is_a_usage_error_before_anything_runs(tmp_path):
+    bad = tmp_path / "bad.xodr"
+    bad.write_text("<OpenDRIVE/>")
+    done = evaluate("--map", bad, "--out", tmp_path / "out")
+    assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
+    assert done.stderr.startswith(f"simulation eval: {bad}: OpenDRIVE: there is no road in it")
+    scenario = tmp_path / "lost.yaml"
+    scenario.write_text("{map: loop, route: '1,77'}")
+    done = evaluate("--scenario", scenario, "--out", tmp_path / "out")
+    assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
+    assert done.stderr.startswith(f"simulation eval: {scenario}: ")
+    assert "77" in done.stderr
+    done = evaluate("--map", built_in_map(), "--route", "99", "--out", tmp_path / "out")
+    assert (done.exit_code, "there is no road 99" in done.stderr) == (2, True)
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_run_that_fails_is_exit_code_1_with_its_reason(short, tmp_path):
-    (tmp_path / "bad.xodr").write_text("<OpenDRIVE/>")
-    broken = tmp_path / "broken.yaml"
-    broken.write_text("{map: bad.xodr, duration_s: 1}")
-    done = evaluate(
-        "--scenario", broken, "--scenario", short, "--method", "truth", "--jobs", 1, "--out", tmp_path, *SMALL
-    )
+    command = ["--scenario", write_too_far(tmp_path), "--scenario", short, "--method", "truth", "--seeds", 2]
+    done = evaluate(*command, "--jobs", 1, "--out", tmp_path, *SMALL)
     assert done.exit_code == 1
-    assert "there is no road in it" in done.stderr
-    assert len(json.loads((tmp_path / "results.json").read_text())["runs"]) == 1
+    assert done.stderr.count("too short to drive from 500 m on") == 1
+    assert "too_far.clear.truth.lqr.50ms.seed1 and 1 more: WorldError: " in done.stderr
+    assert len(json.loads((tmp_path / "results.json").read_text())["runs"]) == 2
 
 
 @pytest.mark.parametrize(("number", "code", "jobs"), [(signal.SIGINT, 130, 2), (signal.SIGTERM, 143, 1)])

@@ -7,7 +7,8 @@ import pytest
 from msgspec import structs
 
 from simulation.evaluation.plots import share_plot
-from simulation.evaluation.report import COLUMNS, MEANINGS, write_report
+from simulation.evaluation.report import MEANINGS, write_report
+from simulation.evaluation.report_tables import COLUMNS
 from simulation.evaluation.results import Details, Place, Record, Trace
 from tests.simulation.evaluation.test_results import run
 
@@ -76,6 +77,24 @@ def test_each_method_and_controller_has_a_row_and_a_line(page):
     assert text.count("class='word'>truth</td>") == 2  # summary and run
     assert text.count("0 of 1") == 1
     assert len(set(re.findall(r'class="line" style="--c: var\(--s(\d)\)"', text))) == 3
+
+
+def test_the_worst_runs_come_first(page):
+    fine, off = record(scenario="fine", offset_rms_m=0.01), record(scenario="off", offset_rms_m=0.2)
+    stopped, left = record(scenario="stopped", minimum_risk_stops=1), record(scenario="left", departures=(35.0,))
+    short = record(scenario="short", completed_ratio=0.5)
+    text = page([fine, off, stopped, left, short])
+    assert re.findall(r"<h3>(\w+)</h3>", text) == ["short", "left", "stopped", "off", "fine"]
+    table = text[text.index("All runs, the worst first") :]
+    assert re.findall(r"<tr><td class='word'>(\w+)</td>", table) == ["short", "left", "stopped", "off", "fine"]
+
+
+def test_several_conditions_have_a_row_each_that_names_its_worst_run(page):
+    assert "class='word'>all</td>" not in page([record()])
+    text = page([record(), record(condition="night", scenario="dark", offset_rms_m=0.2)])
+    summary = text[: text.index("Distributions")]
+    assert re.findall(r"<td class='word'>(all|clear|night)</td>", summary) == ["all", "clear", "night"]
+    assert summary.count("0.200<small>dark</small>") == 2  # of all and of its condition
 
 
 def test_a_comparison_shows_what_changed_and_for_the_better(page):

@@ -7,10 +7,10 @@ from lkas.config import load
 from lkas.vehicle import CameraConfig
 from simulation.evaluation.executors import InProcess, Processes
 from simulation.evaluation.jobs import Interrupted, run_job
-from simulation.evaluation.scenarios import load_scenario
+from simulation.evaluation.scenarios import gallery, load_scenario
 from simulation.evaluation.settings import SECTIONS
 from simulation.evaluation.sweep import Plan, Sweep
-from tests.simulation.evaluation.drives import write_short
+from tests.simulation.evaluation.drives import write_short, write_too_far
 
 SMALL = ("camera.width_px=160", "camera.height_px=120")  # a quick camera, for what the detector sees does not matter
 
@@ -132,15 +132,11 @@ def test_a_real_detector_drives(tmp_path):
 
 
 def test_a_run_that_fails_is_told_and_the_others_go_on(tmp_path):
-    bad = tmp_path / "bad.xodr"
-    bad.write_text("<OpenDRIVE/>")
-    broken = tmp_path / "broken.yaml"
-    broken.write_text("{map: bad.xodr, duration_s: 1}")
-    swept = Sweep(plan(broken, write_short(tmp_path, distance_m=15)), tmp_path / "out")
+    swept = Sweep(plan(write_too_far(tmp_path), write_short(tmp_path, distance_m=15)), tmp_path / "out")
     swept.run(InProcess(), lambda job: None)
     ((job, error),) = swept.failed.values()
-    assert job.scenario.name == "broken"
-    assert "there is no road in it" in str(error)
+    assert job.scenario.name == "too_far"
+    assert "too short to drive from 500 m on" in str(error)
     assert [record.figures.scenario for record in swept.records()] == ["short"]
 
 
@@ -165,3 +161,11 @@ def test_a_run_ends_when_asked_to(tmp_path):
 
 def test_the_camera_of_the_tests_is_not_the_default():
     assert CameraConfig().width_px != 160
+
+
+def test_side_wind_is_steered_against_before_it_has_moved_the_car_far(tmp_path):
+    swept = Sweep(plan(gallery()["gusts_130"], controllers=("lqr",)), tmp_path / "out")
+    run(swept)
+    (record,) = swept.records()
+    assert record.figures.departures == 0
+    assert record.figures.offset_max_m < 0.62  # 0.80 m when only 0.5 m/s² is learned within half a second

@@ -1,0 +1,113 @@
+"""What the options of `simulation eval` say, checked: an error is one line on stderr and exit code 2."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
+from msgspec import structs
+
+from lkas.config import ConfigError, Configuration, load
+from simulation.embedded.conditions import CONDITIONS
+from simulation.evaluation.settings import SECTIONS
+
+if TYPE_CHECKING:
+    from simulation.evaluation.requirements import Requirement
+    from simulation.evaluation.results import RunFigures
+    from simulation.evaluation.scenarios import Scenario
+
+USAGE = 2
+ALL = "all"
+DEFAULT_SUITE = "smoke"
+
+
+def configuration_of(file: Path | None, assignments: list[str]) -> Configuration:
+    try:
+        return load(SECTIONS, file=file, assignments=assignments)
+    except ConfigError as error:
+        fail(USAGE, str(error))
+
+
+def choices(flag: str, given: list[str] | None, allowed: tuple[str, ...], default: str) -> list[str]:
+    """The words of a flag, given several times or with commas, each once."""
+    words = [word.strip() for text in given or [default] for word in text.split(",") if word.strip()]
+    for word in words:
+        if word not in allowed:
+            fail(USAGE, f"{flag} {word}: expected one of {', '.join(allowed)}")
+    return list(dict.fromkeys(words))
+
+
+def scenarios_of(
+    suites: list[str], names: list[str], maps: list[Path], route: str | None, set_speed_mps: float
+) -> "list[Scenario]":
+    """Those of suites, files and maps, each once; of the default suite with none of them."""
+    from simulation.evaluation.scenario_schema import ScenarioError
+    from simulation.evaluation.scenarios import gallery, load_scenario, scenario_of_map
+    from simulation.evaluation.suites import SUITES, load_suite
+    from simulation.opendrive.route_choice import DEFAULT
+
+    if route is not None and not maps:
+        fail(USAGE, f"--route {route}: it is the route of a --map; a scenario names its own")
+    found: dict[tuple[str, str], Scenario] = {}
+    try:
+        for suite in suites or ([] if names or maps else [DEFAULT_SUITE]):
+            if suite not in SUITES:
+                fail(USAGE, f"--suite {suite}: expected one of {', '.join(SUITES)}")
+            found |= {_key(scenario): scenario for scenario in load_suite(suite)}
+        known = gallery()
+        for name in names:
+            if name not in known and not Path(name).is_file():
+                fail(USAGE, f"--scenario {name}: there is no such file, and the gallery has {', '.join(known)}")
+            _add(found, load_scenario(known.get(name, name)), f"--scenario {name}")
+        for file in maps:
+            _add(found, scenario_of_map(file, route or DEFAULT, set_speed_mps), f"--map {file}")
+    except ScenarioError as error:
+        fail(USAGE, str(error))
+    return list(found.values())
+
+
+def in_conditions(scenarios: "list[Scenario]", given: list[str]) -> "list[Scenario]":
+    """Each scenario in each of these conditions; as they are with none given."""
+    if not given:
+        return scenarios
+    words = choices("--condition", given, (*CONDITIONS, ALL), ALL)
+    return [
+        structs.replace(scenario, head=structs.replace(scenario.head, condition=condition))
+        for condition in (CONDITIONS if ALL in words else words)
+        for scenario in scenarios
+    ]
+
+
+def _add(found: "dict[tuple[str, str], Scenario]", scenario: "Scenario", flag: str) -> None:
+    if found.get(_key(scenario), scenario) != scenario:
+        fail(USAGE, f"{flag}: another scenario is called {scenario.name} already; rename the file")
+    found[_key(scenario)] = scenario
+
+
+def _key(scenario: "Scenario") -> tuple[str, str]:
+    return scenario.name, scenario.head.condition
+
+
+def requirements_of(texts: list[str]) -> "list[Requirement]":
+    from simulation.evaluation.requirements import parse_requirement
+
+    try:
+        return [parse_requirement(text) for text in texts]
+    except ValueError as error:
+        fail(USAGE, f"--require {error}")
+
+
+def earlier_runs(folder: Path | None) -> "list[RunFigures] | None":
+    from simulation.evaluation.results import read_runs
+
+    if folder is None:
+        return None
+    try:
+        return read_runs(folder)
+    except ValueError as error:
+        fail(USAGE, f"--against {error}")
+
+
+def fail(code: int, text: str) -> NoReturn:
+    """Say it and leave."""
+    typer.echo(f"simulation eval: {text}", err=True)
+    raise typer.Exit(code)
