@@ -5,6 +5,7 @@ Image: u right, v down. Message fields for people (steering, lateral_offset, hea
 """
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
@@ -35,6 +36,9 @@ def rightward_deg(left_rad: float) -> float:
 def wrap_rad(angle_rad: float) -> float:
     """The same angle in (-pi, pi]."""
     return math.pi - (math.pi - angle_rad) % (2 * math.pi)
+
+
+MEETING_STEPS = 3  # a row of the image lies nearly square to the lane, so each step gains a digit or more
 
 
 class PinholeCamera:
@@ -118,16 +122,34 @@ def line_lateral_m(line: LaneLine, x_m: np.ndarray | float) -> np.ndarray | floa
     return line.c0 + x_m * (line.c1 + x_m * (line.c2 / 2 + x_m * line.c3 / 6))
 
 
+@lru_cache(maxsize=4)
+def _camera_over(geometry: CameraGeometry, height_px: int) -> tuple[PinholeCamera, list[list[float]]]:
+    """The camera, and two ground points (x, y) that its image shows in its last row: the same for all lines drawn."""
+    camera = PinholeCamera(geometry)
+    last_row = np.array([[0.0, height_px - 1.0], [2 * geometry.cx_px, height_px - 1.0]])
+    return camera, camera.ground_from_image(last_row).tolist()
+
+
 def line_pixels(line: LaneLine, geometry: CameraGeometry, height_px: int, points: int = 40) -> np.ndarray:
     """(N, 2) pixels of a lane line from where it enters the image to the end of its seen stretch."""
-    camera = PinholeCamera(geometry)
-    below_image = camera.ground_from_image(np.array([[geometry.cx_px, height_px - 1.0]]))[0, 0]
-    x_min_m = below_image if math.isfinite(below_image) else line.x_min_m
+    camera, last_row_m = _camera_over(geometry, height_px)
+    x_min_m = _meeting_m(line, last_row_m)
     # Even steps in 1/x are even steps in image rows.
     nearness = np.linspace(1 / max(0.3, x_min_m - geometry.x_m), 1 / max(1.0, line.x_max_m - geometry.x_m), points)
     x_m = geometry.x_m + 1 / nearness
     pixels = camera.image_from_ground(x_m, np.asarray(line_lateral_m(line, x_m)))
     return pixels[np.isfinite(pixels).all(axis=1)]
+
+
+def _meeting_m(line: LaneLine, ends_m: list[list[float]]) -> float:
+    """x of a lane line where it crosses the straight line through two ground points (x, y) abreast of each other; where
+    its seen stretch begins when there is no such place."""
+    (x, y), (to_x, to_y) = ends_m
+    slant = (to_x - x) / (to_y - y) if to_y != y else math.nan
+    meeting = x
+    for _ in range(MEETING_STEPS):
+        meeting = x + slant * (float(line_lateral_m(line, meeting)) - y)
+    return meeting if math.isfinite(meeting) else line.x_min_m
 
 
 def lane_message(line: LaneLine, geometry: CameraGeometry, height_px: int) -> LaneMessage | None:

@@ -5,7 +5,7 @@
 
 #include "_kernels.h"
 
-enum { MOST_BUFFERS = 8 };
+enum { MOST_BUFFERS = 9 };
 
 typedef struct {
     Py_buffer at[MOST_BUFFERS];
@@ -161,16 +161,55 @@ static PyObject *judge(PyObject *module, PyObject *args) {
     const int n = p.lines + 4 + p.knots;
     double *states = NULL, *residuals = NULL, *informations = NULL;
     int8_t *owners = NULL;
-    /* Nine arrays: the problem's five, and these. */
-    Buffers more = {.count = 0};
-    if (problem_of(&buffers, arrays, &p) == 0 && (states = memory(&more, state, "state", 8 * (Py_ssize_t)n, 0)) &&
-        (owners = memory(&more, owner, "owner", p.points, 1)) &&
-        (residuals = memory(&more, residual, "residual", 8 * (Py_ssize_t)p.points, 1)) &&
-        (informations = memory(&more, information, "information", 8 * (Py_ssize_t)n * n, 1)))
+    if (problem_of(&buffers, arrays, &p) == 0 && (states = memory(&buffers, state, "state", 8 * (Py_ssize_t)n, 0)) &&
+        (owners = memory(&buffers, owner, "owner", p.points, 1)) &&
+        (residuals = memory(&buffers, residual, "residual", 8 * (Py_ssize_t)p.points, 1)) &&
+        (informations = memory(&buffers, information, "information", 8 * (Py_ssize_t)n * n, 1)))
         judge_fit(&p, &step, states, inlier, least_scatter, owners, residuals, informations);
-    release(&more);
     release(&buffers);
     return informations ? Py_NewRef(Py_None) : NULL;
+}
+
+static int are_within(const int32_t *row, int tops, const int64_t *inliers, int count, int rows) {
+    for (int i = 0; i < tops; i++)
+        if (row[i] < 0 || row[i] >= rows) return 0;
+    for (int i = 0; i < count; i++)
+        if (inliers[i] < 0 || inliers[i] >= tops) return 0;
+    return 1;
+}
+
+static PyObject *support(PyObject *module, PyObject *args) {
+    PyObject *row, *weight, *yellow, *painted, *inliers, *lateral, *spans, *gate, *seen;
+    int tops, count;
+    SupportView view;
+    LineSupport s;
+    if (!PyArg_ParseTuple(args, "OOOOiOiOOOO(iidd)", &row, &weight, &yellow, &painted, &tops, &inliers, &count,
+                          &lateral, &spans, &gate, &seen, &view.rows, &view.near_from, &view.leftmost, &view.step))
+        return NULL;
+    if (view.rows < 1 || view.rows > MOST_ROWS) {
+        PyErr_Format(PyExc_ValueError, "expected a view of 1 to %d rows, found %d", MOST_ROWS, view.rows);
+        return NULL;
+    }
+    Buffers buffers = {.count = 0};
+    const Py_ssize_t rows = view.rows;
+    int is_done = 0;
+    int32_t *at = memory(&buffers, row, "row", 4 * (Py_ssize_t)tops, 0);
+    double *weights = at ? memory(&buffers, weight, "weight", 8 * (Py_ssize_t)tops, 0) : NULL;
+    uint8_t *yellows = weights ? memory(&buffers, yellow, "yellow", tops, 0) : NULL;
+    uint8_t *paint = yellows ? memory(&buffers, painted, "painted", tops, 0) : NULL;
+    int64_t *chosen = paint ? memory(&buffers, inliers, "inliers", 8 * (Py_ssize_t)count, 0) : NULL;
+    double *laterals = chosen ? memory(&buffers, lateral, "lateral", 8 * rows, 0) : NULL;
+    if (laterals && (view.spans = memory(&buffers, spans, "spans", 8 * rows, 0)) &&
+        (view.gate = memory(&buffers, gate, "gate", 8 * rows, 0)) &&
+        (view.seen = memory(&buffers, seen, "seen", 8 * rows, 0))) {
+        is_done = are_within(at, tops, chosen, count, view.rows);
+        if (is_done) measure_support(&view, at, weights, yellows, paint, tops, chosen, count, laterals, &s);
+        else PyErr_SetString(PyExc_IndexError, "a row or an inlier is outside its array");
+    }
+    release(&buffers);
+    if (!is_done) return NULL;
+    return Py_BuildValue("(ddddddddd)", s.visible, s.seen, s.first, s.last, s.chance, s.near_visible, s.near_painted,
+                         s.contrast, s.yellow);
 }
 
 static PyMethodDef methods[] = {
@@ -180,6 +219,7 @@ static PyMethodDef methods[] = {
     {"agreement", agreement, METH_VARARGS, "How well points agree on each of many courses."},
     {"fit", fit, METH_VARARGS, "Fit the road to points; False when they do not support one."},
     {"judge", judge, METH_VARARGS, "Owners, residuals and information of a fitted road."},
+    {"support", support, METH_VARARGS, "What tops say of a line: the fields of LineSupport."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -74,4 +74,29 @@ void judge_fit(const FitProblem *problem, const FitStep *step, const double *sta
 /* y of one line of the state at x, and its slope. */
 double line_at(const FitProblem *problem, const double *state, int line, double x, double *slope);
 
+/* ---- _support.c */
+
+enum { MOST_ROWS = 1024 };
+
+typedef struct {
+    int rows, near_from;   /* rows of the view; from this row on they are near */
+    double leftmost, step; /* lateral position of the first column, and how much each lies right of the one before */
+    const int32_t *spans;  /* (rows, 2), as above */
+    const double *gate;    /* (rows,) as near to a line its tops lie */
+    const double *seen;    /* (rows,) how much of the road a row shows */
+} SupportView;
+
+typedef struct {
+    double visible, seen, first, last; /* rows: that show the line, that have a top on it, the first and last of them */
+    double chance;                     /* share of rows that would have a top on a line drawn anywhere */
+    double near_visible, near_painted; /* near rows, and those with paint on the line */
+    double contrast, yellow;           /* mean weight of the line's tops, share of yellow ones */
+} LineSupport;
+
+/* row, weight, yellow, painted: (tops,); inliers: (count,) indices of the line's tops; lateral: (rows,) where the line
+   is. Each index is within its array. */
+void measure_support(const SupportView *view, const int32_t *row, const double *weight, const uint8_t *yellow,
+                     const uint8_t *painted, int tops, const int64_t *inliers, int count, const double *lateral,
+                     LineSupport *out);
+
 #endif

@@ -78,3 +78,17 @@ def judge(
     residual: Float64,
     information: Float64,
 ) -> None: ...
+def support(
+    row: Int32,
+    weight: Float64,
+    yellow: Bytes,
+    painted: Bytes,
+    tops: int,
+    inliers: np.ndarray,  # int64
+    count: int,
+    lateral: Float64,
+    spans: Int32,
+    gate: Float64,
+    seen: Float64,
+    view: tuple[int, int, float, float],  # rows, near_from, leftmost, step
+) -> tuple[float, float, float, float, float, float, float, float, float]: ...

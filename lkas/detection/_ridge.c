@@ -32,23 +32,44 @@ void sample_patch(const uint8_t *image, int32_t width_px, const int32_t *corner,
     }
 }
 
-/* Mean of `strip` columns around each; the ends are continued. */
-static void strip_mean(const float *row, int columns, int strip, float *out) {
-    const int half = strip / 2;
-    const float share = 1.0f / (float)strip;
-    for (int c = 0; c < columns; c++) {
-        if (c >= half && c < columns - half) continue;
-        float sum = 0;
-        for (int k = -half; k <= half; k++) {
-            const int at = c + k;
-            sum += row[at < 0 ? 0 : at >= columns ? columns - 1 : at];
+/* Brightness (doubled: red and green) or yellowness of the columns [from, to) of a row, its ends continued. */
+static void levels_of(const uint8_t *patch, int columns, int from, int to, int is_yellow, int32_t *levels) {
+    const int first = from < 0 ? 0 : from, last = to > columns ? columns : to;
+    const uint8_t *at = patch + 3 * (size_t)first;
+    if (is_yellow) {
+        for (int c = first; c < last; c++, at += 3) {
+            const int lesser = at[0] < at[1] ? at[0] : at[1];
+            levels[c - from] = lesser > at[2] ? lesser - at[2] : 0;
         }
-        out[c] = sum * share;
+    } else {
+        for (int c = first; c < last; c++, at += 3) levels[c - from] = at[0] + at[1];
     }
-    for (int c = half; c < columns - half; c++) out[c] = 0;
-    for (int k = -half; k <= half; k++)
-        for (int c = half; c < columns - half; c++) out[c] += row[c + k];
-    for (int c = half; c < columns - half; c++) out[c] *= share;
+    for (int c = from; c < first; c++) levels[c - from] = levels[first - from];
+    for (int c = last; c < to; c++) levels[c - from] = levels[last - 1 - from];
+}
+
+/* Means of `strip` levels, the first one around out[0], as a running sum: whole numbers stay exact. */
+static void strip_mean(const int32_t *levels, int strip, float unit, int count, float *out) {
+    int32_t sum = 0;
+    for (int k = 0; k < strip - 1; k++) sum += levels[k];
+    for (int c = 0; c < count; c++) {
+        sum += levels[c + strip - 1];
+        out[c] = (float)sum * unit;
+        sum -= levels[c];
+    }
+}
+
+/* The columns whose strips row r needs: its own and those of the rows it is averaged with, and the road beside. */
+static void needed_columns(const int32_t *spans, const RidgeShape *shape, int r, int *from, int *to) {
+    int first = shape->columns, last = 0;
+    for (int near = r > 0 ? r - 1 : 0; near <= r + 1 && near < shape->rows; near++) {
+        if (spans[2 * near] >= spans[2 * near + 1]) continue;
+        if (spans[2 * near] < first) first = spans[2 * near];
+        if (spans[2 * near + 1] > last) last = spans[2 * near + 1];
+    }
+    const int k = shape->beside, n = shape->columns;
+    *from = first >= last || first < k ? 0 : first - k;
+    *to = first >= last ? 0 : last > n - k ? n : last + k;
 }
 
 /* levels = strip mean less the brighter one of the means beside it; 0 where the image shows nothing. */
@@ -62,7 +83,9 @@ static void box_ridge(const float *strips, const int32_t *spans, const RidgeShap
         if (r >= shape->smooth_from) {
             const float *above = r > shape->smooth_from ? here - n : here;
             const float *below = r + 1 < shape->rows ? here + n : here;
-            for (int c = 0; c < n; c++) mean[c] = (above[c] + here[c] + below[c]) * (1.0f / 3.0f);
+            int left, right;
+            needed_columns(spans, shape, r, &left, &right);
+            for (int c = left; c < right; c++) mean[c] = (above[c] + here[c] + below[c]) * (1.0f / 3.0f);
             here = mean;
         }
         const int from = first > k ? first : k, to = last < n - k ? last : n - k;
@@ -165,20 +188,18 @@ void find_ridges(const uint8_t *patch, const int32_t *spans, const RidgeShape *s
                  float *bright_levels, float *yellow_levels, float *scratch) {
     const int n = shape->columns, samples = (n + NOISE_STEP - 1) / NOISE_STEP;
     const size_t plane = (size_t)shape->rows * n;
-    float *strips = scratch, *magnitude = scratch + plane, noise[MOST_SAMPLES], row[MOST_SAMPLES * NOISE_STEP];
+    float *strips = scratch, *magnitude = scratch + plane, noise[MOST_SAMPLES];
+    const int half = shape->strip / 2;
+    int32_t row[2 * MOST_SAMPLES * NOISE_STEP];
     for (int is_yellow = 0; is_yellow < 2; is_yellow++) {
         float *levels = is_yellow ? yellow_levels : bright_levels;
+        const float unit = (is_yellow ? 1.0f : 0.5f) * (1.0f / (float)shape->strip);
         for (int r = 0; r < shape->rows; r++) {
-            const uint8_t *at = patch + 3 * (size_t)r * n;
-            if (is_yellow) {
-                for (int c = 0; c < n; c++, at += 3) {
-                    const int lesser = at[0] < at[1] ? at[0] : at[1];
-                    row[c] = lesser > at[2] ? (float)(lesser - at[2]) : 0;
-                }
-            } else {
-                for (int c = 0; c < n; c++, at += 3) row[c] = (float)(at[0] + at[1]) * 0.5f;
-            }
-            strip_mean(row, n, shape->strip, strips + (size_t)r * n);
+            int from, to;
+            needed_columns(spans, shape, r, &from, &to);
+            if (from == to) continue;
+            levels_of(patch + 3 * (size_t)r * n, n, from - half, to + half, is_yellow, row);
+            strip_mean(row, shape->strip, unit, to - from, strips + (size_t)r * n + from);
         }
         box_ridge(strips, spans, shape, levels);
         row_noises(levels, spans, shape, samples, magnitude, noise);

@@ -5,7 +5,7 @@ import math
 import cv2
 import numpy as np
 
-from lkas.detection.outline import polylines
+from lkas.detection.outline import neighbour_polylines, polylines
 from lkas.detection.types import DetectionResult
 from lkas.frames import PinholeCamera, rightward, rightward_deg
 from lkas.integration.shared_memory.messages import CalibrationStatus, LaneLine, LaneModel
@@ -14,6 +14,8 @@ Colour = tuple[int, int, int]  # RGB
 LEFT: Colour = (255, 80, 60)
 RIGHT: Colour = (60, 140, 255)
 LANE: Colour = (60, 220, 110)
+NEIGHBOUR: Colour = (255, 215, 90)
+LINE_WIDTH, NEIGHBOUR_WIDTH = 3, 1  # px at the design height
 INK: Colour = (255, 255, 255)
 SHADE: Colour = (0, 0, 0)
 PANEL_WIDTH_PX = 960  # of each picture when several stand beside each other
@@ -24,11 +26,13 @@ FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def annotate(image: np.ndarray, result: DetectionResult) -> np.ndarray:
-    """The picture with lane, lines, confidences, figures and horizon of its detection."""
+    """The picture with lane, lines, neighbours, confidences, figures and horizon of its detection."""
     left, right = polylines(result, image.shape[0])
     drawn = image
     if left is not None and right is not None:
         drawn = draw_lane(drawn, left, right, LANE)
+    for points in neighbour_polylines(result, image.shape[0]):
+        drawn = draw_line(drawn, points, NEIGHBOUR, NEIGHBOUR_WIDTH)
     for points, message, colour in ((left, result.left_lane, LEFT), (right, result.right_lane, RIGHT)):
         if points is not None:
             drawn = draw_line(drawn, points, colour)
@@ -64,10 +68,10 @@ def draw_lane(image: np.ndarray, left: np.ndarray, right: np.ndarray, colour: Co
     return cv2.addWeighted(filled, LANE_OPACITY, image, 1 - LANE_OPACITY, 0)
 
 
-def draw_line(image: np.ndarray, points: np.ndarray, colour: Colour) -> np.ndarray:
-    """One (N, 2) pixel polyline, anti-aliased."""
+def draw_line(image: np.ndarray, points: np.ndarray, colour: Colour, width: float = LINE_WIDTH) -> np.ndarray:
+    """One (N, 2) pixel polyline, anti-aliased, so many pixels wide at the design height."""
     drawn = np.ascontiguousarray(image).copy()
-    cv2.polylines(drawn, [_fixed_point(points, image)], False, colour, _size(image, 3), cv2.LINE_AA, SUBPIXEL_BITS)
+    cv2.polylines(drawn, [_fixed_point(points, image)], False, colour, _size(image, width), cv2.LINE_AA, SUBPIXEL_BITS)
     return drawn
 
 

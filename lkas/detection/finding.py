@@ -24,6 +24,7 @@ class Scene:
     view: RoadView
     peaks: Peaks
     before: LaneGuess | None  # where the lines were one frame ago
+    lean_rad: float  # of the car, taken out of the peaks; positive lowers the right side
     pitch_sigma_rad: float  # how far this frame's pitch may stray from the view's
     may_change: bool  # whether a bend may begin or end in the view; see fit_road
 
@@ -47,6 +48,7 @@ class Finding:
     guess: LaneGuess | None = None
     lines: tuple[SeenLine | None, SeenLine | None] = (None, None)  # left, right
     peaks: Peaks | None = None  # all ridge tops of the view
+    lean_rad: float = 0.0  # of the car
 
     @property
     def confidences(self) -> tuple[float, float]:
@@ -64,10 +66,17 @@ class Finding:
 
     @property
     def geometry(self) -> CameraGeometry:
-        """The view's camera with the pitch this frame showed."""
+        """The view's camera with the pitch this frame showed, and the car's lean."""
         geometry = self.view.geometry
         error_rad = self.fit.pitch_error_rad if self.fit else 0.0
-        return msgspec.structs.replace(geometry, pitch_rad=geometry.pitch_rad + error_rad)
+        pitch_rad = geometry.pitch_rad + error_rad
+        # The body turns about the level, the mount's roll about its pitched axis: the rest is a yaw.
+        return msgspec.structs.replace(
+            geometry,
+            pitch_rad=pitch_rad,
+            roll_rad=geometry.roll_rad + self.lean_rad,
+            yaw_rad=geometry.yaw_rad + self.lean_rad * math.sin(pitch_rad),
+        )
 
     @property
     def aim_px(self) -> tuple[float, float]:

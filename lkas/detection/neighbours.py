@@ -21,7 +21,13 @@ LEAST_CONFIDENCE = 0.5  # a neighbour with less is not reported
 
 
 def neighbour_of(
-    fit: RoadFit, side: int, peaks: Peaks, view: RoadView, lane_width_m: float, width_spread: float
+    fit: RoadFit,
+    side: int,
+    ego_coverage: float,
+    peaks: Peaks,
+    view: RoadView,
+    lane_width_m: float,
+    width_spread: float,
 ) -> SeenLine | None:
     """The next line left of the left ego line (side 0) or right of the right one (side 1), None when none is seen."""
     ego = (fit.left, fit.right)[side]
@@ -47,6 +53,8 @@ def neighbour_of(
         return None
     support = support_of(line, peaks, view)
     width_m = abs(place_m - float(ego.coefficients[0]))
-    agreement = Agreement(width_off_sigmas=(width_m / lane_width_m - 1) / width_spread, fan_sigmas=0.0)
+    agreement = Agreement(
+        partner_coverage=ego_coverage, width_off_sigmas=(width_m / lane_width_m - 1) / width_spread, fan_sigmas=0.0
+    )
     confidence = confidence_of(support, agreement)
     return SeenLine(line, support, agreement, confidence) if confidence >= LEAST_CONFIDENCE else None

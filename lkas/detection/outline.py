@@ -14,7 +14,7 @@ NO_POINT = -2
 
 
 def polylines(result: DetectionResult, height_px: int) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """Left and right line as (N, 2) pixels from the bottom upwards; None where the frame showed none.
+    """Left and right line as (N, 2) pixels from the image's lower edge upwards; None where the frame showed none.
 
     The curve of the lane model where there is one, else the two-point line. Only measured lines count, as in decision.
     """
@@ -23,6 +23,15 @@ def polylines(result: DetectionResult, height_px: int) -> tuple[np.ndarray | Non
         _polyline(result.left_lane, model, model.left if model else None, height_px),
         _polyline(result.right_lane, model, model.right if model else None, height_px),
     )
+
+
+def neighbour_polylines(result: DetectionResult, height_px: int) -> list[np.ndarray]:
+    """The lines next to the ego lane's that the frame showed, each (N, 2) pixels."""
+    model = result.lane_model
+    if model is None:
+        return []
+    curves = [_curve(line, model, height_px) for line in result.neighbours if line is not None]
+    return [pixels for pixels in curves if len(pixels) >= 2]
 
 
 def columns_at(polyline: np.ndarray, rows_px: np.ndarray, width_px: int) -> list[float]:
@@ -36,7 +45,7 @@ def columns_at(polyline: np.ndarray, rows_px: np.ndarray, width_px: int) -> list
 
 def record(name: str, result: DetectionResult, width_px: int, height_px: int, run_time_ms: float) -> dict[str, Any]:
     """One line of `lkas detect --jsonl`; `ego` says which lanes are the ego lane's, left and right."""
-    rows = np.arange(0, height_px, ROW_STEP_PX)
+    rows = np.arange(0, height_px + 1, ROW_STEP_PX)  # data sets label the image's lower edge too
     lanes: list[list[float]] = []
     ego: list[int | None] = []
     confidence: list[float | None] = []
@@ -50,12 +59,10 @@ def record(name: str, result: DetectionResult, width_px: int, height_px: int, ru
         ego.append(len(lanes))
         confidence.append(round(message.confidence, 3))
         lanes.append(columns)
-    model = result.lane_model
-    for line in result.neighbours:
-        if model is not None and line is not None:
-            columns = columns_at(line_pixels(line, model.calibration, height_px, CURVE_POINTS), rows, width_px)
-            if any(column != NO_POINT for column in columns):
-                lanes.append(columns)
+    for polyline in neighbour_polylines(result, height_px):
+        columns = columns_at(polyline, rows, width_px)
+        if any(column != NO_POINT for column in columns):
+            lanes.append(columns)
     return {
         "raw_file": name,
         "lanes": lanes,
@@ -72,8 +79,13 @@ def _polyline(
     if model is not None and line is not None:
         if line.origin != LineOrigin.MEASURED:
             return None
-        pixels = line_pixels(line, model.calibration, height_px, CURVE_POINTS)
+        pixels = _curve(line, model, height_px)
         return pixels if len(pixels) >= 2 else None
     if message is None:
         return None
     return np.array([[message.x1, message.y1], [message.x2, message.y2]])
+
+
+def _curve(line: LaneLine, model: LaneModel, height_px: int) -> np.ndarray:
+    """(N, 2) pixels from just below the image, so that its lower edge has a point, to the end of the line."""
+    return line_pixels(line, model.calibration, height_px + 2, CURVE_POINTS)

@@ -42,6 +42,17 @@ class DetectionParameters(Section, frozen=True, kw_only=True):
     marking_width_m: Annotated[
         float, declare("Width of a marking", unit="m", minimum=0.01, maximum=0.5, live=True, used_by=CV)
     ] = 0.15
+    lean_deg_per_mps2: Annotated[
+        float,
+        declare(
+            "How far the car leans out of a bend per lateral acceleration",
+            unit="deg/(m/s²)",
+            minimum=0,
+            maximum=2,
+            live=True,
+            used_by=CV,
+        ),
+    ] = 0.5  # 3 to 7 degrees per g are usual (T. D. Gillespie, Fundamentals of Vehicle Dynamics, ch. 6)
     ridge_threshold: Annotated[
         float,
         declare(

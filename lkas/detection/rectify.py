@@ -19,6 +19,8 @@ GOLDEN_RATIO = 0.6180339887  # its multiples fill the unit interval evenly
 HALF_WIDTH_LANES = 2.0  # the view reaches so many lane widths to each side
 FAR_BELOW_HORIZON_RATIO = 0.03  # of the image height: nearer to the horizon a pixel is metres long
 FAR_BELOW_HORIZON_PX = 8.0
+SURFACE_SIGMA_M = 0.03  # how straight markings are painted and found
+PIXEL_SIGMA = 0.5  # px, how well the image places them
 FAR_HEIGHTS = 42.0  # camera heights; farther, half a degree of pitch is a third of the distance
 
 
@@ -27,8 +29,9 @@ class RoadView:
 
     x_m: (rows,) distance ahead of the camera, far row first; y_m: (columns,) lateral position, left positive,
     leftmost first; shift_m: (rows,) what a row's columns lie left of that; pixel_m: (rows,) lateral size of one image
-    pixel; visible: (rows, columns) bool, inside the image; seen_m: (rows,) how much of a row is that; smooth_from: from
-    this row to the nearest one, neighbouring rows may be averaged.
+    pixel; point_sigma_m: (rows,) how well a point of a line is placed; visible: (rows, columns) bool, inside the image;
+    seen_m: (rows,) how much of a row is that; smooth_from: from this row to the nearest one, neighbouring rows may be
+    averaged.
     """
 
     def __init__(
@@ -38,6 +41,7 @@ class RoadView:
         self.size_px = width_px, height_px
         camera = PinholeCamera(geometry)
         self.horizon_px = camera.horizon_row_px
+        self.aim_px = camera.vanishing_point_px
         far_px = self.horizon_px + max(
             FAR_BELOW_HORIZON_PX, FAR_BELOW_HORIZON_RATIO * height_px, geometry.focal_px / FAR_HEIGHTS
         )
@@ -55,6 +59,7 @@ class RoadView:
         self.x_m = np.linspace(far_m**-ROW_POWER, near_m**-ROW_POWER, rows) ** (-1 / ROW_POWER)
         self.y_m = self.step_m * (columns // 2 - np.arange(columns, dtype=float))
         self.pixel_m = np.hypot(self.x_m, geometry.height_m) / geometry.focal_px
+        self.point_sigma_m = np.hypot(SURFACE_SIGMA_M, PIXEL_SIGMA * self.pixel_m)
         # From this row on a line moves less than a column from row to row, unless it crosses the car's way.
         sideways_m = STEEP_SLOPE * -np.diff(self.x_m)
         self.smooth_from = int(np.argmax(sideways_m < self.step_m))

@@ -4,6 +4,7 @@ A marking is a strip of known width that is brighter, or yellower, than the road
 of that box filter is divided by the row's own noise, so that one threshold holds at noon and at night.
 """
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,12 +56,23 @@ def find_ridges(patch: np.ndarray, view: RoadView) -> Ridges:
     A box ridge is the mean of a strip as wide as a marking less the brighter one of its two sides. The noise is the
     median magnitude of the row, or the local mean of magnitudes where that is smaller.
     """
-    response, bright_levels, yellow_levels = view.planes[:3]
+    ridges = ridges_of(view)
     shape = (COLUMNS_PER_MARKING, BESIDE_COLUMNS, view.smooth_from, NOISE_FLOOR_LEVELS, YELLOW_WEIGHT)
     _kernels.ridges(
-        patch, view.spans, (*response.shape, *shape), response, bright_levels, yellow_levels, view.planes[3:]
+        patch,
+        view.spans,
+        (*ridges.response.shape, *shape),
+        ridges.response,
+        ridges.bright_levels,
+        ridges.yellow_levels,
+        view.planes[3:],
     )
-    return Ridges(response, bright_levels, yellow_levels)
+    return ridges
+
+
+def ridges_of(view: RoadView) -> Ridges:
+    """What find_ridges found last in this view."""
+    return Ridges(*view.planes[:3])
 
 
 def find_peaks(ridges: Ridges, view: RoadView, threshold: float, fused: np.ndarray | None = None) -> Peaks:
@@ -83,3 +95,14 @@ def find_peaks(ridges: Ridges, view: RoadView, threshold: float, fused: np.ndarr
         yellow=ridges.yellow_levels.ravel()[at] > YELLOW_RATIO * ridges.bright_levels.ravel()[at],
         painted=ridges.response.ravel()[at] > threshold,
     )
+
+
+def without_lean(peaks: Peaks, lean_rad: float, height_m: float) -> Peaks:
+    """Tops seen from a car that leans by this (positive lowers the right side), as an upright one would see them.
+
+    The side that is up looks nearer than it is: far ahead in a bend, where the road lies to one side, that bends it.
+    """
+    if lean_rad == 0.0:
+        return peaks
+    scale = 1 / (1 - lean_rad / height_m * peaks.y_m)
+    return dataclasses.replace(peaks, x_m=scale * peaks.x_m, y_m=scale * peaks.y_m)

@@ -34,8 +34,6 @@ SIGMA_CURVATURE_RATE = 4e-4  # 1/m²: 0.8 m/s³ at 45 km/h
 RATE_PER_SQUARE = (
     3.0  # spread of the curvature rate over curvature squared: transitions as short as a third of the radius
 )
-SURFACE_SIGMA_M = 0.03  # how straight markings are painted and found
-PIXEL_SIGMA = 0.5  # px, how well the image places them
 KNOT_RATIOS = np.array([0.25, 0.45, 0.7])  # of the view's range
 # Of the view's range: points up to here; m: as near to a line; in point sigmas: the scale of the robust weight.
 STEPS = ((1.0, 0.9, 9.0), (1.0, 0.9, 6.0), (1.0, 0.9, 4.0), (1.0, 0.9, 2.5), (1.0, 0.9, 2.5))
@@ -220,7 +218,7 @@ class _Problem:
         self.weight, self.view_x_m = peaks.weight, view.x_m
         self._view_shape: tuple[np.ndarray, np.ndarray] | None = None
         self.x_m, self.y_m = peaks.x_m, peaks.y_m
-        self.sigma_m = np.hypot(SURFACE_SIGMA_M, PIXEL_SIGMA * view.pixel_m)[peaks.row]
+        self.sigma_m = view.point_sigma_m[peaks.row]
         self.height_m = view.geometry.height_m
         self._knots_m = KNOT_RATIOS[:knots] * view.far_m
         self._numbers = (

@@ -2,8 +2,9 @@
 
     LKAS_DATA=FOLDER python -m tests.bench.perturbed_film [--method cv] [--every 4]
 
-Reference: the lines that method cv finds in the clean film (both lines in all its frames, looked at by eye), moved
-with the geometry where a perturbation moves the picture. A frame counts when both lines lie within 20 px (of an image
+Reference: the lines that method cv finds in the clean film (both lines in all its 221 frames; in 13 frames spread over
+the film they were looked at enlarged, and lie on the middle of the paint from the bumper to the horizon), moved with
+the geometry where a perturbation moves the picture. A frame counts when both lines lie within 20 px (of an image
 1280 px wide) of the reference, on average over the rows both reach. Prints the share of such frames, and the mean.
 """
 

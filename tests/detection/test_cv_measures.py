@@ -3,10 +3,13 @@
 import math
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
 
 from lkas.detection import DetectionParameters, create_detector
+from lkas.detection.ridge import Peaks, without_lean
+from lkas.frames import PinholeCamera
 from lkas.integration.shared_memory.messages import LineColour, LineType, VehicleState
 from lkas.vehicle import CameraConfig
 from tests.detection.drawn_road import WHITE, YELLOW, DrawnLine, DrawnRoad
@@ -174,3 +177,21 @@ def test_messages_lie_on_the_drawn_lines():
             down = (y - 299.5) / focal_px
             depth = 1.4 / (down * math.cos(math.radians(4)) + math.sin(math.radians(4)))
             assert x == pytest.approx(399.5 - focal_px * place_m / depth, abs=4)
+
+
+def test_a_leaning_car_finds_the_road_where_it_is():
+    """The camera turns and moves with the body, about the ground below the car."""
+    upright = CameraConfig().geometry()
+    lean_rad = math.radians(1.5)
+    away_m = upright.height_m * math.sin(lean_rad)
+    yaw_rad = lean_rad * math.sin(upright.pitch_rad)  # the mount's roll is about its pitched axis
+    leaning = msgspec.structs.replace(upright, roll_rad=lean_rad, yaw_rad=yaw_rad, y_m=upright.y_m - away_m)
+    x_m, y_m = np.array([6.0, 12.0, 20.0, 30.0]), np.array([2.0, -1.5, 4.0, 7.0])
+    seen = PinholeCamera(upright).ground_from_image(PinholeCamera(leaning).image_from_ground(x_m, y_m))
+    assert np.abs(seen - np.column_stack([x_m, y_m])).max() > 0.5
+    tops = np.ones(len(x_m))
+    peaks = Peaks(tops, seen[:, 0] - upright.x_m, seen[:, 1] - upright.y_m, tops, tops, tops)
+    found = without_lean(peaks, lean_rad, upright.height_m)
+    assert found.x_m + upright.x_m == pytest.approx(x_m, abs=0.03)
+    assert found.y_m + upright.y_m == pytest.approx(y_m, abs=0.01)
+    assert without_lean(peaks, 0.0, upright.height_m) is peaks

@@ -226,3 +226,13 @@ def test_spoilt_pictures_give_no_sure_lane(change):
     }[change]()
     sure = [confidence >= 0.5 for confidence in confidences(create_detector("cv", CONFIGURED).detect(spoilt))]
     assert sum(sure) <= (1 if change in ("rotated", "upside down") else 0)
+
+
+def test_worn_paint_is_seen_beside_a_sure_line_and_not_alone():
+    worn = DrawnLine(-1.8, colour=(101, 101, 101))  # five grey levels above the road, under noise of seven
+    beside = create_detector("cv").detect(DrawnRoad(lines=(DrawnLine(1.8), worn), noise_levels=7.0).image())
+    assert beside.lane_model is not None
+    assert beside.lane_model.right is not None
+    assert beside.lane_model.right.c0 == pytest.approx(-1.8, abs=0.3)
+    alone = create_detector("cv").detect(DrawnRoad(lines=(worn,), noise_levels=7.0).image())
+    assert alone.right_lane is None

@@ -55,7 +55,7 @@ def test_a_folder_becomes_json_lines_and_a_table(folder):
     lines = lines_of(folder / "lanes.jsonl")
     assert [line["raw_file"] for line in lines] == ["frames/1.png", "frames/2.png", "frames/10.png"]
     for line in lines:
-        assert line["h_samples"] == list(range(0, 480, 10))
+        assert line["h_samples"] == list(range(0, 490, 10))
         assert line["ego"] == [0, 1]
         assert line["run_time"] > 0
         assert all(0 < confidence <= 1 for confidence in line["confidence"])

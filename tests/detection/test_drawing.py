@@ -1,9 +1,11 @@
 """Annotated pictures: something is drawn where it belongs, nothing is changed in place."""
 
+import msgspec
 import numpy as np
 import pytest
 
 from lkas.detection.drawing import LEFT, RIGHT, annotate, describe, draw_horizon, draw_lane, draw_line, side_by_side
+from lkas.detection.outline import neighbour_polylines
 from lkas.detection.types import DetectionResult
 from lkas.integration.shared_memory.messages import LaneMessage
 from tests.detection.test_outline import lane_line, modelled
@@ -25,6 +27,18 @@ def test_lines_are_drawn_in_their_colours(image):
     assert (image == 100).all(), "the picture given stays as it was"
     assert drawn.shape == image.shape
     assert drawn.dtype == np.uint8
+
+
+def test_neighbours_are_drawn_thinner_than_the_lane(image):
+    alone = modelled(lane_line(1.8), None)
+    result = msgspec.structs.replace(alone, neighbours=(lane_line(5.4), None))
+    frame = np.full((600, 800, 3), 100, np.uint8)
+    thin = (annotate(frame, result) != annotate(frame, alone)).any(axis=2)
+    (points,) = neighbour_polylines(result, 600)
+    thick = (draw_line(frame, points, LEFT) != frame).any(axis=2)
+    assert thin.any()
+    assert thin.sum() < thick.sum() / 1.5
+    assert not (thin & ~thick).any(), "where the line is"
 
 
 def test_the_lane_between_is_tinted_and_the_rest_is_not(image):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from lkas.detection import _kernels
+from lkas.detection.confidence import support_of
 from lkas.detection.lane_search import BIN_M, Course, LaneGuess
 from lkas.detection.rectify import COLUMNS_PER_MARKING, RoadView
 from lkas.detection.ridge import (
@@ -15,7 +16,7 @@ from lkas.detection.ridge import (
     find_peaks,
     find_ridges,
 )
-from lkas.detection.road_fit import fit_road
+from lkas.detection.road_fit import INLIER_SIGMAS, fit_road
 from lkas.vehicle import CameraConfig
 from tests.detection.drawn_road import YELLOW, DrawnLine, DrawnRoad
 
@@ -148,6 +149,39 @@ def test_points_on_a_road_give_that_road(view, curvature_radpm):
         assert len(line.inliers) == len(peaks) // 2
     assert fit.width_m == pytest.approx(3.6, abs=5e-3)
     assert abs(fit.pitch_error_rad) < 1e-3
+
+
+def test_support_is_that_of_the_plain_steps(view):
+    """On two lines of which every third row shows some, and scatter around them."""
+    random = np.random.default_rng(3)
+    row = np.concatenate([np.arange(5, 90, 3), np.arange(20, 96, 2), random.integers(0, len(view.x_m), 150)])
+    place_m = np.concatenate([np.full(29, 1.7), np.full(38, -1.9), random.uniform(-6, 6, 150)])
+    some = random.uniform(1, 3, len(row))
+    peaks = Peaks(row, view.x_m[row], 0.02 * view.x_m[row] + place_m, some, some > 1.4, some > 1.2)
+    fit = fit_road(peaks, view, LaneGuess(Course(0.02, 0.0, 1.0), 1.7, -1.9), 0.01)
+    assert fit is not None
+    assert fit.right is not None
+    line, support = fit.right, support_of(fit.right, peaks, view)
+    rows = np.arange(len(view.x_m))
+    seen = np.isin(rows, peaks.row[line.inliers])
+    column = np.rint((view.y_m[0] - line.lateral_m) / view.step_m).astype(int)
+    inside = (column >= 0) & (column < len(view.y_m))
+    visible = seen | (inside & view.visible[rows, np.where(inside, column, 0)])
+    tops = np.bincount(peaks.row, minlength=len(rows))
+    by_chance = 1 - np.exp(-2 * INLIER_SIGMAS * view.point_sigma_m * tops / np.maximum(view.seen_m, 1.0))
+    chance = by_chance[visible].mean()
+    chance += np.sqrt(chance * (1 - chance) / visible.sum())
+    near = visible & (rows >= len(rows) // 2)
+    assert support.coverage == pytest.approx((seen.sum() / visible.sum() - chance) / (1 - chance))
+    assert support.coverage > 0.1
+    assert support.chance == pytest.approx(chance)
+    painted = np.isin(rows, peaks.row[line.inliers[peaks.painted[line.inliers]]])
+    assert support.near_coverage == pytest.approx(painted[near].sum() / near.sum())
+    assert 0 < painted.sum() < seen.sum()
+    assert support.contrast == pytest.approx(peaks.weight[line.inliers].mean())
+    assert support.yellow_ratio == pytest.approx(peaks.yellow[line.inliers].mean())
+    assert support.span_ratio == pytest.approx((rows[seen][-1] - rows[seen][0] + 1) / len(rows))
+    assert (support.farthest_m, support.nearest_m) == (view.x_m[seen][0], view.x_m[seen][-1])
 
 
 def test_wrong_sizes_are_refused():

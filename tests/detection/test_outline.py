@@ -45,7 +45,7 @@ def test_two_point_lines_without_a_lane_model():
     result = DetectionResult(left_lane=LaneMessage(100.0, 479.0, 300.0, 279.0, 0.5))
     line = record("a.jpg", result, 640, 480, 1.23456)
     assert line["raw_file"] == "a.jpg"
-    assert line["h_samples"] == list(range(0, 480, 10))
+    assert line["h_samples"] == list(range(0, 490, 10))
     assert line["run_time"] == 1.235
     assert line["ego"] == [0, None]
     assert line["confidence"] == [0.5, None]

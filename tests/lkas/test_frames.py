@@ -2,6 +2,7 @@
 
 import math
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -97,6 +98,16 @@ def test_a_line_is_drawn_from_the_bottom_to_its_seen_end_below_the_horizon():
     message = lane_message(line, LEVEL, height_px=600)
     assert message is not None
     assert message.y1 > message.y2 > PinholeCamera(LEVEL).horizon_row_px
+
+
+@pytest.mark.parametrize("c0", [1.75, -1.75])
+def test_both_lines_begin_on_the_last_row_where_the_camera_looks_aside(c0):
+    line = LaneLine(
+        c0=c0, c1=0.02, c2=1e-3, sigma_c0=0.1, sigma_c1=0.1, sigma_c2=0.1, sigma_c3=0.1,
+        x_min_m=5.0, x_max_m=60.0, confidence=0.9,
+    )  # fmt: skip
+    aside = msgspec.structs.replace(LEVEL, pitch_rad=0.05, yaw_rad=math.radians(8), roll_rad=0.02)
+    assert line_pixels(line, aside, height_px=600)[0, 1] == pytest.approx(599, abs=0.5)
 
 
 @given(st.floats(-50, 50))

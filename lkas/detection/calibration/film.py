@@ -12,6 +12,7 @@ from lkas.integration.shared_memory.messages import CalibrationStatus
 
 FULL_SAMPLES = 60  # two-line frames a finished estimate rests on
 KEPT_SAMPLES = 300
+RENEWED_EVERY = 10  # samples of a finished estimate: it hardly moves any more, and medians take their time
 CALIBRATED_SPREAD_RATIO = 0.02  # of the image width
 JUMP_RATIO = 0.08  # of the image width: a sample this far from the estimate is of something else
 LOST_S = 1.0  # so long without a lane, and the segments are asked again
@@ -24,6 +25,7 @@ class FilmCalibration:
     def __init__(self, size_px: tuple[int, int]) -> None:
         self.size_px = size_px
         self._samples: deque[tuple[float, float]] = deque(maxlen=KEPT_SAMPLES)
+        self._since_renewed = 0
         self._looks = 0
         self._lane_seen_s: float | None = None
         self._looked_s: float | None = None
@@ -71,6 +73,10 @@ class FilmCalibration:
 
     def _add(self, point_px: tuple[float, float]) -> None:
         self._samples.append(point_px)
+        self._since_renewed += 1
+        if len(self._samples) > FULL_SAMPLES and self._since_renewed < RENEWED_EVERY:
+            return
+        self._since_renewed = 0
         points = np.array(self._samples)
         median = np.median(points, axis=0)
         self.estimate_px = float(median[0]), float(median[1])

@@ -21,7 +21,7 @@ from lkas.detection.line_in_ego import lane_line
 from lkas.detection.neighbours import neighbour_of
 from lkas.detection.parameters import DetectionParameters
 from lkas.detection.rectify import RoadView
-from lkas.detection.ridge import Peaks, find_peaks, find_ridges
+from lkas.detection.ridge import Peaks, find_peaks, find_ridges, ridges_of, without_lean
 from lkas.detection.road_fit import fit_road, without_pitch_error
 from lkas.detection.tracker import LaneTracker
 from lkas.detection.types import DetectionResult, check_camera, check_image
@@ -42,8 +42,12 @@ STILL_PITCH_TRIALS_RAD = tuple(math.radians(0.35 * k) for k in (0, -1, 1, -2, 2,
 GIVEN_PITCH_SIGMA_RAD = math.radians(0.5)  # a car nods and roads bend
 FOUND_PITCH_SIGMA_RAD = math.radians(0.8)
 STILL_PITCH_SIGMA_RAD = math.radians(2.0)
+# A view whose pitch is this far off shows its far part squeezed or stretched: another one is likely to show it better.
+VIEW_PITCH_SIGMA_RAD = math.radians(1.0)
 REFINE_PITCH_RAD = math.radians(0.15)  # a still with a larger pitch error is looked at again without it
 REAIM_RATIO = 0.004  # of the image width: a smaller move of the estimate is not worth a new view
+MOST_FELT_MPS2 = 6.0  # lateral acceleration; beyond, nobody keeps a lane
+FAINT_RATIO = 0.6  # of the ridge threshold: tops that count beside a sure line without a sure partner
 DROPPED = 0.2  # a line with less confidence is not reported
 LANE_WIDTH_SPREAD = 0.2  # of the expected lane width: how roads differ
 UNKNOWN_HEIGHT_SPREAD = 0.3  # and the same where the camera's height is a guess
@@ -63,6 +67,7 @@ class Detector:
     def reset(self) -> None:
         self._tracker = LaneTracker()
         self._film: FilmCalibration | None = None
+        self._lean_rad = 0.0  # of the car at the newest image
         self._view: RoadView | None = None
 
     def keep_all_lines(self) -> None:
@@ -84,6 +89,7 @@ class Detector:
             given = self._camera.geometry(width_px, height_px)
         else:
             given = vehicle.camera if vehicle is not None else None
+        self._lean_rad = self._lean_of(vehicle)
         self._width_spread = UNKNOWN_HEIGHT_SPREAD if given is None else LANE_WIDTH_SPREAD
         if given is not None:
             check_camera(given)
@@ -99,12 +105,13 @@ class Detector:
         if self._film is None or self._film.size_px != size_px:
             self._film = FilmCalibration(size_px)
         film = self._film
-        geometry = unaimed = self._camera.geometry(*size_px)
+        geometry = self._camera.geometry(*size_px)
         if film.estimate_px is not None:
-            geometry = aimed_at(unaimed, film.estimate_px)
-            if self._view is not None and self._view.size_px == size_px:
-                moved_px = math.dist(aim_px(self._view.geometry), film.estimate_px)
-                geometry = geometry if moved_px > REAIM_RATIO * size_px[0] else self._view.geometry
+            view = self._view if self._view is not None and self._view.size_px == size_px else None
+            if view is not None and math.dist(view.aim_px, film.estimate_px) <= REAIM_RATIO * size_px[0]:
+                geometry = view.geometry
+            else:
+                geometry = aimed_at(geometry, film.estimate_px)
         finding = self._look(image, self._view_of(geometry, image), timestamp, FOUND_PITCH_SIGMA_RAD)
         if film.wants_look(timestamp) and (film.estimate_px is None or not finding.is_sure_lane):
             still = self._look_at_still(image)
@@ -123,12 +130,13 @@ class Detector:
         for u, v, share in vanishing_points(image) or [(*aim_px(unaimed), 1.0)]:
             view = self._best_pitched(image, self._new_view(aimed_at(unaimed, (u, v)), image))
             finding = self._look(image, view, None, STILL_PITCH_SIGMA_RAD)
-            if best is None or share * finding.score > best_score:
-                best, best_score = finding, share * finding.score
+            score = share * _still_score(finding)
+            if best is None or score > best_score:
+                best, best_score = finding, score
         assert best is not None
         if best.fit is not None and abs(best.fit.pitch_error_rad) > REFINE_PITCH_RAD:
             again = self._look(image, self._new_view(best.geometry, image), None, STILL_PITCH_SIGMA_RAD)
-            best = max(best, again, key=lambda finding: finding.score)
+            best = max(best, again, key=_still_score)
         return best
 
     def _best_pitched(self, image: np.ndarray, view: RoadView) -> RoadView:
@@ -154,12 +162,27 @@ class Detector:
             return Finding(view)
         before = None if timestamp is None else self._tracker.expected(timestamp)
         may_change = pitch_sigma_rad < STILL_PITCH_SIGMA_RAD
-        scene = Scene(view, self._peaks(image, view), before, pitch_sigma_rad, may_change)
+        peaks = without_lean(self._peaks(image, view), self._lean_rad, view.geometry.height_m)
+        scene = Scene(view, peaks, before, self._lean_rad, pitch_sigma_rad, may_change)
         if before is not None:
             finding = self._followed(scene, find_course(scene.peaks, view, around=before.course))
             if finding.is_sure_lane and self._tracker.is_followed(before, finding.fit):
                 return finding
-        return self._followed(scene, find_course(scene.peaks, view))
+        finding = self._followed(scene, find_course(scene.peaks, view))
+        return self._with_faint_partner(scene, finding)
+
+    def _with_faint_partner(self, scene: Scene, finding: Finding) -> Finding:
+        """Beside a sure line a faint one is worth believing in (worn paint, dots): the frame is searched once more with
+        fainter tops, and the better lane stands."""
+        if finding.is_sure_lane or max(finding.confidences) < SURE:
+            return finding
+        peaks = self._faint_peaks(scene.view)
+        if peaks is None:
+            return finding
+        peaks = without_lean(peaks, scene.lean_rad, scene.view.geometry.height_m)
+        again = self._followed(dataclasses.replace(scene, peaks=peaks), find_course(peaks, scene.view))
+        is_better = min(again.confidences) > min(finding.confidences) and again.score > finding.score
+        return again if is_better else finding
 
     def _followed(self, scene: Scene, course: Course | None) -> Finding:
         """The lane on one course of the road."""
@@ -187,20 +210,34 @@ class Detector:
             width_off = (fit.width_m / self._parameters.lane_width_m - 1) / self._width_spread
             fan = fit.pitch_error_rad / scene.pitch_sigma_rad
         expected_m = (None, None) if scene.before is None else (scene.before.left_m, scene.before.right_m)
+        fitted = (fit.left, fit.right)
+        supports = [None if line is None else support_of(line, peaks, view) for line in fitted]
         lines: list[SeenLine | None] = []
-        for line, place_m in zip((fit.left, fit.right), expected_m, strict=True):
-            if line is None:
+        for line, support, other, place_m in zip(fitted, supports, supports[::-1], expected_m, strict=True):
+            if line is None or support is None:
                 lines.append(None)
                 continue
-            support = support_of(line, peaks, view)
             step_m = None if place_m is None else float(line.coefficients[0]) - place_m
-            agreement = Agreement(width_off, fan, step_m)
+            partner = 0.0 if other is None else other.coverage
+            agreement = Agreement(not scene.may_change, partner, width_off, fan, step_m)
             lines.append(SeenLine(line, support, agreement, confidence_of(support, agreement)))
-        return Finding(view, fit, guess, (lines[0], lines[1]), peaks)
+        return Finding(view, fit, guess, (lines[0], lines[1]), peaks, scene.lean_rad)
 
     def _peaks(self, image: np.ndarray, view: RoadView) -> Peaks:
         """Where markings may be; what else a method knows about that enters here."""
         return find_peaks(find_ridges(view.sample(image), view), view, self._parameters.ridge_threshold)
+
+    def _lean_of(self, vehicle: VehicleState | None) -> float:
+        """How far the car leans, positive lowers its right side; 0 where nobody knows."""
+        felt_mps2 = None if vehicle is None else vehicle.lateral_acceleration_mps2
+        if felt_mps2 is None or not math.isfinite(felt_mps2):
+            return 0.0
+        felt_mps2 = max(-MOST_FELT_MPS2, min(MOST_FELT_MPS2, felt_mps2))
+        return math.radians(self._parameters.lean_deg_per_mps2) * felt_mps2
+
+    def _faint_peaks(self, view: RoadView) -> Peaks | None:
+        """Also the fainter ones, of the image that `_peaks` saw last in this view; None where a method has no more."""
+        return find_peaks(ridges_of(view), view, FAINT_RATIO * self._parameters.ridge_threshold)
 
     def _view_of(self, geometry: CameraGeometry, image: np.ndarray) -> RoadView:
         if self._view is None or not self._view.fits(image.shape[1], image.shape[0], geometry):
@@ -228,7 +265,15 @@ class Detector:
             lines[side] = lane_line(seen, geometry, ages[side])
             if seen.confidence >= SURE and finding.fit is not None and finding.peaks is not None:
                 width_m = self._parameters.lane_width_m
-                beside = neighbour_of(finding.fit, side, finding.peaks, finding.view, width_m, self._width_spread)
+                beside = neighbour_of(
+                    finding.fit,
+                    side,
+                    seen.support.coverage,
+                    finding.peaks,
+                    finding.view,
+                    width_m,
+                    self._width_spread,
+                )
                 neighbours[side] = beside and lane_line(beside, geometry, 0)
         fit = finding.fit
         has_both = fit is not None and lines[0] is not None and lines[1] is not None
@@ -243,3 +288,9 @@ class Detector:
         return DetectionResult(
             left_lane=messages[0], right_lane=messages[1], lane_model=model, neighbours=(neighbours[0], neighbours[1])
         )
+
+
+def _still_score(finding: Finding) -> float:
+    """For choosing between views of a still."""
+    error_rad = finding.fit.pitch_error_rad if finding.fit else 0.0
+    return finding.score * math.exp(-0.5 * (error_rad / VIEW_PITCH_SIGMA_RAD) ** 2)

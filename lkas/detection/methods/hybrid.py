@@ -14,12 +14,12 @@ from lkas.detection.net.patch_net import PatchNet
 from lkas.detection.net.runtime import Runtime
 from lkas.detection.parameters import DetectionParameters
 from lkas.detection.rectify import RoadView
-from lkas.detection.ridge import Peaks, find_peaks, find_ridges
+from lkas.detection.ridge import Peaks, Ridges, find_peaks, find_ridges, ridges_of
 from lkas.vehicle import CameraConfig
 
 WHERE_NO_LINE = 0.25  # so much a ridge counts where the network is sure that there is no line: no veto
 WHERE_LINE = 2.0  # and where it is sure that there is one
-UNKNOWN = (1.0 - WHERE_NO_LINE) / (WHERE_LINE - WHERE_NO_LINE)  # where it does not look, a ridge counts as in cv
+LEAST_BESIDE_SURE = 0.2  # line probability that a ridge has at the least where one line of the lane is sure
 
 
 class Detector(cv.Detector):
@@ -28,12 +28,26 @@ class Detector(cv.Detector):
     def __init__(self, parameters: DetectionParameters, camera: CameraConfig, runtime: Runtime | None = None) -> None:
         super().__init__(parameters, camera)
         self._net = PatchNet(runtime)
+        self._seen = slice(0), np.zeros((0, 0), np.float32)  # by the network, of the patch looked at last
 
     def _peaks(self, image: np.ndarray, view: RoadView) -> Peaks:
         patch = view.sample(image)
         ridges = find_ridges(patch, view)
-        fused = fused_response(ridges.response, self._net.probability(patch, UNKNOWN))
-        return find_peaks(ridges, view, self._parameters.ridge_threshold, fused)
+        self._seen = self._net.probability(patch)
+        return self._weighed(ridges, view, 0.0, self._parameters.ridge_threshold)
+
+    def _faint_peaks(self, view: RoadView) -> Peaks | None:
+        """A faint line is faint for the network too, so its doubt weighs less."""
+        threshold = cv.FAINT_RATIO * self._parameters.ridge_threshold
+        return self._weighed(ridges_of(view), view, LEAST_BESIDE_SURE, threshold)
+
+    def _weighed(self, ridges: Ridges, view: RoadView, least: float, threshold: float) -> Peaks:
+        """Tops of the ridges, weighed by a probability of at least `least`. Beside the network's own view a ridge
+        counts as in cv."""
+        columns, probability = self._seen
+        fused = ridges.response.copy()
+        fused[:, columns] = fused_response(fused[:, columns], least + (1 - least) * probability)
+        return find_peaks(ridges, view, threshold, fused)
 
 
 def fused_response(response: np.ndarray, probability: np.ndarray) -> np.ndarray:

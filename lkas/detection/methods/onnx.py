@@ -53,6 +53,9 @@ class Detector(cv.Detector):
             return peaks_of_mask(probability, view, ridges, threshold)
         return peaks_of_anchors(self._evidence, view, ridges, threshold)
 
+    def _faint_peaks(self, view: RoadView) -> Peaks | None:
+        return None  # a network says what it sees once
+
 
 def peaks_of_mask(probability: np.ndarray, view: RoadView, ridges: Ridges, threshold: float) -> Peaks:
     """The middle of every strip of a rectified mask, (rows, columns) float32 [0, 1]."""

@@ -26,23 +26,20 @@ class PatchNet:
         if not model.is_file():
             raise ModelError(f"{model}: no such network file; reinstall lkas, or train one (training/README.md)")
         self._run = load_network(model, self.runtime, [OUTPUT])
+        self._levels = np.zeros((1, 3, NET_ROWS, NET_COLUMNS), np.float32)
         logger.info("patch network %s on %s", model.name, self.runtime)
 
-    def probability(self, patch: np.ndarray, unseen: float) -> np.ndarray:
-        """(rows, columns, 3) uint8 RGB patch of a RoadView -> (rows, columns) float32 [0, 1]; `unseen` beside the
-        network's own view, which is the middle of the patch."""
+    def probability(self, patch: np.ndarray) -> tuple[slice, np.ndarray]:
+        """(rows, columns, 3) uint8 RGB patch of a RoadView -> the columns that the network sees, which are the middle
+        of the patch, and (rows, so many) float32 [0, 1]."""
         rows, columns = patch.shape[:2]
         wide = VIEW_COLUMNS_PER_COLUMN * NET_COLUMNS
-        missing = max(0, wide - columns)
-        if missing:
-            left, right = missing // 2, missing - missing // 2
+        left = max(0, wide - columns) // 2
+        right = max(0, wide - columns) - left
+        if left or right:
             patch = cv2.copyMakeBorder(patch, 0, 0, left, right, cv2.BORDER_REPLICATE)
         first = (patch.shape[1] - wide) // 2
         seen = cv2.resize(patch[:, first : first + wide], (NET_COLUMNS, NET_ROWS), interpolation=cv2.INTER_AREA)
-        levels = np.ascontiguousarray(seen.transpose(2, 0, 1)[None], np.float32)
-        line = cv2.resize(self._run(levels)[0][0, 0], (wide, rows), interpolation=cv2.INTER_LINEAR)
-        if missing:
-            return line[:, missing // 2 : missing // 2 + columns]
-        probability = np.full((rows, columns), unseen, np.float32)
-        probability[:, first : first + wide] = line
-        return probability
+        self._levels[0] = seen.transpose(2, 0, 1)
+        line = cv2.resize(self._run(self._levels)[0][0, 0], (wide, rows), interpolation=cv2.INTER_LINEAR)
+        return slice(first, first + wide - left - right), line[:, left : wide - right]
