@@ -18,6 +18,7 @@ from lkas.cli.settings import (
     ConfigOption,
     JsonOption,
     SetOption,
+    check_model_is_read,
     fail,
     load_settings,
 )
@@ -63,6 +64,7 @@ def bench_detection(
     for name in names:
         flags = {"--method": ("detection.method", name), "--model": ("detection.model", model)}
         settings.append(load_settings(config, assignments, flags))
+    check_model_is_read(model, names)
     for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(variable, "1")
     import cv2

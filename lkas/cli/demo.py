@@ -73,7 +73,7 @@ def demo(
         "--controller": ("decision.controller", controller),
     }
     configuration = with_real_ports(load_settings(config, assignments, flags))
-    check_model(configuration)
+    check_model(configuration, model)
     if json is not None and not os.access(json.absolute().parent, os.W_OK):
         fail(f"--json {json}: the folder {json.absolute().parent} is missing or not writable", EXIT_USAGE)
     os.environ["LKAS_INSTANCE"] = instance

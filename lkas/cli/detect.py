@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from lkas.cli.settings import MODEL_HELP
+from lkas.cli.settings import MODEL_HELP, check_model_is_read
 
 if TYPE_CHECKING:
     from lkas.config import Configuration
@@ -121,6 +121,7 @@ def _detect(
     methods = [configuration["detection"].method for configuration in configurations]
     if len(set(methods)) < len(methods):
         _refuse(f"--compare {','.join(methods)}: name each method once")
+    check_model_is_read(None if model is None else str(model), methods)
     for variable, value in ENVIRONMENT.items():
         os.environ.setdefault(variable, value)
 

@@ -25,7 +25,7 @@ def run(
 ) -> int:
     """Run the lkas processes; returns the exit code."""
     configuration = with_real_ports(load_settings(config, assignments, flags))
-    check_model(configuration)
+    check_model(configuration, flags["--model"][1])
     log.set_up("lkas", verbose)
     stop = StopRequest()
     reporter = ProcessReporter(configuration) if broadcast else None

@@ -61,8 +61,15 @@ def load_settings(
     return configuration
 
 
-def check_model(configuration: Configuration) -> None:
-    """Exit code 2 with the reason when method onnx is wanted without a network file that fits it."""
+def check_model_is_read(model: str | None, methods: Sequence[str]) -> None:
+    """Exit code 2 when --model names a network file that none of the methods reads."""
+    if model is not None and "onnx" not in methods:
+        fail(f"--model {model}: method {', '.join(methods)} reads no such file; add --method onnx", EXIT_USAGE)
+
+
+def check_model(configuration: Configuration, model: str | None) -> None:
+    """Exit code 2 with the reason when method onnx lacks a network file that fits it, or another one is given one."""
+    check_model_is_read(model, [configuration["detection"].method])
     if configuration["detection"].method != "onnx":
         return
     from lkas.detection import create_detector

@@ -121,6 +121,7 @@ def test_a_reader_of_standard_output_may_leave(folder):
         (["frames", "--ego"], ["--score"]),
         (["frames", "--method", "onnx"], ["onnx", "--model FILE"]),
         (["frames", "--method", "onnx", "--model", "text.mp4"], ["text.mp4", "not an ONNX file"]),
+        (["frames", "--method", "hybrid", "--model", "net.onnx"], ["net.onnx", "hybrid", "--method onnx"]),
         (["frames", "--jsonl", "no/such/folder/lanes.jsonl"], ["no/such/folder/lanes.jsonl", "No such file"]),
         (["frames", "--annotate", "text.mp4"], ["text.mp4", "File exists"]),
         (["frames", "--annotate", "frames"], ["frames", "holds the inputs"]),
