@@ -7,8 +7,8 @@ import typer
 
 from lkas import __version__
 from lkas.cli.action import action
-from lkas.cli.bench import bench_app
 from lkas.cli.bench_detection import bench_detection
+from lkas.cli.bench_ipc import bench_ipc
 from lkas.cli.bench_pipeline import bench_pipeline
 from lkas.cli.calibrate import calibrate
 from lkas.cli.demo import demo
@@ -89,6 +89,8 @@ app.command()(status)
 app.command()(doctor)
 app.command()(action)
 app.add_typer(param_app, name="param")
+bench_app = typer.Typer(no_args_is_help=True, help="Measure this machine.")
+bench_app.command("ipc")(bench_ipc)
 bench_app.command("pipeline")(bench_pipeline)
 bench_app.command("detection")(bench_detection)
 app.add_typer(bench_app, name="bench")

@@ -69,7 +69,7 @@ def bench_detection(
         os.environ.setdefault(variable, "1")
     import cv2
 
-    from lkas.cli.bench import machine
+    from lkas.cli.machine import machine
     from lkas.detection import create_detector
     from lkas.detection.net.runtime import ModelError
 

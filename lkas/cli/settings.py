@@ -9,6 +9,7 @@ import typer
 from lkas.config import ConfigError, Configuration, load
 from lkas.decision.parameters import DecisionParameters, missing_package
 from lkas.detection.parameters import DetectionParameters
+from lkas.integration.events.config import EventsConfig
 from lkas.integration.zmq.ports import Ports, ZmqConfig
 from lkas.parameters import Section, declared
 from lkas.vehicle import CameraConfig, VehicleConfig
@@ -21,6 +22,7 @@ SECTIONS: dict[str, type[Section]] = {
     "detection": DetectionParameters,
     "decision": DecisionParameters,
     "zmq": ZmqConfig,
+    "events": EventsConfig,
 }
 
 METHOD_HELP = f"Detection method: {', '.join(declared('detection', DetectionParameters)['method'].choices)}."

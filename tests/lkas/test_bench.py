@@ -4,8 +4,8 @@ import msgspec
 from typer.testing import CliRunner
 
 from lkas.cli.app import app
-from lkas.cli.bench import TARGETS, TITLES
-from lkas.cli.ipc_duel import ROWS
+from lkas.cli.bench_ipc import TARGETS, TITLES
+from lkas.cli.ipc.plan import ROWS
 
 
 def test_a_tiny_run_has_every_row_and_metric():
@@ -28,7 +28,7 @@ def test_a_tiny_run_has_every_row_and_metric():
 
 def test_what_is_printed_names_the_machine(monkeypatch):
     figures = [("lkas", "small", 1.0, 2.0), ("lkas", "small_call", 0.5, 0.6), ("iceoryx2", "small", 5.0, 6.0)]
-    monkeypatch.setattr("lkas.cli.ipc_duel.run", lambda *_: iter([(0.5, figures[:2]), (1.0, figures[2:])]))
+    monkeypatch.setattr("lkas.cli.ipc.duel.run", lambda *_: iter([(0.5, figures[:2]), (1.0, figures[2:])]))
     done = CliRunner().invoke(app, ["bench", "ipc", "--quick"])
     assert done.exit_code == 0, done.output
     assert "64 bytes, polled" in done.stdout

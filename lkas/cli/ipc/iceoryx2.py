@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from lkas.cli.ipc_rows import FRAME_BYTES, NINE_VALUES, SMALL_BYTES, STAMP, Receiver, Row, Sender
+from lkas.cli.ipc.row import FRAME_BYTES, NINE_VALUES, QUEUED, SMALL_BYTES, STAMP, Receiver, Row, Sender, streaming
 
 MOST_READERS = 16
 
@@ -30,7 +30,7 @@ class _Nine(ctypes.Structure):
 
 
 @functools.cache
-def node() -> Any:
+def _node() -> Any:
     """This process's node."""
     iceoryx2 = import_module("iceoryx2")
     iceoryx2.set_log_level(iceoryx2.LogLevel.Error)
@@ -41,7 +41,7 @@ def _services(topic: str, kind: str) -> tuple[Any, Any, Any]:
     iceoryx2 = import_module("iceoryx2")
     payload = _Nine if kind == "control" else iceoryx2.Slice[ctypes.c_uint8]
     messages = (
-        node()
+        _node()
         .service_builder(iceoryx2.ServiceName.new(topic))
         .publish_subscribe(payload)
         .max_subscribers(MOST_READERS)
@@ -51,7 +51,7 @@ def _services(topic: str, kind: str) -> tuple[Any, Any, Any]:
         .open_or_create()
     )
     events = (
-        node()
+        _node()
         .service_builder(iceoryx2.ServiceName.new(f"{topic}/event"))
         .event()
         .max_listeners(MOST_READERS)
@@ -139,3 +139,62 @@ class Iceoryx2(Row):
 
         kept: list[Any] = [messages, events, subscriber, listener]
         return Receiver(poll, wait, subscriber.receive, kept.clear)
+
+
+class Iceoryx2Stream(Row):
+    """Publish-subscribe that waits for a subscriber with a full buffer instead of overwriting."""
+
+    name = Iceoryx2.name
+    kinds = ("stream",)
+    missing = Iceoryx2.missing
+
+    @staticmethod
+    def _service(topic: str) -> Any:
+        iceoryx2 = import_module("iceoryx2")
+        return (
+            _node()
+            .service_builder(iceoryx2.ServiceName.new(topic))
+            .publish_subscribe(iceoryx2.Slice[ctypes.c_uint8])
+            .max_subscribers(MOST_READERS)
+            .max_nodes(4 * MOST_READERS)
+            .enable_safe_overflow(False)
+            .subscriber_max_buffer_size(QUEUED)
+            .open_or_create()
+        )
+
+    @staticmethod
+    def sender(topic: str, kind: str, shared: Any, *, wakes: bool) -> Sender:
+        iceoryx2 = import_module("iceoryx2")
+        service = Iceoryx2Stream._service(topic)
+        strategy = iceoryx2.BackpressureStrategy.RetryUntilDelivered
+        builder = service.publisher_builder().initial_max_slice_len(SMALL_BYTES)
+        publisher = builder.backpressure_strategy(strategy).create()
+        array = ctypes.c_uint8 * SMALL_BYTES
+
+        def send(content: bytearray) -> None:
+            sample = publisher.loan_slice_uninit(SMALL_BYTES)
+            ctypes.memmove(sample.payload_ptr, array.from_buffer(content), SMALL_BYTES)
+            sample.assume_init().send()
+
+        kept: list[Any] = [service, publisher]
+        return Sender(streaming(send), kept.clear)
+
+    @staticmethod
+    def receiver(topic: str, kind: str, shared: Any) -> Receiver:
+        service = Iceoryx2Stream._service(topic)
+        subscriber = service.subscriber_builder().create()
+
+        def poll() -> int | None:
+            sample = subscriber.receive()
+            if sample is None:
+                return None
+            return STAMP.unpack_from(ctypes.string_at(sample.payload_ptr, SMALL_BYTES))[0]
+
+        def wait(timeout: float) -> int | None:
+            end = time.monotonic() + timeout
+            while (stamp := poll()) is None and time.monotonic() < end:
+                pass
+            return stamp
+
+        kept: list[Any] = [service, subscriber]
+        return Receiver(poll, wait, poll, kept.clear)

@@ -1,21 +1,18 @@
-"""`lkas bench`: what the shared-memory channels cost here, next to other ways to send a message."""
+"""`lkas bench ipc`: what the shared-memory channels cost here, next to other ways to send a message."""
 
-import os
-import platform
 import time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
 
+from lkas.cli.machine import machine
 from lkas.cli.settings import JsonOption
 
 if TYPE_CHECKING:
-    from lkas.cli.ipc_duel import Figure
-    from lkas.cli.ipc_floor import Floor
-    from lkas.cli.ipc_rows import Row
-
-bench_app = typer.Typer(no_args_is_help=True, help="Measure this machine.")
+    from lkas.cli.ipc.duel import Figure
+    from lkas.cli.ipc.floor import Floor
+    from lkas.cli.ipc.row import Row
 
 OURS = "lkas"
 
@@ -65,8 +62,7 @@ TITLES = {
 }
 
 
-@bench_app.command()
-def ipc(
+def bench_ipc(
     as_json: JsonOption = False,
     quick: Annotated[bool, typer.Option("--quick", help="One short round: a first impression, no proof.")] = False,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds; a figure is the median over them.")] = 3,
@@ -80,17 +76,18 @@ def ipc(
 
     Example: lkas bench ipc --quick
     """
-    from lkas.cli import ipc_duel
-    from lkas.cli.ipc_floor import Floor
+    from lkas.cli.ipc import duel
+    from lkas.cli.ipc.floor import Floor
+    from lkas.cli.ipc.plan import ROWS
 
     if quick:
         rounds, readers, scale = 1, min(readers, 3), scale * 0.2
     began = time.monotonic()
     with Floor() as floor:
-        reasons = {row.name: row.missing() for row in ipc_duel.ROWS} | {floor.name: floor.missing()}
-        rows = [row for row in ipc_duel.ROWS if reasons[row.name] is None]
+        reasons = {row.name: row.missing() for row in ROWS} | {floor.name: floor.missing()}
+        rows = [row for row in ROWS if reasons[row.name] is None]
         figures = _measured(rows, rounds, scale, readers, floor, is_quiet=as_json)
-    table = ipc_duel.medians(figures)
+    table = duel.medians(figures)
     report = {
         "machine": machine(),
         "rounds": rounds,
@@ -113,36 +110,16 @@ def _measured(
     from rich.console import Console
     from rich.progress import Progress
 
-    from lkas.cli import ipc_duel
+    from lkas.cli.ipc import duel
 
     figures = []
     with Progress(console=Console(stderr=True), transient=True, disable=is_quiet) as progress:
         task = progress.add_task("starting", total=1.0)
-        for share, measured in ipc_duel.run(rounds, scale, readers, rows, floor):
+        for share, measured in duel.run(rounds, scale, readers, rows, floor):
             figures += measured
             for row, metric, *_ in measured[:1]:
                 progress.update(task, completed=share, description=f"{row}: {TITLES[metric]}")
     return figures
-
-
-def machine() -> dict[str, Any]:
-    """What figures of this run were measured on."""
-    return {
-        "system": platform.platform(),
-        "processor": _processor(),
-        "cpus": len(os.sched_getaffinity(0)),
-        "load": os.getloadavg()[0],
-        "python": platform.python_version(),
-    }
-
-
-def _processor() -> str:
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
-    except OSError:
-        names = []
-    return names[0] if names else platform.machine()
 
 
 def _judged(table: dict[str, dict[str, dict[str, float]]]) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The floor under every wake-up: two C processes and a futex (`ipc_floor.c`), built when the benchmark starts."""
+"""The floor under every wake-up: two C processes and a futex (`floor.c`), built when the benchmark starts."""
 
 import shutil
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-SOURCE = Path(__file__).with_name("ipc_floor.c")
+SOURCE = Path(__file__).with_name("floor.c")
 BUILD_S, RUN_S = 60.0, 60.0
 
 
@@ -18,7 +18,7 @@ class Floor:
 
     def __enter__(self) -> Self:
         self._folder = tempfile.TemporaryDirectory(prefix="lkas-bench-")
-        self._program = Path(self._folder.name) / "ipc_floor"
+        self._program = Path(self._folder.name) / "floor"
         self._missing: str | None = None
         compiler = shutil.which("cc") or shutil.which("gcc")
         if compiler is None:

@@ -1,0 +1,1 @@
+"""What `lkas bench ipc` compares, and how it measures it."""
