@@ -10,5 +10,5 @@ __version__ = "0.1.0"
 
 
 def get_include() -> str:
-    """Folder with the C headers `lkas_channel.h` and `lkas_messages.h`, for `-I` of a C or C++ build."""
+    """Folder with the C headers (`lkas_channel.h`, `lkas_messages.h`, ...), for `-I` of a C or C++ build."""
     return str(Path(__file__).parent / "include")

@@ -17,7 +17,7 @@ import yaml
 from lkas.parameters import Parameter, ParameterError, Section, declared
 
 # Every section there is, also those of programs that lkas never imports.
-SECTIONS = ("camera", "vehicle", "detection", "decision", "zmq", "simulation", "carla", "viewer")
+SECTIONS = ("camera", "vehicle", "detection", "decision", "zmq", "events", "simulation", "carla", "viewer")
 ENVIRONMENT_PREFIX = "LKAS_"
 
 

@@ -1,4 +1,5 @@
-/* A perception core in C: publishes what it sees, the lines it follows and what it expects, ten times a second.
+/* A perception core in C: publishes what it sees and the lines it follows ten times a second and what it expects once
+ * a second, writes a status file, and answers commands. LKASClient is the other side.
  *
  *   perception [INSTANCE [COUNT]]     until COUNT rounds are done, or Ctrl-C
  *
@@ -6,12 +7,17 @@
  * into the same three structs. Signs: x forward, y left, angles counter-clockwise, so left is positive.
  */
 #include <lkas_channel.h>
+#include <lkas_commands.h>
 #include <lkas_messages.h>
+#include <lkas_status.h>
 
 #include <math.h>
 #include <signal.h>
 
 #define PERIOD_NS INT64_C(100000000)
+#define ROUNDS_PER_STATUS 5
+#define ROUNDS_PER_TIMELINE 10
+#define CONFIDENCE 0.9
 #define HALF_LANE_M 1.75
 #define HALF_CAR_M 0.9
 #define SETTLING_S 1.5      /* in which the car is expected to come back to the centre */
@@ -23,6 +29,11 @@
 typedef struct stamps {
     int64_t session, frame_id, capture_ns;
 } stamps;
+
+/* What commands may change. */
+typedef struct settings {
+    double threshold; /* lines of less confidence are not published */
+} settings;
 
 static volatile sig_atomic_t is_stopping;
 static lkas_error error;
@@ -52,14 +63,14 @@ static struct lkas_lane_message lane_in_image(double y_m) {
     lane.y1 = 300.0 + FOCAL_PX * CAMERA_HEIGHT_M / NEAR_M;
     lane.x2 = 400.0 - FOCAL_PX * y_m / FAR_M;
     lane.y2 = 300.0 + FOCAL_PX * CAMERA_HEIGHT_M / FAR_M;
-    lane.confidence = 0.95;
+    lane.confidence = CONFIDENCE;
     return lane;
 }
 
-static void see(struct lkas_detection_message *message, const stamps *when, double offset_m) {
+static void see(struct lkas_detection_message *message, const stamps *when, const settings *set, double offset_m) {
     memset(message, 0, sizeof *message); /* whatever has_... is 0 is unknown */
     STAMP(message, when);
-    message->has_left_lane = message->has_right_lane = 1;
+    message->has_left_lane = message->has_right_lane = CONFIDENCE >= set->threshold;
     message->left_lane = lane_in_image(HALF_LANE_M - offset_m);
     message->right_lane = lane_in_image(-HALF_LANE_M - offset_m);
     message->processing_time_ms = 1e-6 * (double)(lkas_now_ns() - when->capture_ns);
@@ -78,7 +89,7 @@ static void follow(struct lkas_tracks_message *message, const stamps *when, doub
         track->c0 = (i == 0 ? HALF_LANE_M : -HALF_LANE_M) - offset_m;
         track->covariance_count = 16;
         for (int k = 0; k < 4; ++k) track->covariance[5 * k] = 1e-3 / (1 + 10 * k);
-        track->confidence = 0.9;
+        track->confidence = CONFIDENCE;
     }
 }
 
@@ -95,44 +106,97 @@ static void expect(struct lkas_timeline_message *message, const stamps *when, do
     }
 }
 
-int main(int count, char **words) {
-    const char *instance = count > 1 ? words[1] : getenv("LKAS_INSTANCE");
-    const long rounds = count > 2 ? atol(words[2]) : 0; /* 0: until Ctrl-C */
+/* CONFIG_UPDATE: all of it, or nothing and why not. */
+static const char *update(settings *set, lkas_json params) {
+    static char reason[160];
+    settings wanted = *set;
+    lkas_json_member member;
+    for (const char *at = NULL; lkas_json_next(params, &at, &member);) {
+        char name[64];
+        if (!lkas_json_text(member.name, name, sizeof name) || strcmp(name, "threshold") != 0)
+            return "no such setting; known is threshold";
+        if (!lkas_json_number(member.value, &wanted.threshold) || wanted.threshold < 0 || wanted.threshold > 1) {
+            snprintf(reason, sizeof reason, "threshold: expected a number within [0, 1], found %.*s",
+                     (int)(member.value.end - member.value.start > 40 ? 40 : member.value.end - member.value.start),
+                     member.value.start);
+            return reason;
+        }
+    }
+    *set = wanted;
+    return NULL;
+}
+
+static void answer(lkas_commands *commands, settings *set) {
+    static lkas_command command;
+    while (lkas_commands_take(commands, &command)) {
+        const char *reason = NULL;
+        if (strcmp(command.name, "CONFIG_UPDATE") == 0) reason = update(set, command.params);
+        else if (strcmp(command.name, "PING") != 0) reason = "no such command; known are CONFIG_UPDATE, PING";
+        lkas_commands_answer(commands, &command, reason);
+    }
+}
+
+/* One round: without a free slot a message is dropped and counted, and the next one tries. */
+static int publish(lkas_writer writers[3], const stamps *when, const settings *set) {
+    struct lkas_detection_message detection;
+    struct lkas_tracks_message tracks;
+    struct lkas_timeline_message timeline;
+    const void *const messages[] = {&detection, &tracks, &timeline};
+    const double offset_m = 0.3 * sin(0.05 * (double)when->frame_id);
+    const int count = (when->frame_id - 1) % ROUNDS_PER_TIMELINE == 0 ? 3 : 2;
+    see(&detection, when, set, offset_m);
+    follow(&tracks, when, offset_m);
+    if (count == 3) expect(&timeline, when, offset_m);
+    for (int i = 0; i < count; ++i)
+        if (lkas_write(&writers[i], messages[i], NULL, &error) < 0 && error.code != LKAS_E_FULL) return 0;
+    return 1;
+}
+
+static int open_writers(lkas_writer writers[3], const char *instance) {
     const char *const names[] = {"lane_detection", "lane_tracks", "lane_timeline"};
     const lkas_spec specs[] = {LKAS_DETECTION_MESSAGE_SPEC(8), LKAS_TRACKS_MESSAGE_SPEC(8),
                                LKAS_TIMELINE_MESSAGE_SPEC(8)};
-    lkas_writer writers[3];
     char path[LKAS_PATH_BYTES];
     for (int i = 0; i < 3; ++i) {
-        if (!lkas_path(path, NULL, instance, names[i])) return 2;
-        if (lkas_open(&writers[i], path, &specs[i], &error)) return fail();
+        if (!lkas_path(path, NULL, instance, names[i])) return 0;
+        if (lkas_open(&writers[i], path, &specs[i], &error)) return 0;
     }
+    return 1;
+}
+
+int main(int count, char **words) {
+    const char *instance = count > 1 ? words[1] : getenv("LKAS_INSTANCE");
+    const long rounds = count > 2 ? atol(words[2]) : 0; /* 0: until Ctrl-C */
+    lkas_writer writers[3];
+    lkas_commands commands;
+    char status_path[LKAS_PATH_BYTES];
+    if (!open_writers(writers, instance) || lkas_commands_open(&commands, instance, LKAS_COMMANDS_NAME, &error) ||
+        lkas_runtime_path(status_path, instance, LKAS_STATUS_NAME, &error))
+        return fail();
     struct sigaction action;
     memset(&action, 0, sizeof action);
     action.sa_handler = stop;
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
 
+    settings set = {0.5};
     stamps when = {lkas_now_ns() & ((INT64_C(1) << 53) - 1), 0, 0};
+    lkas_status status = {"perception", "running", "1.0", lkas_now_ns()};
     int64_t due_ns = lkas_now_ns();
     while (!is_stopping && (rounds == 0 || when.frame_id < rounds)) {
-        struct lkas_detection_message detection;
-        struct lkas_tracks_message tracks;
-        struct lkas_timeline_message timeline;
-        ++when.frame_id;
         when.capture_ns = lkas_now_ns();
-        const double offset_m = 0.3 * sin(0.05 * (double)when.frame_id);
-        see(&detection, &when, offset_m);
-        follow(&tracks, &when, offset_m);
-        expect(&timeline, &when, offset_m);
-        const void *const messages[] = {&detection, &tracks, &timeline};
-        for (int i = 0; i < 3; ++i) /* without a free slot a message is dropped and counted, and the next one tries */
-            if (lkas_write(&writers[i], messages[i], NULL, &error) < 0 && error.code != LKAS_E_FULL) return fail();
+        if (when.frame_id++ % ROUNDS_PER_STATUS == 0 && lkas_status_write(status_path, &status, &error)) return fail();
+        if (!publish(writers, &when, &set)) return fail();
         due_ns += PERIOD_NS;
-        const int64_t left_ns = due_ns - lkas_now_ns();
-        if (left_ns > 0) lkas__sleep_ns(left_ns);
-        else due_ns -= left_ns; /* late: no catching up */
+        if (due_ns < lkas_now_ns()) due_ns = lkas_now_ns(); /* late: no catching up */
+        for (int64_t left_ns; !is_stopping && (left_ns = due_ns - lkas_now_ns()) > 0;) {
+            lkas_commands_wait(&commands, left_ns);
+            answer(&commands, &set);
+        }
     }
+    status.state = "stopped";
+    lkas_status_write(status_path, &status, &error);
+    lkas_commands_close(&commands);
     for (int i = 0; i < 3; ++i) {
         lkas_unlink(&writers[i], &error);
         lkas_close_writer(&writers[i]);

@@ -1,7 +1,7 @@
 /* lkas_ring.h: inboxes of whole messages in shared memory. One receiver owns an inbox, any number of senders fill it.
  *
  * The basis of lkas.integration.shared_memory.sockets: knows bytes, positions and atomics, no Python and no pattern.
- * C11, 64 bit; locks, futex and errors come from lkas_channel.h.
+ * C11 or C++17, 64 bit; locks, futex and errors come from lkas_channel.h.
  *
  *   receiver   lkas_inbox_create() or lkas_inbox_adopt(), lkas_inbox_take() .. lkas_inbox_release(), lkas_inbox_close()
  *   sender     lkas_ring_attach(), lkas_ring_lock(), lkas_ring_claim(), lkas_ring_commit()
@@ -552,7 +552,7 @@ static inline int lkas__ring_place(const lkas_ring *ring, uint64_t room, uint64_
     const uint64_t tail = lkas__load(&header->tail, relaxed);
     *offset = 0;
     if (tail - freed >= header->slots) return LKAS_RING_FULL;
-    if (tail == freed) return room <= limit ? LKAS_OK : LKAS_RING_FULL;
+    if (tail == freed) return room <= limit ? (int)LKAS_OK : (int)LKAS_RING_FULL;
     const lkas_ring_entry *oldest = lkas_ring_entry_at(ring, freed), *newest = lkas_ring_entry_at(ring, tail - 1);
     const uint64_t end = newest->offset + lkas__ring_rounded(newest->bytes);
     if (newest->offset >= oldest->offset) { /* used: oldest to end; free: behind and before */
@@ -561,7 +561,7 @@ static inline int lkas__ring_place(const lkas_ring *ring, uint64_t room, uint64_
         return LKAS_OK;
     }
     *offset = end; /* wrapped: free is what lies between */
-    return room <= oldest->offset - end ? LKAS_OK : LKAS_RING_FULL;
+    return room <= oldest->offset - end ? (int)LKAS_OK : (int)LKAS_RING_FULL;
 }
 
 /* The first place that will do: among what was free before, what is free now, what is not allocated yet. */

@@ -14,10 +14,17 @@ MODULES = {
     for path in sorted((ROOT / package).rglob("*.py"))
 }
 OPTIONAL = {"carla", "onnxruntime", "dask", "osqp", "mcap", "PySide6", "torch", "matplotlib", "scipy"}
-CHANNEL_USERS = ("lkas.detection.server", "lkas.decision.server", "lkas.integration.zmq.server", "lkas.cli")
+CHANNEL_USERS = (
+    "lkas.detection.server",
+    "lkas.decision.server",
+    "lkas.integration.zmq.server",
+    "lkas.integration.client",
+    "lkas.cli",
+)
 CHANNELS = "lkas.integration.shared_memory"
 PLAIN = tuple(
-    f"lkas.{name}" for name in ("clock", "log", "frames", "lens", "config", "parameters", "health", "vehicle")
+    f"lkas.{name}"
+    for name in ("clock", "log", "frames", "lens", "config", "instance", "parameters", "health", "vehicle")
 )
 MESSAGES = f"{CHANNELS}.messages"
 

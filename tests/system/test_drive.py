@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from lkas.integration.client import CommandRefusedError, LKASClient
 from tests.support.stack import Stack, segments, wait_until
 
 pytestmark = pytest.mark.timeout(180)
@@ -82,9 +83,22 @@ def test_children_die_with_a_killed_supervisor(stack):
     demo.wait(5)  # the fixture proves that no child and no segment is left
 
 
-def test_actions_and_parameters_from_the_command_line(stack):
+def test_actions_and_parameters_from_a_client_and_from_the_command_line(stack):
     start_demo(stack)
     wait_for_lane_keeping(stack)
+    with LKASClient(instance=stack.instance) as client:
+        wait_until(lambda: client.health_check()["healthy"], f"the client finds all well\n{stack.output()}")
+        assert client.get_status()["name"] == "lkas"
+        assert client.send_command("CONFIG_UPDATE", {"detection.canny_low": 60.0}, timeout=5000)
+        with pytest.raises(CommandRefusedError, match="from 1 to 150"):
+            client.send_command("CONFIG_UPDATE", {"detection.canny_low": 900}, timeout=5000)
+        left, right = wait_until(
+            lambda: len(lines := client.get_detections()["detections"]) == 2 and lines, "both lines are seen"
+        )
+        assert left["line"]["c0"] > 0 > right["line"]["c0"]
+        wait_until(lambda: len(client.get_tracks()["tracks"]) >= 2, "both lines are followed")
+        timeline = wait_until(lambda: client.get_timelines()["timelines"], "a prediction")[0]
+        assert len(timeline["points"]) == 31
     for name in ("pause", "resume", "respawn"):
         done = stack.lkas("action", name)
         assert done.returncode == 0, done.stderr

@@ -6,12 +6,11 @@ the same, and a camera that was moved is found again.
 
 import json
 import math
-import os
-import tempfile
 from pathlib import Path
 
 from msgspec import structs
 
+from lkas.instance import write_whole
 from lkas.integration.shared_memory.messages import Calibration, CalibrationStatus
 from lkas.vehicle import CameraConfig
 
@@ -58,8 +57,5 @@ def keep_pose(path: str | Path, calibration: Calibration) -> bool:
     pose = {name: round(math.degrees(angle), 4) for name, angle in zip(FIELDS, angles_rad, strict=True)}
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(json.dumps({**pose, "spread_px": round(calibration.spread_px, 2)}) + "\n")
-    os.replace(name, path)
+    write_whole(path, json.dumps({**pose, "spread_px": round(calibration.spread_px, 2)}) + "\n")
     return True

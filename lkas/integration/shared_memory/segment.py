@@ -11,17 +11,15 @@ from pathlib import Path
 
 from msgspec import Struct, structs
 
+from lkas.instance import file_word, instance_name
 from lkas.integration.shared_memory import _core
 
 DEFAULT_DIRECTORY = "/dev/shm" if sys.platform == "linux" else "/tmp"  # as lkas_path() in C
-INSTANCE_VARIABLE = "LKAS_INSTANCE"
-DEFAULT_INSTANCE = "default"
 
 SOCKET_PATTERNS = {"sub": "pubsub", "pull": "pushpull", "rep": "reqrep", "req": "reqrep"}  # by a receiver's role
 
 _KINDS = {b"LRNG": "inbox", b"LBLL": "bell"}  # by what a file begins with, see lkas_ring.h
 _INBOX_NAME = re.compile(r"(.+)-(sub|pull|rep|req)-[0-9a-f]{16}")
-_WORD = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _FILE_NAME = re.compile(r"lkas\.(\d+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)(\.new-\d+-\d+)?")
 
 
@@ -47,11 +45,9 @@ class SegmentInfo(Struct, frozen=True, kw_only=True):
 
 def segment_path(name: str, instance: str | None = None, directory: str | os.PathLike[str] | None = None) -> str:
     """The file of a channel. Raises ValueError for a name or an instance that makes no file name."""
-    instance = instance or os.environ.get(INSTANCE_VARIABLE) or DEFAULT_INSTANCE
-    for what, word in (("channel name", name), ("instance", instance)):
-        if not _WORD.fullmatch(word):
-            raise ValueError(f"{what} {word!r}: expected 1 to 64 letters, digits, - or _")
-    return os.path.join(os.fspath(directory or DEFAULT_DIRECTORY), f"lkas.{os.getuid()}.{instance}.{name}")
+    file_word("channel name", name)
+    file = f"lkas.{os.getuid()}.{instance_name(instance)}.{name}"
+    return os.path.join(os.fspath(directory or DEFAULT_DIRECTORY), file)
 
 
 def list_segments(directory: str | os.PathLike[str] | None = None, instance: str | None = None) -> list[SegmentInfo]:

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lkas.integration.zmq.messages import ActionRequest, ActionResult, DoAction, Value
+from lkas.integration.zmq.messages import Ack, ActionRequest, ActionResult, DoAction, Value
 from lkas.integration.zmq.orders import OrderPort
 from lkas.integration.zmq.process_table import ProcessTable
 from lkas.integration.zmq.request_port import RequestPort
@@ -45,6 +45,10 @@ class ActionRouter:
         """Route what waits."""
         for request in self._port.poll():
             self._act(request)
+
+    def submit(self, request: ActionRequest) -> Ack:
+        """Route an action of this process: the first answer to it."""
+        return self._port.submit(request, self._act)
 
     def expire(self) -> None:
         """Answer what is late."""

@@ -24,6 +24,8 @@ from lkas.integration.zmq import telemetry
 from lkas.integration.zmq.actions import ActionFunction, ActionRouter
 from lkas.integration.zmq.broadcaster import Broadcaster
 from lkas.integration.zmq.messages import (
+    Ack,
+    ActionRequest,
     ActionResult,
     Event,
     EventReport,
@@ -85,6 +87,7 @@ class LKASBroker:
             self._processes,
         )
         self._has_new_parameters = True
+        self._event_listeners: list[Callable[[Event], Any]] = []
         self._health_due_ns = 0
         self._state_from_caller_ns: int | None = None
 
@@ -157,7 +160,26 @@ class LKASBroker:
 
     def broadcast_event(self, name: str, level: Level, text: str, process: str = "broker") -> None:
         """Send that something has happened."""
-        self._broadcaster.send("event", Event(timestamp=epoch_s(0), name=name, level=level, process=process, text=text))
+        event = Event(timestamp=epoch_s(0), name=name, level=level, process=process, text=text)
+        self._broadcaster.send("event", event)
+        for listener in self._event_listeners:
+            listener(event)
+
+    def add_event_listener(self, listener: Callable[[Event], Any]) -> None:
+        """Have `listener(event)` called for each event that is broadcast, whoever reports it."""
+        self._event_listeners.append(listener)
+
+    def submit_action(self, request: ActionRequest) -> Ack:
+        """Do what senders on the port for actions may ask for: the first answer, as they would get it."""
+        return self._actions.submit(request)
+
+    def check_parameter(self, request: ParameterRequest) -> None:
+        """Raises ParameterError when no process declares this parameter or its value is not allowed."""
+        self._store.check(request)
+
+    def submit_parameter(self, request: ParameterRequest) -> Ack:
+        """Set a parameter as senders on the port for parameters may: the first answer, as they would get it."""
+        return self._parameters.submit(request, self._set_parameter)
 
     def report_status(self, status: StatusReport) -> None:
         """Take the status of the process this broker lives in."""

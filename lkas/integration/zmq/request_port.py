@@ -26,10 +26,11 @@ R = TypeVar("R", ActionRequest, ParameterRequest)
 
 
 class _Route(Struct, frozen=True):
-    """The way back to one sender."""
+    """The way back to one sender: through the socket, or to a function of this process."""
 
     envelope: tuple[bytes, ...]
     final_only: bool
+    reply: Callable[[Ack], None] | None = None
 
 
 class _Entry(Struct):
@@ -72,6 +73,14 @@ class RequestPort(Generic[R]):
             request = self._read(parts)
             if request is not None:
                 yield request
+
+    def submit(self, request: R, act: Callable[[R], None]) -> Ack:
+        """The first answer to a request of this very process; `act` is what the caller does with those of poll()."""
+        answers: list[Ack] = []
+        opened = self._open(request, _Route((), final_only=False, reply=answers.append))
+        if opened is not None:
+            act(opened)
+        return answers[0]
 
     def accept(self, request_id: str, limit_s: float, late_error: str, active: bool | None = None) -> None:
         """Say that it is under way; after `limit_s` without a result it has failed with `late_error`."""
@@ -171,5 +180,8 @@ class RequestPort(Generic[R]):
                 self._send(route, ack)
 
     def _send(self, route: _Route, ack: Ack) -> None:
+        if route.reply is not None:
+            route.reply(ack)
+            return
         # A ROUTER drops what it can not deliver: a sender that has gone, or one that does not read.
         self._socket.send_multipart([*route.envelope, encode(ack)], zmq.NOBLOCK)

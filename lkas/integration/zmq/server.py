@@ -9,10 +9,13 @@ import logging
 import os
 
 import cv2
+import msgspec
 
 from lkas.child import Child
 from lkas.clock import Clock, MonotonicClock
 from lkas.health import RateMeter
+from lkas.integration.events import EventError, EventServer
+from lkas.integration.events.config import EventsConfig
 from lkas.integration.shared_memory import (
     ControlChannel,
     DetectionChannel,
@@ -23,6 +26,7 @@ from lkas.integration.shared_memory import (
 )
 from lkas.integration.shared_memory.messages import ControlMessage
 from lkas.integration.zmq.broker import LKASBroker
+from lkas.integration.zmq.client_port import ClientPort
 from lkas.integration.zmq.messages import StatusReport
 from lkas.integration.zmq.ports import Ports, ZmqConfig
 from lkas.integration.zmq.sockets import BrokerError
@@ -46,6 +50,7 @@ class BrokerServer:
         control: ControlChannel,
         vehicle: VehicleChannel,
         clock: Clock,
+        client_port: ClientPort | None = None,
     ) -> None:
         self._broker = broker
         self._image = image
@@ -53,6 +58,7 @@ class BrokerServer:
         self._control = control
         self._vehicle = vehicle
         self._clock = clock
+        self._client_port = client_port
         self._trouble: str | None = None
         self._command: ControlMessage | None = None
         self._detections, self._commands, self._states = RateMeter(), RateMeter(), RateMeter()
@@ -73,6 +79,8 @@ class BrokerServer:
             self._clock.sleep(timeout_s)
         self._report_status()
         self._broker.poll()
+        if self._client_port is not None:
+            self._client_port.poll()
 
     def _pass_frame(self) -> None:
         with self._image.view() as message:
@@ -112,21 +120,43 @@ class BrokerServer:
         inputs = {"detection": self._detections, "decision": self._commands, "simulation": self._states}
         ages_ms = {name: meter.age_ms(now_ns) for name, meter in inputs.items()}
         quiet = [name for name, age_ms in ages_ms.items() if age_ms is None or age_ms > QUIET_AFTER_MS]
-        state = f"waiting for {', '.join(quiet)}" if quiet else "running"
+        state = self._trouble or (f"waiting for {', '.join(quiet)}" if quiet else "running")
         self._broker.report_status(
             StatusReport(
                 process="broker",
                 pid=os.getpid(),
-                state=self._trouble or state,
+                state=state,
                 rate_hz=self._detections.rate_hz(now_ns),
                 age_ms=ages_ms["detection"],
             )
         )
+        if self._client_port is not None:
+            self._client_port.write_status(state)
+
+
+def _notifying(broker: LKASBroker) -> EventServer:
+    """A started server that tells desktop pages each event; one that can not start is said and does without."""
+    server = EventServer()
+    try:
+        server.start()
+        broker.add_event_listener(lambda event: server.broadcast(msgspec.to_builtins(event)))
+    except (EventError, OSError) as error:
+        logger.error("no notifications: %s", error)
+    return server
+
+
+def _client_port(broker: LKASBroker) -> ClientPort | None:
+    try:
+        return ClientPort(broker)
+    except SHMError as error:  # no room in memory for an inbox: the ports must live on
+        logger.error("no commands of LKASClients: %s", error)
+        return None
 
 
 def main() -> int:
     child = Child.from_environment()
-    configuration: ZmqConfig = child.configuration({"zmq": ZmqConfig})["zmq"]
+    sections = child.configuration({"zmq": ZmqConfig, "events": EventsConfig})
+    configuration: ZmqConfig = sections["zmq"]
     cv2.setNumThreads(1)
     clock = MonotonicClock()
     with contextlib.ExitStack() as stack:
@@ -141,7 +171,12 @@ def main() -> int:
         channels = ImageChannel(), DetectionChannel(), ControlChannel(), VehicleChannel()
         for channel in channels:
             stack.callback(channel.close)
-        server = BrokerServer(broker, *channels, clock)
+        if sections["events"].notify:
+            stack.enter_context(_notifying(broker))
+        client_port = _client_port(broker)
+        if client_port is not None:
+            stack.callback(client_port.close)
+        server = BrokerServer(broker, *channels, clock, client_port)
         logger.info("broker on ports %d to %d", broker.ports.base, broker.ports.base + 5)
         while not child.stopping:
             child.heartbeat()

@@ -16,9 +16,12 @@ import pytest
 
 from lkas.clock import MonotonicClock
 from lkas.config import Configuration
+from lkas.integration.client import LKASClient
+from lkas.integration.events import EventClient
+from lkas.integration.events.config import EventsConfig
 from lkas.integration.shared_memory import ControlChannel, DetectionChannel, ImageChannel, VehicleChannel
 from lkas.integration.shared_memory.messages import LaneMessage, VehicleState
-from lkas.integration.zmq import BrokerClient, LKASBroker, Ports, ZmqConfig
+from lkas.integration.zmq import BrokerClient, LKASBroker, ParameterClient, Ports, ZmqConfig
 from lkas.integration.zmq.ports import free_port_base
 from lkas.integration.zmq.server import BrokerServer
 from tests.integration.zmq.peers import Subscriber, until
@@ -143,8 +146,9 @@ def test_a_segment_of_another_kind_is_named_in_the_status_and_the_ports_live_on(
 
 
 @contextlib.contextmanager
-def process(base, instance, host="127.0.0.1"):
-    configuration = Configuration({"zmq": ZmqConfig(port_base=base, host=host)}).to_json()
+def process(base, instance, host="127.0.0.1", notify=False):
+    sections = {"zmq": ZmqConfig(port_base=base, host=host), "events": EventsConfig(notify=notify)}
+    configuration = Configuration(sections).to_json()
     settings = {"name": "broker", "instance": instance, "configuration": configuration}
     environment = {**os.environ, "LKAS_CHILD": json.dumps(settings)}
     child = subprocess.Popen(
@@ -175,6 +179,32 @@ def test_the_process_serves_its_ports_and_ends_when_told_to(closing):
         assert ack.error == "simulation not connected"
         child.send_signal(signal.SIGTERM)
         assert child.wait(timeout=10) == 0
+
+
+def test_the_process_answers_clients_and_notifies_pages(closing, monkeypatch):
+    base, instance = free_port_base(), f"test-{uuid.uuid4().hex[:8]}"
+    monkeypatch.setenv("LKAS_INSTANCE", instance)
+    client = closing(LKASClient())
+    reporter = closing(ParameterClient("knobs", Ports(base)))
+    with process(base, instance, notify=True) as child, EventClient() as page:
+        heard = []
+        page.add_handler(heard.append)
+        page.start()
+        until(lambda: page.is_connected and client.get_status()["fresh"])
+        assert client.get_status()["pid"] == child.pid
+        assert client.get_status()["state"] == "waiting for detection, decision, simulation"
+        until(lambda: client.send_command("PING"))
+
+        def told():
+            reporter.send_event("departure", "warning", "left line crossed")
+            return heard
+
+        event = until(told)[0]
+        assert (event["name"], event["process"], event["text"]) == ("departure", "knobs", "left line crossed")
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(timeout=10) == 0
+        assert client.get_status()["state"] == "stopped"
+        until(lambda: not page.is_connected)
 
 
 def test_the_process_says_which_port_is_in_use():

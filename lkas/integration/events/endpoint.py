@@ -1,0 +1,132 @@
+"""What server and client share: a path, handlers, connections and the thread that serves them."""
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from msgspec import Struct
+
+from lkas.instance import runtime_directory
+from lkas.integration.events.connection import Connection
+from lkas.integration.events.loop import SocketLoop
+from lkas.integration.events.messages import EventMessage, MalformedEventError, decode
+
+logger = logging.getLogger(__name__)
+
+SOCKET_NAME = "events.sock"
+
+MessageHandler = Callable[[EventMessage], Any]
+
+
+class EventStats(Struct):
+    """Counts since the start; messages are counted for each peer."""
+
+    sent: int = 0
+    dropped: int = 0  # a peer was too far behind
+    received: int = 0
+    malformed: int = 0
+
+
+class Endpoint:
+    """Handlers run in a thread of the endpoint, one message at a time: what takes long, or belongs to a thread of the
+    user interface, they hand on. An exception in one is logged and harms nobody."""
+
+    def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
+        """`path` of the socket; default: `events.sock` in the runtime directory of the instance."""
+        self.path = Path(path) if path is not None else runtime_directory() / SOCKET_NAME
+        self.stats = EventStats()
+        self._handlers: list[MessageHandler] = []
+        self._connections: list[Connection] = []
+        self._lock = threading.Lock()  # of the connections and of what they send
+        self._loop = SocketLoop(type(self).__name__, self._before_wait, self._at_end)
+        self._has_started = False
+
+    def add_handler(self, handler: MessageHandler) -> None:
+        """Have `handler(message)` called for each message, a str or a dict as it was sent."""
+        self._handlers.append(handler)
+
+    def stop(self) -> None:
+        """Close everything; no thread is left when it returns, unless a handler does not end. Harmless when stopped."""
+        if self._has_started:
+            self._loop.stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _hand_over(self, connection: Connection, line: bytes) -> bool:
+        """With the lock in hand: whether the connection took the line."""
+        is_handed = connection.send(line)
+        if is_handed:
+            self.stats.sent += 1
+        elif not connection.is_broken:
+            self.stats.dropped += 1
+        if connection.is_broken or connection.has_waiting:
+            self._loop.wake()
+        return is_handed
+
+    def _add(self, connection: Connection) -> None:
+        with self._lock:
+            self._connections.append(connection)
+
+    def _before_wait(self) -> float | None:
+        with self._lock:
+            broken = [connection for connection in self._connections if connection.is_broken]
+        for connection in broken:
+            self._drop(connection)
+        for connection in self._connections:
+            self._loop.watch(
+                connection.socket, lambda peer=connection: self._serve(peer), is_writing=connection.has_waiting
+            )
+        return None
+
+    def _serve(self, connection: Connection) -> None:
+        with self._lock:
+            connection.flush()
+        try:
+            lines = connection.receive()
+        except (OSError, MalformedEventError) as error:
+            if isinstance(error, MalformedEventError):
+                self._count_malformed(error)
+            self._drop(connection)
+            return
+        for line in lines:
+            self._take(line)
+
+    def _take(self, line: bytes) -> None:
+        try:
+            message = decode(line)
+        except MalformedEventError as error:
+            self._count_malformed(error)
+            return
+        self.stats.received += 1
+        for handler in tuple(self._handlers):
+            try:
+                handler(message)
+            except Exception:  # a handler is the user's; the others and the next message are served
+                logger.exception("a handler of %s failed", self.path)
+
+    def _count_malformed(self, error: MalformedEventError) -> None:
+        self.stats.malformed += 1
+        if self.stats.malformed == 1:
+            logger.warning("%s: %s (further ones are only counted)", self.path, error)
+
+    def _drop(self, connection: Connection) -> None:
+        with self._lock:
+            self._connections.remove(connection)
+            self._loop.forget(connection.socket)
+            connection.close()
+
+    def _at_end(self) -> None:
+        with self._lock:
+            for connection in self._connections:
+                connection.close()
+            self._connections.clear()

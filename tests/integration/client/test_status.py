@@ -1,0 +1,98 @@
+"""Status files: torn, foreign, old, and not files at all."""
+
+import os
+import shutil
+import time
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lkas.instance import make_runtime_directory, runtime_directory, write_whole
+from lkas.integration.client.status import MAX_BYTES, Status, StatusError, read_status, status_path, write_status
+
+STATUS = Status(name="core", pid=1, state="running", started_ns=5, heartbeat_ns=10, versions={"program": "1"})
+
+
+@pytest.fixture
+def path(instance):
+    return make_runtime_directory() / "status.json"
+
+
+def test_there_and_back(path):
+    write_status(STATUS)
+    assert status_path() == path
+    assert read_status(path) == STATUS
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert os.listdir(path.parent) == ["status.json"]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "null", '{"name": "core"}', '{"name": "core", "pid": 1, "state": "running", "started_ns"']
+)
+def test_torn_and_foreign_files_are_told(path, client, text):
+    write_whole(path, text)
+    with pytest.raises(StatusError, match="not a status"):
+        read_status(path)
+    status = client.get_status()
+    assert (status["state"], status["pid"], status["fresh"]) == (None, None, False)
+    assert "not a status" in status["problem"]
+
+
+def test_every_prefix_of_a_status_is_told(path):
+    text = msgspec.json.encode(STATUS)
+    for end in range(len(text)):
+        path.write_bytes(text[:end])
+        with pytest.raises(StatusError):
+            read_status(path)
+
+
+@given(content=st.binary(max_size=200))
+def test_no_content_is_more_than_a_status_error(tmp_path_factory, content):
+    path = tmp_path_factory.getbasetemp() / "status.json"
+    path.write_bytes(content)
+    with pytest.raises(StatusError):
+        read_status(path)
+
+
+def test_what_is_no_file_of_ones_own_is_not_read(path, tmp_path):
+    os.mkfifo(path)  # to open it would wait for a writer
+    with pytest.raises(StatusError, match="expected a file of user"):
+        read_status(path)
+    path.unlink()
+    path.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(StatusError, match="can not read it"):
+        read_status(path)
+    path.unlink()
+    path.write_bytes(b" " * (MAX_BYTES + 1))
+    with pytest.raises(StatusError, match="longer than"):
+        read_status(path)
+
+
+def test_a_heartbeat_of_another_boot_or_long_ago_is_not_fresh(path, client):
+    now_ns = time.monotonic_ns()
+    for heartbeat_ns, is_fresh in ((now_ns, True), (now_ns - 3 * 10**9, False), (now_ns + 10**12, False)):
+        write_status(msgspec.structs.replace(STATUS, heartbeat_ns=heartbeat_ns))
+        assert client.get_status()["fresh"] is is_fresh
+        assert client.get_status()["state"] == ("running" if is_fresh else "silent")
+
+
+def test_a_directory_that_others_may_write_to_is_refused(instance):
+    directory = runtime_directory()
+    directory.mkdir(parents=True, mode=0o700)
+    directory.chmod(0o777)
+    with pytest.raises(PermissionError, match="with mode 0700"):
+        make_runtime_directory()
+    directory.rmdir()
+    directory.symlink_to("/tmp")
+    with pytest.raises(PermissionError, match="remove it"):
+        make_runtime_directory()
+    directory.unlink()
+
+
+def test_without_a_runtime_directory_of_the_system_there_is_one_in_tmp(monkeypatch, instance):
+    for value in ("", "relative", "/does/not/exist"):
+        monkeypatch.setenv("XDG_RUNTIME_DIR", value)
+        assert str(runtime_directory("x")) == f"/tmp/lkas-{os.getuid()}/x"
+    shutil.rmtree(runtime_directory(instance), ignore_errors=True)
