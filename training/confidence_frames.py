@@ -8,6 +8,7 @@ import json
 import math
 import tempfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ LEAST_COMMON_ROWS = 4
 FRAME_S = 1 / 30
 RUN_OUT_M = 90.0
 PART_FRAMES = 9  # of a long clip
+LABELS, MANIFEST = "labels.json", "manifest.json"
 SIZES_PX = ((800, 600), (640, 360), (640, 480))
 
 
@@ -120,16 +122,24 @@ def bare_picture(seed: int) -> KnownFrame:
 
 
 def photographs(folder: Path) -> Iterator[KnownFrame]:
-    """Labelled stills in the form of TuSimple's labels; a long clip counts as several."""
-    manifest = {entry["file"]: entry for entry in json.loads((folder / "manifest.json").read_text())["files"]}
-    labels = [json.loads(text) for text in (folder / "labels.json").read_text().splitlines() if text]
-    names = sorted(label["raw_file"] for label in labels)
+    """Labelled stills in the form of TuSimple's labels."""
+    labels = [json.loads(text) for text in (folder / LABELS).read_text().splitlines() if text]
+    clips = clips_of_photographs(folder)
     for label in labels:
-        clip = manifest[label["raw_file"]]["clip"]
-        of_clip = [name for name in names if manifest[name]["clip"] == clip]
-        part = of_clip.index(label["raw_file"]) // PART_FRAMES
         image = cv2.cvtColor(cv2.imread(str(folder / label["raw_file"])), cv2.COLOR_BGR2RGB)
-        yield KnownFrame(f"{clip} {part}", image, _ego_lines(label, image.shape[1], image.shape[0]))
+        yield KnownFrame(clips[label["raw_file"]], image, _ego_lines(label, image.shape[1], image.shape[0]))
+
+
+def clips_of_photographs(folder: Path) -> dict[str, str]:
+    """The clip of every labelled file; a long clip counts as several."""
+    manifest = {entry["file"]: entry for entry in json.loads((folder / MANIFEST).read_text())["files"]}
+    names = sorted(json.loads(text)["raw_file"] for text in (folder / LABELS).read_text().splitlines() if text)
+    clips, frames_of = {}, Counter()
+    for name in names:
+        clip = manifest[name]["clip"]
+        clips[name] = f"{clip} {frames_of[clip] // PART_FRAMES}"
+        frames_of[clip] += 1
+    return clips
 
 
 def is_held_back(clip: str) -> bool:

@@ -1,13 +1,16 @@
-"""Fit the weights of the confidence, and show how far it can be trusted.
+"""Fit the weights of the confidence, and show how far it can be believed.
 
-    python -m training.fit_confidence [--method cv] [--photographs FOLDER] [--drives 240]
+    python -m training.fit_confidence [--method cv,hybrid] [--photographs FOLDER] [--drives 90]
+    python -m training.fit_confidence --drives 0 [--judged-drives 60]    judges the weights that stand, fits nothing
 
-Prints WEIGHTS for lkas/detection/confidence.py and, for clips that were not fitted on, the reliability table, the
-expected calibration error (ECE, ten bins) with its 95 % interval from a bootstrap over clips, and the area under the
-ROC curve, for rendered frames and for photographs; first as the weights stand, then as fitted.
+Fitted on rendered drives. Judged on rendered drives of other seeds and on labelled photographs, which are never fitted
+on. Prints for each method the reliability table, the expected calibration error (ECE, ten bins) with its 95 % interval
+from a bootstrap over clips, and the area under the ROC curve, first as the weights stand, then as fitted; in the end
+the fitted WEIGHTS for lkas/detection/confidence.py.
 """
 
 import argparse
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,13 +20,12 @@ import numpy as np
 from lkas.detection import DetectionParameters, create_detector
 from lkas.detection.confidence import WEIGHTS, features_of
 from lkas.vehicle import CameraConfig
-from training.confidence_frames import KnownFrame, bare_picture, is_held_back, photographs, rendered_drive
+from training.confidence_frames import KnownFrame, bare_picture, photographs, rendered_drive
+from training.reliability import report
 
 FRAMES_PER_DRIVE = 20
-PHOTOGRAPHS_SHARE = 0.4  # of the weight of all lines: they are few, but what it is about
 RIDGE = 0.3  # pull of the weights towards zero, in lines
-BINS = 10
-RESAMPLES = 400
+JUDGED_FROM = 1000  # seeds of drives and bare pictures that no fit has seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,115 +36,96 @@ class Lines:
     right: np.ndarray  # (N,) bool
     clip: np.ndarray  # (N,) str
 
-    def chosen(self, keep: np.ndarray) -> "Lines":
-        return Lines(self.features[keep], self.right[keep], self.clip[keep])
+
+def seen_lines(methods: list[str], frames: Iterable[KnownFrame]) -> dict[str, Lines]:
+    """For each method every line it looked at closely, however little it trusted it."""
+    witnesses = {method: _Witness(method) for method in methods}
+    for frame in frames:  # made once for all methods: that takes longer than to find the lanes
+        for witness in witnesses.values():
+            witness.look(frame)
+    return {method: witness.lines for method, witness in witnesses.items()}
 
 
-def seen_lines(method: str, frames: list[KnownFrame] | None, drives: int, bare: int) -> Lines:
-    """Every line a detector looked at closely, however little it trusted it."""
-    features, right, clips = [], [], []
-    detector = create_detector(method, DetectionParameters(), CameraConfig())
-    detector.keep_all_lines()
+class _Witness:
+    """One method's lines, gathered frame by frame."""
 
-    def look(frame: KnownFrame) -> None:
-        result = detector.detect(frame.image, frame.timestamp, frame.vehicle)
+    def __init__(self, method: str) -> None:
+        self._detector = create_detector(method, DetectionParameters(), CameraConfig())
+        self._detector.keep_all_lines()
+        self._clip = ""
+        self._rows: list[tuple[tuple[float, ...], bool, str]] = []
+
+    @property
+    def lines(self) -> Lines:
+        features, right, clips = zip(*self._rows, strict=True)
+        return Lines(np.array(features), np.array(right), np.array(clips))
+
+    def look(self, frame: KnownFrame) -> None:
+        if frame.clip != self._clip:
+            self._detector.reset()
+            self._clip = frame.clip
+        result = self._detector.detect(frame.image, frame.timestamp, frame.vehicle)
         model = result.lane_model
-        for side, seen in enumerate(detector.seen):
+        height_px, width_px = frame.image.shape[:2]
+        for side, seen in enumerate(self._detector.seen):
             line = None if model is None else (model.left, model.right)[side]
             if seen is None or line is None:
                 continue
             truth = frame.lines[side]
-            height_px, width_px = frame.image.shape[:2]
-            features.append(features_of(seen.support, seen.agreement))
-            right.append(truth is not None and truth.is_met_by(line, model, width_px, height_px))
-            clips.append(frame.clip)
-
-    for frame in frames or ():
-        look(frame)
-    for seed in range(drives):
-        detector.reset()
-        for frame in rendered_drive(seed, FRAMES_PER_DRIVE):
-            look(frame)
-    for seed in range(bare):
-        look(bare_picture(seed))
-    return Lines(np.array(features), np.array(right), np.array(clips))
+            is_right = truth is not None and truth.is_met_by(line, model, width_px, height_px)
+            self._rows.append((features_of(seen.support, seen.agreement), is_right, frame.clip))
 
 
-def fitted(groups: list[tuple[Lines, float]]) -> np.ndarray:
-    """Logistic regression by Newton's method; each group with its share of the weight."""
-    features = np.concatenate([lines.features for lines, _ in groups])
-    right = np.concatenate([lines.right for lines, _ in groups]).astype(float)
-    weight = np.concatenate([np.full(len(lines.right), share / len(lines.right)) for lines, share in groups])
-    weight *= len(right)
+def rendered(drives: range, bare: range) -> Iterator[KnownFrame]:
+    """Rendered drives and pictures without a lane, of these seeds."""
+    for seed in drives:
+        yield from rendered_drive(seed, FRAMES_PER_DRIVE)
+    yield from map(bare_picture, bare)
+
+
+def fitted(features: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Logistic regression by Newton's method: (N, features) and (N,) bool -> the weights."""
     weights = np.zeros(features.shape[1])
     pull = RIDGE * np.eye(len(weights))
     for _ in range(40):
-        chance = 1 / (1 + np.exp(-features @ weights))
-        gradient = features.T @ (weight * (right - chance)) - pull @ weights
-        curvature = (features * (weight * chance * (1 - chance))[:, None]).T @ features + pull
+        chance = confidences(features, weights)
+        gradient = features.T @ (right - chance) - pull @ weights
+        curvature = (features * (chance * (1 - chance))[:, None]).T @ features + pull
         weights += np.linalg.solve(curvature, gradient)
     return weights
 
 
-def calibration_error(confidence: np.ndarray, right: np.ndarray) -> float:
-    bin_of = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    gap = np.bincount(bin_of, confidence - right, minlength=BINS)
-    return float(np.abs(gap).sum() / len(right))
-
-
-def area_under_roc(confidence: np.ndarray, right: np.ndarray) -> float:
-    """Chance that a right line has more confidence than a wrong one."""
-    above = confidence[right][:, None] - confidence[~right][None]
-    return float(((above > 0) + 0.5 * (above == 0)).mean()) if above.size else float("nan")
-
-
-def report(name: str, lines: Lines, weights: np.ndarray) -> None:
-    confidence = 1 / (1 + np.exp(-lines.features @ weights))
-    rng = np.random.default_rng(1)
-    clips = np.unique(lines.clip)
-    rows_of = {clip: np.flatnonzero(lines.clip == clip) for clip in clips}
-    errors = []
-    for _ in range(RESAMPLES):
-        rows = np.concatenate([rows_of[clip] for clip in rng.choice(clips, len(clips))])
-        errors.append(calibration_error(confidence[rows], lines.right[rows]))
-    low, high = np.percentile(errors, [2.5, 97.5])
-    print(
-        f"\n{name}: {len(lines.right)} lines of {len(clips)} clips, {lines.right.mean():.0%} right; "
-        f"ECE {calibration_error(confidence, lines.right):.3f} [{low:.3f}, {high:.3f}], "
-        f"AUC {area_under_roc(confidence, lines.right):.3f}"
-    )
-    print("| confidence | lines | mean confidence | right |\n|---|---|---|---|")
-    bin_of = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    for k in range(BINS):
-        inside = bin_of == k
-        if inside.any():
-            figures = f"{confidence[inside].mean():.2f} | {lines.right[inside].mean():.2f}"
-            print(f"| {k / BINS:.1f} to {(k + 1) / BINS:.1f} | {inside.sum()} | {figures} |")
+def confidences(features: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-features @ weights))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--method", choices=("cv", "hybrid"), default="cv")
+    parser.add_argument("--method", default="cv,hybrid", help="methods whose lines are pooled for the fit")
     parser.add_argument("--photographs", type=Path, help="folder with labels.json and manifest.json")
-    parser.add_argument("--drives", type=int, default=240, help="rendered drives, half of them for checking")
-    parser.add_argument("--bare", type=int, default=120, help="pictures without a lane")
+    parser.add_argument("--drives", type=int, default=90, help="rendered drives to fit on; 0: judge only")
+    parser.add_argument("--judged-drives", type=int, default=60, help="rendered drives to judge on")
     options = parser.parse_args()
     cv2.setNumThreads(1)
-    rendered = seen_lines(options.method, None, options.drives, options.bare)
-    real = None
+    methods = options.method.split(",")
+    judged = range(JUDGED_FROM, JUDGED_FROM + options.judged_drives)
+    lines_of = {"rendered": seen_lines(methods, rendered(judged, judged))}
     if options.photographs is not None:
-        real = seen_lines(options.method, list(photographs(options.photographs)), 0, 0)
-    fit_on, check = [], []
-    for name, lines, share in (("rendered", rendered, 1 - PHOTOGRAPHS_SHARE), ("photographs", real, PHOTOGRAPHS_SHARE)):
-        if lines is not None:
-            held = np.array([is_held_back(clip) for clip in lines.clip])
-            fit_on.append((lines.chosen(~held), share))
-            check.append((f"{name}, not fitted on", lines.chosen(held)))
-    weights = fitted(fit_on)
-    for title, these in (("as it stands", np.array(WEIGHTS)), ("as fitted", weights)):
-        for name, lines in check:
-            report(f"{name}, {title}", lines, these)
-    print("\nWEIGHTS = (" + ", ".join(f"{value:.2f}" for value in weights) + ")")
+        lines_of["photographs"] = seen_lines(methods, photographs(options.photographs))
+    _judge(lines_of, np.array(WEIGHTS), "as it stands")
+    if options.drives:
+        seeds = range(options.drives)
+        known = seen_lines(methods, rendered(seeds, seeds)).values()
+        features, right = (np.concatenate([getattr(k, name) for k in known]) for name in ("features", "right"))
+        weights = fitted(features, right)
+        _judge(lines_of, weights, "as fitted")
+        print("\nWEIGHTS = (" + ", ".join(f"{value:.2f}" for value in weights) + ")")
+
+
+def _judge(lines_of: dict[str, dict[str, Lines]], weights: np.ndarray, title: str) -> None:
+    for kind, by_method in lines_of.items():
+        for method, lines in by_method.items():
+            report(f"{kind}, {method}, {title}", confidences(lines.features, weights), lines.right, lines.clip)
 
 
 if __name__ == "__main__":

@@ -3,10 +3,11 @@
 A patch looks like what `lkas.detection.rectify.RoadView` samples: rows are even steps in 1/sqrt(distance) with the
 far one first, columns even steps across the road with the leftmost first. Everything on the road lies in metres;
 what stands on it (vehicles, rails, poles) is cast along the camera's rays, as the resampling would cast it.
-Only random numbers go in: no photograph, no other people's labels.
+Only random numbers go in: no photograph, no other people's labels. A line that nobody could see in the finished
+patch is not in the truth: taught otherwise, a network sees lines on bare roads.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -16,6 +17,23 @@ from lkas.detection.net.patch_net import NET_COLUMN_M, NET_COLUMNS, NET_ROWS
 ACROSS_M = (NET_COLUMN_M * (NET_COLUMNS // 2 - 0.5 - np.arange(NET_COLUMNS, dtype=np.float32)))[None]
 LINE_SIGMA_M = 0.09  # the truth is a soft ridge of this width on a line's middle
 SHAPE = (NET_ROWS, NET_COLUMNS)
+SEEN_SIGMAS = 2.0  # paint less different from the road beside it than so many sigmas can not be seen
+BESIDE_COLUMNS = 6  # from a line's middle to the road beside it
+SPECKS_PER_WITNESS = 4  # neighbouring pixels are alike: so many of them count as one
+# Period in metres and painted share of dashes as roads have them: North America's 3 m of 12, Europe's 6 of 18 and of
+# 12 and 3 of 9 and of 12, China's 6 of 15 and 2 of 6, Japan's 8 of 20 and 6 of 15, merging lanes' 6 of 9.
+DASHES = (
+    (12.2, 0.25),
+    (12.2, 0.25),
+    (18, 0.33),
+    (12, 0.5),
+    (9, 0.33),
+    (12, 0.25),
+    (15, 0.4),
+    (6, 0.33),
+    (20, 0.4),
+    (9, 0.67),
+)
 
 
 @dataclass(slots=True)
@@ -33,7 +51,11 @@ class Scene:
     lane_m: float
     middle_m: float  # of the ego lane
     far_ratio: np.ndarray  # (rows, 1), 0 near .. 1 far
-    is_night: bool = False
+    pixel_m: np.ndarray  # (rows, 1), how much of the road's length one pixel of the image shows
+    is_fair: bool  # an evenly lit road and a good camera, as most are by day
+    is_night: bool
+    painted: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
+    """Per line, (rows, columns): bool where its paint is, and float32 its share of the truth."""
 
 
 def draw_patch(random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -50,6 +72,7 @@ def draw_patch(random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     _bonnet(scene)
     _image_borders(scene)
     _optics(scene)
+    _forget_unseen_lines(scene)
     return np.clip(scene.picture, 0, 255).astype(np.uint8), np.round(scene.truth * 255).astype(np.uint8)
 
 
@@ -75,6 +98,7 @@ def _empty_road(random: np.random.Generator) -> Scene:
     course_m = heading * ahead_m + bend / 2 * ahead_m**2 + random.normal(0, 1e-6) * ahead_m**3
     road_m = (ACROSS_M - course_m) / np.maximum(stretch, 0.4)
     lane_m = random.uniform(2.6, 4.2)
+    is_fair = chance(random, 0.35)
     return Scene(
         random=random,
         ahead_m=ahead_m,
@@ -85,7 +109,9 @@ def _empty_road(random: np.random.Generator) -> Scene:
         lane_m=lane_m,
         middle_m=random.uniform(-0.4, 0.4) * lane_m,
         far_ratio=np.linspace(1, 0, NET_ROWS, dtype=np.float32)[:, None],
-        is_night=chance(random, 0.18),
+        pixel_m=ahead_m**2 / (camera_m * random.uniform(500, 1600)),
+        is_fair=is_fair,
+        is_night=not is_fair and chance(random, 0.18),
     )
 
 
@@ -126,13 +152,30 @@ def _lines(scene: Scene) -> tuple[float, float]:
         if chance(random, 0.6):
             places.append(middle_m + side * lane_m * random.uniform(0.93, 1.07))
     outer = min(places), max(places)
-    if chance(random, 0.07):
+    if chance(random, 0.35):
+        _slab_seams(scene, places)
+    if chance(random, 0.1):
         return outer
     for place_m in places:
-        if chance(random, 0.08):
+        if chance(random, 0.1):
             continue
         _line(scene, place_m)
     return outer
+
+
+def _slab_seams(scene: Scene, places: list[float]) -> None:
+    """Lanes are paved one by one: dark seams close beside the lines, some sealed with tar, with a bright rim."""
+    random = scene.random
+    aside_m = random.uniform(-0.35, 0.35)
+    for place_m in places:
+        if chance(random, 0.3):
+            continue
+        off_m = scene.road_m - place_m - aside_m - random.uniform(-0.05, 0.05)
+        half_m = random.uniform(0.01, 0.06)
+        depth = random.uniform(0.1, 0.7) * np.clip(0.8 + 0.4 * cloud(random, 6, NET_COLUMNS), 0, 1)
+        shade = np.clip((half_m - np.abs(off_m)) / NET_COLUMN_M + 0.5, 0, 1)
+        rim = np.exp(-0.5 * ((np.abs(off_m) - half_m - 0.06) / 0.05) ** 2) * random.uniform(0, 0.15)
+        scene.picture *= (1 - depth * shade + rim)[..., None]
 
 
 def _line(scene: Scene, place_m: float) -> None:
@@ -140,19 +183,22 @@ def _line(scene: Scene, place_m: float) -> None:
     width_m = random.uniform(0.08, 0.22)
     twins = random.uniform(0.12, 0.2) if chance(random, 0.14) else 0.0
     paint = np.zeros(SHAPE, np.float32)
-    is_dotted = chance(random, 0.07)
-    if chance(random, 0.55):
-        period_m, share = (
-            (random.uniform(1.5, 4), 0.12) if is_dotted else (random.uniform(5, 18), random.uniform(0.2, 0.55))
-        )
-        if chance(random, 0.15):
-            period_m, share = random.uniform(1.5, 4), random.uniform(0.3, 0.6)  # short blocks beside ramps
-        along = (scene.ahead_m / period_m + random.random()) % 1
-        dash = (along < share).astype(np.float32)
-        if chance(random, 0.2):  # reflectors or buttons in the gaps
-            dash = np.maximum(dash, ((along - share / 2 + 0.5) % 0.25 < 0.03).astype(np.float32))
-    else:
+    kind = random.random()
+    if kind < 0.36:
         dash = np.ones((NET_ROWS, 1), np.float32)
+    else:
+        if kind < 0.44:  # dots
+            period_m, share = random.uniform(1.5, 4), 0.12
+        elif kind < 0.52:  # short blocks beside ramps
+            period_m, share = random.uniform(1.5, 4), random.uniform(0.3, 0.6)
+        elif kind < 0.85:
+            period_m, share = np.array(DASHES[random.integers(len(DASHES))]) * random.uniform(0.85, 1.15, 2)
+        else:
+            period_m, share = random.uniform(5, 20), random.uniform(0.15, 0.6)
+        phase = random.random()
+        dash = _painted_share(scene, period_m, share, phase)
+        if chance(random, 0.25):  # reflectors or buttons in the gaps
+            dash = np.maximum(dash, _painted_share(scene, period_m / 4, 0.12, 4 * phase))
     for k, twin_m in enumerate((-twins, twins) if twins else (0.0,)):
         stripe = np.clip((width_m / 2 - np.abs(road_m - place_m - twin_m)) / NET_COLUMN_M + 0.5, 0, 1)
         stripe *= 1.0 if k else dash  # of a double line one part may be dashed
@@ -169,9 +215,47 @@ def _line(scene: Scene, place_m: float) -> None:
         colour *= random.uniform(0.5, 1.0)
     scene.picture = scene.picture * (1 - cover) + cover * np.maximum(scene.picture * 1.1, colour)
     middles = (-twins, twins) if twins > 0.15 else (0.0,)
-    for middle in middles:
-        ridge = np.exp(-0.5 * ((road_m - place_m - middle) / LINE_SIGMA_M) ** 2)
-        scene.truth = np.maximum(scene.truth, ridge)
+    ridges = [np.exp(-0.5 * ((road_m - place_m - middle) / LINE_SIGMA_M) ** 2) for middle in middles]
+    ridge = np.maximum.reduce(ridges)
+    scene.truth = np.maximum(scene.truth, ridge)
+    scene.painted.append((cover[..., 0] > 0.1, ridge))
+
+
+def _painted_share(scene: Scene, period_m: float, share: float, phase: float) -> np.ndarray:
+    """How much of the road within a row's pixel is painted by dashes: (rows, 1) float32 [0, 1].
+
+    Far dashes are shorter than a pixel and fade, as a camera sees them.
+    """
+
+    def painted_periods(place: np.ndarray) -> np.ndarray:
+        whole = np.floor(place)
+        return whole * share + np.minimum(place - whole, share)
+
+    middle, half = scene.ahead_m / period_m + phase, scene.pixel_m / period_m / 2
+    return (painted_periods(middle + half) - painted_periods(middle - half)) / (2 * half)
+
+
+def _forget_unseen_lines(scene: Scene) -> None:
+    """Take lines out of the truth whose paint is neither brighter nor yellower than the road on both of its sides."""
+    red, green, blue = cv2.split(scene.picture)
+    planes = (red + green) / 2, np.minimum(red, green) - blue
+    for paint, ridge in scene.painted:
+        row, column = np.nonzero(paint & (scene.truth > 0.5))
+        if not any(_stands_out(plane, row, column) for plane in planes):
+            scene.truth[ridge > 0.02] = 0
+
+
+def _stands_out(plane: np.ndarray, row: np.ndarray, column: np.ndarray) -> bool:
+    """Whether the places (row, column) of a (rows, columns) plane are higher than what lies beside them."""
+    witnesses = len(row) / SPECKS_PER_WITNESS
+    if witnesses < 2:
+        return False
+    left = plane[row, np.maximum(column - BESIDE_COLUMNS, 0)]
+    right = plane[row, np.minimum(column + BESIDE_COLUMNS, NET_COLUMNS - 1)]
+    noise = 1.0 + float(np.std(left - right)) / np.sqrt(2)
+    # The greater one of two like numbers lies about half a sigma above their mean.
+    step = float(np.mean(plane[row, column] - np.maximum(left, right))) + 0.5 * noise
+    return step * np.sqrt(witnesses) > SEEN_SIGMAS * noise
 
 
 def _beside_the_road(scene: Scene, outer: tuple[float, float]) -> None:
@@ -232,7 +316,7 @@ def _distractors(scene: Scene) -> None:
 def _shadows(scene: Scene) -> None:
     """Of bridges and vehicles (polygons), of trees (blobs), of poles and rails (stripes)."""
     random = scene.random
-    for _ in range(random.integers(0, 3)):
+    for _ in range(0 if scene.is_fair else random.integers(0, 3)):
         kind = random.random()
         if kind < 0.4:
             corners = random.uniform(-0.2, 1.2, (random.integers(3, 6), 2)) * [NET_COLUMNS, NET_ROWS]
@@ -252,7 +336,9 @@ def _rails_and_poles(scene: Scene, outer: tuple[float, float]) -> None:
     """Rails, walls and fences beside the road: strips along it, smeared outwards, and posts along the rays."""
     random = scene.random
     for side, place_m in ((-1, outer[0]), (1, outer[1])):
-        if not chance(random, 0.25):
+        if chance(random, 0.2):
+            _wall(scene, side, side * place_m + random.uniform(0.3, 4))
+        if not chance(random, 0.2):
             continue
         beyond_m = side * (scene.road_m - place_m) - random.uniform(0.8, 4)
         for _ in range(random.integers(1, 4)):
@@ -265,6 +351,26 @@ def _rails_and_poles(scene: Scene, outer: tuple[float, float]) -> None:
         at = random.uniform(-0.5, 0.5)
         here = (np.abs(ray - at) < random.uniform(0.002, 0.008)) & (scene.ahead_m > random.uniform(8, 60))
         scene.picture[here] = random.uniform(10, 230)
+
+
+def _wall(scene: Scene, side: int, foot_m: float) -> None:
+    """A concrete barrier, parapet or fence: gutter, face (with bars, if it is a fence), and a lit top like a line."""
+    random = scene.random
+    out_m = side * scene.road_m
+    height_ratio = random.uniform(0.3, 0.85)  # of the camera's height
+    reach_m = abs(foot_m) * height_ratio / (1 - height_ratio)  # a ray over its top meets the road so much farther out
+    level = random.uniform(30, 190)
+    gutter = (out_m > foot_m - random.uniform(0.05, 0.4)) & (out_m <= foot_m)
+    scene.picture[gutter] *= random.uniform(0.4, 1.1)
+    face = (out_m > foot_m) & (out_m < foot_m + reach_m)
+    grey = level * (1 + 0.15 * cloud(random, random.uniform(1, 8), 8))
+    if chance(random, 0.4):
+        bars = (scene.ahead_m / random.uniform(0.4, 3) + out_m * random.uniform(-2, 2)) % 1 < random.uniform(0.15, 0.5)
+        face &= bars
+    scene.picture[face] = grey[face][:, None]
+    top = (out_m > foot_m + reach_m) & (out_m < foot_m + reach_m + random.uniform(0.08, 0.5))
+    scene.picture[top] = min(250.0, level * random.uniform(1.0, 2.2))
+    scene.truth[out_m > foot_m] = 0
 
 
 def _vehicles(scene: Scene) -> None:
@@ -309,6 +415,8 @@ def _light(scene: Scene) -> None:
     else:
         slope = random.uniform(-0.35, 0.35) * (1 - 2 * scene.far_ratio) + random.uniform(-0.2, 0.2) * ACROSS_M / 6
         scene.picture = scene.picture * (1 + slope)[..., None]
+    if scene.is_fair:
+        return
     if chance(random, 0.3 if scene.is_night else 0.12):  # mirrored lamps and sky run along the rays
         beams = random.uniform(-0.6, 0.6, random.integers(1, 7)), random.uniform(0.004, 0.05)
         glow = np.zeros(SHAPE, np.float32)
@@ -367,11 +475,14 @@ def _optics(scene: Scene) -> None:
         cv2.ellipse(spot, centre, (int(random.integers(3, 25)), int(random.integers(3, 15))), 0, 0, 360, 1, -1)
         spot = cv2.GaussianBlur(spot, (0, 0), random.uniform(1, 4))[..., None] * random.uniform(0.3, 0.95)
         picture = picture * (1 - spot) + spot * cv2.blur(picture, (31, 31)) * random.uniform(0.4, 1.3)
-    gain = random.uniform(0.1, 0.35) if chance(random, 0.12) else random.uniform(0.45, 1.5)
-    picture *= gain
-    if chance(random, 0.3):
-        picture = picture * random.uniform(0.25, 1) + random.uniform(0, 120)
-    noise = random.uniform(0, 9) if chance(random, 0.85) else random.uniform(9, 25)
+    if scene.is_fair:
+        picture *= random.uniform(0.75, 1.25)
+        noise = random.uniform(0, 3)
+    else:
+        picture *= random.uniform(0.1, 0.35) if chance(random, 0.1) else random.uniform(0.45, 1.5)
+        if chance(random, 0.3):
+            picture = picture * random.uniform(0.25, 1) + random.uniform(0, 120)
+        noise = random.uniform(0, 7) if chance(random, 0.9) else random.uniform(7, 20)
     picture += random.standard_normal(picture.shape, dtype=np.float32) * noise
     picture = np.clip(picture, 0, 255)
     if chance(random, 0.2):

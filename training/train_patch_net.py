@@ -1,9 +1,10 @@
 """Train the patch network on drawn patches, export it, and write its scores beside it.
 
-    python -m training.train_patch_net --minutes 20 --out lkas/detection/net
+    python -m training.train_patch_net --steps 6000 --out lkas/detection/net [--checkpoint FILE]
 
-One thread. Everything random comes from --seed; with --steps instead of --minutes a run repeats exactly on the same
-machine. The network that is exported is the running mean of the weights (less noisy than the last step's).
+One thread. Everything random comes from --seed, so a run repeats exactly on the same machine, also one that was
+stopped and taken up again from its checkpoint. The network that is exported is the running mean of the weights (less
+noisy than the last step's).
 """
 
 import argparse
@@ -13,6 +14,7 @@ import logging
 import os
 import platform
 import time
+from collections import deque
 from pathlib import Path
 
 import cv2
@@ -29,46 +31,51 @@ from training.road_patches import draw_patch
 logger = logging.getLogger("training")
 
 BATCH = 16
-POOL = 4000  # patches kept to draw batches from; old ones are replaced all the time
+POOL = 2000  # patches kept to draw batches from: the newest ones
 FIRST_POOL = 512
-FRESH_PER_STEP = 2
+FRESH_PER_STEP = 1
+DRAWING, CHOOSING, CHECKING = 0, 1, 2  # what random numbers are for
 PEAK_RATE = 3e-3
 WARM_UP_STEPS = 150
+COOLING_FROM = (
+    0.6  # of all steps: until there the rate stays, so a run can be made longer before; then it sinks to zero
+)
 LINE_WEIGHT = 3.0  # few pixels are lines
 AVERAGE_DECAY = 0.998
+CHECKPOINT_STEPS = 250
 OPSET = 13
 CHECK_PATCHES = 400  # never trained on; for the scores
-CHECK_SEED_OFFSET = 1_000_003
 REPORT_STEPS = 100
 
 
 class PatchPool:
-    """Patches to train on, drawn as training goes."""
+    """Patches to train on, drawn as training goes. Every step has its own, so training can be taken up at any step."""
 
-    def __init__(self, random: np.random.Generator) -> None:
-        self._random = random
-        self._patches = [draw_patch(random) for _ in range(FIRST_POOL)]
+    def __init__(self, seed: int, first_step: int = 0) -> None:
+        self._seed = seed
+        self._drawn = FIRST_POOL + FRESH_PER_STEP * first_step
+        self._patches = deque((self._draw(k) for k in range(max(0, self._drawn - POOL), self._drawn)), maxlen=POOL)
 
-    def refresh(self) -> None:
-        for _ in range(FRESH_PER_STEP):
-            drawn = draw_patch(self._random)
-            if len(self._patches) < POOL:
-                self._patches.append(drawn)
-            else:
-                self._patches[self._random.integers(POOL)] = drawn
-
-    def batch(self) -> tuple[Tensor, Tensor]:
-        chosen = [self._patches[k] for k in self._random.integers(0, len(self._patches), BATCH)]
-        mirrored = self._random.random(BATCH) < 0.5
+    def batch(self, step: int) -> tuple[Tensor, Tensor]:
+        """The batch of a step, to be asked for in turn; half of the patches are mirrored."""
+        random = np.random.default_rng([self._seed, CHOOSING, step])
+        chosen = [self._patches[k] for k in random.integers(0, len(self._patches), BATCH)]
+        mirrored = random.random(BATCH) < 0.5
         patches = [(p[:, ::-1], t[:, ::-1]) if flip else (p, t) for (p, t), flip in zip(chosen, mirrored, strict=True)]
+        for _ in range(FRESH_PER_STEP):
+            self._patches.append(self._draw(self._drawn))
+            self._drawn += 1
         return tensors(patches)
+
+    def _draw(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        return draw_patch(np.random.default_rng([self._seed, DRAWING, number]))
 
 
 def tensors(patches: list[tuple[np.ndarray, np.ndarray]]) -> tuple[Tensor, Tensor]:
     """-> (n, 3, rows, columns) levels and (n, 1, rows, columns) truth [0, 1], float32."""
-    levels = np.stack([patch.transpose(2, 0, 1) for patch, _ in patches]).astype(np.float32)
+    levels = np.stack([patch for patch, _ in patches]).astype(np.float32)
     truth = np.stack([truth[None] for _, truth in patches]).astype(np.float32) / 255
-    return torch.from_numpy(levels), torch.from_numpy(truth)
+    return torch.from_numpy(levels).permute(0, 3, 1, 2), torch.from_numpy(truth)  # channels last: faster
 
 
 def loss_of(logits: Tensor, truth: Tensor) -> Tensor:
@@ -82,42 +89,77 @@ def dice(logits: Tensor, truth: Tensor) -> Tensor:
     return (2 * (said * truth).sum() + 1) / ((said + truth).sum() + 1)
 
 
-def train(seed: int, minutes: float | None, steps: int | None) -> tuple[PatchNetwork, dict]:
-    torch.manual_seed(seed)
-    pool = PatchPool(np.random.default_rng(seed))
-    network = PatchNetwork()
-    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(AVERAGE_DECAY), use_buffers=True)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=PEAK_RATE, weight_decay=1e-3)
-    start, start_cpu, step, share, mean_loss = time.monotonic(), time.process_time(), 0, 0.0, None
-    while share < 1:
-        share = (time.monotonic() - start) / (60 * minutes) if minutes else (step + 1) / (steps or 1)
-        for group in optimiser.param_groups:
-            cooled = 0.5 * (1 + np.cos(np.pi * min(share, 1)))
-            group["lr"] = PEAK_RATE * min(1, (step + 1) / WARM_UP_STEPS) * cooled + 1e-5
-        pool.refresh()
-        levels, truth = pool.batch()
-        loss = loss_of(network.logits(levels), truth)
-        optimiser.zero_grad()
+class Training:
+    """A network on its way; `step` batches have been learned from."""
+
+    def __init__(self, seed: int, steps: int) -> None:
+        torch.manual_seed(seed)
+        self.seed, self.steps, self.step, self.cpu_s = seed, steps, 0, 0.0
+        self._network = PatchNetwork().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._average = AveragedModel(self._network, multi_avg_fn=get_ema_multi_avg_fn(AVERAGE_DECAY), use_buffers=True)
+        self._optimiser = torch.optim.AdamW(self._network.parameters(), lr=PEAK_RATE, weight_decay=1e-3)
+        self._parts = {"network": self._network, "average": self._average, "optimiser": self._optimiser}
+
+    @property
+    def trained(self) -> PatchNetwork:
+        network: PatchNetwork = self._average.module  # type: ignore[assignment]
+        return network.eval()
+
+    def run(self, checkpoint: Path | None) -> None:
+        """To the last step, from where the checkpoint stands, if there is one."""
+        if checkpoint is not None and checkpoint.is_file():
+            self._load(checkpoint)
+            logger.info("taken up at step %d from %s", self.step, checkpoint)
+        before_s = self.cpu_s - time.process_time()
+        pool, mean_loss = PatchPool(self.seed, self.step), None
+        while self.step < self.steps:
+            loss = self._learn(*pool.batch(self.step))
+            self.step += 1
+            self.cpu_s = before_s + time.process_time()
+            mean_loss = loss if mean_loss is None else 0.98 * mean_loss + 0.02 * loss
+            if self.step % REPORT_STEPS == 0:
+                logger.info(
+                    "step %d of %d  loss %.3f  %.1f CPU minutes", self.step, self.steps, mean_loss, self.cpu_s / 60
+                )
+            if checkpoint is not None and self.step % CHECKPOINT_STEPS == 0:
+                self._save(checkpoint)
+
+    def _learn(self, levels: Tensor, truth: Tensor) -> float:
+        warm, left = (self.step + 1) / WARM_UP_STEPS, (1 - self.step / self.steps) / (1 - COOLING_FROM)
+        for group in self._optimiser.param_groups:
+            group["lr"] = PEAK_RATE * min(1.0, warm, left)
+        loss = loss_of(self._network.logits(levels), truth)
+        self._optimiser.zero_grad()
         loss.backward()
-        optimiser.step()
-        average.update_parameters(network)
-        step += 1
-        mean_loss = loss.item() if mean_loss is None else 0.98 * mean_loss + 0.02 * loss.item()
-        if step % REPORT_STEPS == 0:
-            logger.info("%3.0f %%  step %d  loss %.3f", 100 * min(share, 1), step, mean_loss)
-    facts = {
-        "seed": seed,
-        "steps": step,
-        "minutes": round((time.monotonic() - start) / 60, 1),
-        "cpu_minutes": round((time.process_time() - start_cpu) / 60, 1),
-    }
-    trained: PatchNetwork = average.module  # type: ignore[assignment]
-    return trained.eval(), facts
+        self._optimiser.step()
+        self._average.update_parameters(self._network)
+        return loss.item()
+
+    def _save(self, path: Path) -> None:
+        state = {name: part.state_dict() for name, part in self._parts.items()}
+        state |= {"seed": self.seed, "steps": self.steps, "step": self.step, "cpu_s": self.cpu_s}
+        unfinished = path.with_suffix(".part")
+        torch.save(state, unfinished)
+        unfinished.replace(path)
+
+    def _load(self, path: Path) -> None:
+        state = torch.load(path, weights_only=True)
+        if state["seed"] != self.seed:
+            raise SystemExit(f"{path}: expected a run of --seed {self.seed}, found --seed {state['seed']}")
+        longest, shortest = max(state["steps"], self.steps), min(state["steps"], self.steps)
+        if longest > shortest and state["step"] > COOLING_FROM * shortest:
+            raise SystemExit(
+                f"{path}: step {state['step']} of --steps {state['steps']} can not go on as --steps {self.steps}: "
+                f"its learning rate has begun to sink, or should have"
+            )
+        for name, part in self._parts.items():
+            part.load_state_dict(state[name])
+        self.step, self.cpu_s = state["step"], state["cpu_s"]
 
 
 def scores(network: PatchNetwork, seed: int) -> dict:
     """On patches of another seed: dice, and precision and recall of lines at probability 0.5."""
-    random = np.random.default_rng(seed + CHECK_SEED_OFFSET)
+    random = np.random.default_rng([seed, CHECKING])
     met = said_right = on_line = said = 0.0
     dices = []
     with torch.no_grad():
@@ -147,19 +189,23 @@ def export(network: PatchNetwork, path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    length = parser.add_mutually_exclusive_group(required=True)
-    length.add_argument("--minutes", type=float, help="train for so long")
-    length.add_argument("--steps", type=int, help="train for so many steps: repeatable")
+    parser.add_argument("--steps", type=int, required=True, help="batches to learn from")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, required=True, help="folder for patch_net.onnx and patch_net.json")
+    parser.add_argument("--checkpoint", type=Path, help="kept here on the way, and taken up from here when it exists")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    network, facts = train(options.seed, options.minutes, options.steps)
+    training = Training(options.seed, options.steps)
+    training.run(options.checkpoint)
+    network = training.trained
     path = options.out / "patch_net.onnx"
     export(network, path)
-    facts |= {
+    facts = {
+        "seed": options.seed,
+        "steps": options.steps,
+        "cpu_minutes": round(training.cpu_s / 60, 1),
         "batch": BATCH,
         "parameters": sum(weights.numel() for weights in network.parameters()),
         "machine": f"{platform.machine()}, 1 of {os.cpu_count()} cores, no accelerator",

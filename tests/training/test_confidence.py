@@ -5,7 +5,8 @@ import pytest
 
 from lkas.detection import DetectionParameters, create_detector
 from training.confidence_frames import bare_picture, is_held_back, rendered_drive
-from training.fit_confidence import Lines, area_under_roc, calibration_error, fitted
+from training.fit_confidence import confidences, fitted
+from training.reliability import area_under_roc, calibration_error, error_by_chance
 
 
 def test_the_fit_finds_the_weights_that_made_the_data():
@@ -13,9 +14,9 @@ def test_the_fit_finds_the_weights_that_made_the_data():
     features = np.column_stack([np.ones(20_000), rng.normal(0, 1, (20_000, 2))])
     true = np.array([0.5, 2.0, -1.0])
     right = rng.uniform(size=20_000) < 1 / (1 + np.exp(-features @ true))
-    weights = fitted([(Lines(features, right, np.full(20_000, "a")), 1.0)])
+    weights = fitted(features, right)
     assert weights == pytest.approx(true, abs=0.1)
-    confidence = 1 / (1 + np.exp(-features @ weights))
+    confidence = confidences(features, weights)
     assert calibration_error(confidence, right) < 0.01
     assert calibration_error(np.full(20_000, 0.9), right) == pytest.approx(0.9 - right.mean(), abs=1e-9)
 
@@ -56,3 +57,10 @@ def test_bare_pictures_repeat_and_have_no_lines():
     assert frame.lines == (None, None)
     assert np.array_equal(frame.image, bare_picture(3).image)
     assert frame.image.dtype == np.uint8
+
+
+def test_few_lines_show_a_gap_by_chance_alone():
+    assert error_by_chance(np.array([0.0, 1.0])) == 0.0
+    few, many = error_by_chance(np.full(20, 0.7)), error_by_chance(np.full(2000, 0.7))
+    assert 0.05 < few < 0.12
+    assert many < 0.015

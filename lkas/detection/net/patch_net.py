@@ -39,7 +39,12 @@ class PatchNet:
         if left or right:
             patch = cv2.copyMakeBorder(patch, 0, 0, left, right, cv2.BORDER_REPLICATE)
         first = (patch.shape[1] - wide) // 2
-        seen = cv2.resize(patch[:, first : first + wide], (NET_COLUMNS, NET_ROWS), interpolation=cv2.INTER_AREA)
-        self._levels[0] = seen.transpose(2, 0, 1)
+        seen = patch[:, first : first + wide]
+        if rows != NET_ROWS:
+            seen = cv2.resize(seen, (wide, NET_ROWS), interpolation=cv2.INTER_LINEAR)
+        planes = seen.transpose(2, 0, 1)
+        # The mean of two columns each: cv2.resize takes four times as long for that.
+        np.add(planes[..., 0::2], planes[..., 1::2], out=self._levels[0], dtype=np.float32)
+        self._levels *= 0.5
         line = cv2.resize(self._run(self._levels)[0][0, 0], (wide, rows), interpolation=cv2.INTER_LINEAR)
         return slice(first, first + wide - left - right), line[:, left : wide - right]
