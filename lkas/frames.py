@@ -38,6 +38,11 @@ def wrap_rad(angle_rad: float) -> float:
     return math.pi - (math.pi - angle_rad) % (2 * math.pi)
 
 
+Point = tuple[float, float]
+Axes = tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]]
+
+NEAREST_M = 0.1  # before the camera; nearer points have no pixel
+LEAST_FALL = 1e-6  # of a ray, per depth; a flatter one never meets the ground
 MEETING_STEPS = 3  # a row of the image lies nearly square to the lane, so each step gains a digit or more
 
 
@@ -47,21 +52,22 @@ class PinholeCamera:
 
     def __init__(self, geometry: CameraGeometry) -> None:
         self.geometry = geometry
-        lens = Lens(geometry.k1, geometry.k2, geometry.p1, geometry.p2, geometry.k3)
-        self._lens = None if lens.is_straight else lens
-        self._camera_from_ego = _camera_from_ego(geometry)
+        self.lens = Lens(geometry.k1, geometry.k2, geometry.p1, geometry.p2, geometry.k3)
+        self._lens = None if self.lens.is_straight else self.lens
+        self.axes = _axes(geometry)  # right, down, forward, in the ego frame
+        self._camera_from_ego = np.array(self.axes)
         self._position_m = np.array([geometry.x_m, geometry.y_m, geometry.height_m])
 
     @property
     def horizon_row_px(self) -> float:
         """Row of the horizon in the middle column."""
         yaw_rad = self.geometry.yaw_rad
-        return self._pixel_of(self._camera_from_ego @ np.array([math.cos(yaw_rad), math.sin(yaw_rad), 0.0]))[1]
+        return self._pixel_of(*_turned(self.axes, math.cos(yaw_rad), math.sin(yaw_rad), 0.0))[1]
 
     @property
     def vanishing_point_px(self) -> tuple[float, float]:
         """(u, v) where lines parallel to the car's x axis meet."""
-        return self._pixel_of(self._camera_from_ego @ np.array([1.0, 0.0, 0.0]))
+        return self._pixel_of(*_turned(self.axes, 1.0, 0.0, 0.0))
 
     @property
     def image_from_ground_matrix(self) -> np.ndarray:
@@ -86,7 +92,7 @@ class PinholeCamera:
             pixels = self._lens.bend(pixels)
         pixels *= self.geometry.focal_px
         pixels += (self.geometry.cx_px, self.geometry.cy_px)
-        pixels[depth < 0.1] = np.nan
+        pixels[depth < NEAREST_M] = np.nan
         return pixels
 
     def image_from_ground(self, x_m: np.ndarray, y_m: np.ndarray) -> np.ndarray:
@@ -105,16 +111,38 @@ class PinholeCamera:
         in_ego = np.column_stack([self.directions(pixels), np.ones(len(pixels))]) @ self._camera_from_ego
         with np.errstate(divide="ignore", invalid="ignore"):
             ground = self._position_m[:2] - in_ego[:, :2] * (g.height_m / in_ego[:, 2])[:, None]
-        ground[in_ego[:, 2] >= -1e-6] = np.nan
+        ground[in_ego[:, 2] >= -LEAST_FALL] = np.nan
         return ground
 
-    def _pixel_of(self, in_camera: np.ndarray) -> tuple[float, float]:
-        """Of a direction right, down, forward."""
-        seen = in_camera[None, :2] / in_camera[2]
+    def pixel_of_ground(self, x_m: float, y_m: float) -> tuple[float, float] | None:
+        """One ground point of the ego frame -> its pixel; None unless it is at least 0.1 m before the camera."""
+        g = self.geometry
+        right, down, depth = _turned(self.axes, x_m - g.x_m, y_m - g.y_m, -g.height_m)
+        if not depth >= NEAREST_M:
+            return None
+        u, v = self._pixel_of(right, down, depth)
+        return (u, v) if math.isfinite(u) and math.isfinite(v) else None
+
+    def ground_of_pixel(self, u: float, v: float) -> tuple[float, float]:
+        """One pixel -> its ground point of the ego frame; NaN at and above the horizon."""
+        g = self.geometry
+        right, down = (u - g.cx_px) / g.focal_px, (v - g.cy_px) / g.focal_px
         if self._lens is not None:
-            seen = self._lens.bend(seen)
-        u, v = (self.geometry.focal_px * seen[0]).tolist()
-        return self.geometry.cx_px + u, self.geometry.cy_px + v
+            right, down = self._lens.straighten(np.array([[right, down]]))[0].tolist()
+        x, y, z = (
+            of_right * right + of_down * down + ahead for of_right, of_down, ahead in zip(*self.axes, strict=True)
+        )
+        if not z < -LEAST_FALL:
+            return math.nan, math.nan
+        return g.x_m - x * (g.height_m / z), g.y_m - y * (g.height_m / z)
+
+    def _pixel_of(self, right: float, down: float, forward: float) -> tuple[float, float]:
+        """Of a direction."""
+        right, down = right / forward, down / forward
+        if self._lens is not None:
+            right, down = self._lens.bend(np.array([[right, down]]))[0].tolist()
+        g = self.geometry
+        return g.cx_px + g.focal_px * right, g.cy_px + g.focal_px * down
 
 
 def line_lateral_m(line: LaneLine, x_m: np.ndarray | float) -> np.ndarray | float:
@@ -123,25 +151,28 @@ def line_lateral_m(line: LaneLine, x_m: np.ndarray | float) -> np.ndarray | floa
 
 
 @lru_cache(maxsize=4)
-def _camera_over(geometry: CameraGeometry, height_px: int) -> tuple[PinholeCamera, list[list[float]]]:
+def _camera_over(geometry: CameraGeometry, height_px: int) -> tuple[PinholeCamera, tuple[Point, Point]]:
     """The camera, and two ground points (x, y) that its image shows in its last row: the same for all lines drawn."""
-    camera = PinholeCamera(geometry)
-    last_row = np.array([[0.0, height_px - 1.0], [2 * geometry.cx_px, height_px - 1.0]])
-    return camera, camera.ground_from_image(last_row).tolist()
+    camera, last_px = PinholeCamera(geometry), height_px - 1.0
+    return camera, (camera.ground_of_pixel(0.0, last_px), camera.ground_of_pixel(2 * geometry.cx_px, last_px))
 
 
 def line_pixels(line: LaneLine, geometry: CameraGeometry, height_px: int, points: int = 40) -> np.ndarray:
     """(N, 2) pixels of a lane line from where it enters the image to the end of its seen stretch."""
     camera, last_row_m = _camera_over(geometry, height_px)
-    x_min_m = _meeting_m(line, last_row_m)
+    near_m, far_m = _stretch_m(line, geometry, last_row_m)
     # Even steps in 1/x are even steps in image rows.
-    nearness = np.linspace(1 / max(0.3, x_min_m - geometry.x_m), 1 / max(1.0, line.x_max_m - geometry.x_m), points)
-    x_m = geometry.x_m + 1 / nearness
+    x_m = geometry.x_m + 1 / np.linspace(1 / near_m, 1 / far_m, points)
     pixels = camera.image_from_ground(x_m, np.asarray(line_lateral_m(line, x_m)))
     return pixels[np.isfinite(pixels).all(axis=1)]
 
 
-def _meeting_m(line: LaneLine, ends_m: list[list[float]]) -> float:
+def _stretch_m(line: LaneLine, geometry: CameraGeometry, last_row_m: tuple[Point, Point]) -> tuple[float, float]:
+    """How far ahead of the camera a line enters the image, and where its seen stretch ends."""
+    return max(0.3, _meeting_m(line, last_row_m) - geometry.x_m), max(1.0, line.x_max_m - geometry.x_m)
+
+
+def _meeting_m(line: LaneLine, ends_m: tuple[Point, Point]) -> float:
     """x of a lane line where it crosses the straight line through two ground points (x, y) abreast of each other; where
     its seen stretch begins when there is no such place."""
     (x, y), (to_x, to_y) = ends_m
@@ -154,21 +185,31 @@ def _meeting_m(line: LaneLine, ends_m: list[list[float]]) -> float:
 
 def lane_message(line: LaneLine, geometry: CameraGeometry, height_px: int) -> LaneMessage | None:
     """The two-point form of a lane line: its lowest and its highest pixel, or None when nothing is in view."""
-    pixels = line_pixels(line, geometry, height_px, points=2)
-    if len(pixels) < 2:
-        return None
-    (x1, y1), (x2, y2) = pixels[0], pixels[-1]
-    return LaneMessage(float(x1), float(y1), float(x2), float(y2), line.confidence)
+    camera, last_row_m = _camera_over(geometry, height_px)
+    near_m, far_m = (geometry.x_m + ahead_m for ahead_m in _stretch_m(line, geometry, last_row_m))
+    lowest = camera.pixel_of_ground(near_m, float(line_lateral_m(line, near_m)))
+    highest = camera.pixel_of_ground(far_m, float(line_lateral_m(line, far_m)))
+    return None if lowest is None or highest is None else LaneMessage(*lowest, *highest, line.confidence)
 
 
-def _camera_from_ego(g: CameraGeometry) -> np.ndarray:
-    """Rotation from ego axes (forward, left, up) to camera axes (right, down, forward)."""
+def _turned(axes: Axes, x: float, y: float, z: float) -> tuple[float, float, float]:
+    """A direction of the ego frame along each of the axes."""
+    right, down, forward = axes
+    return (
+        right[0] * x + right[1] * y + right[2] * z,
+        down[0] * x + down[1] * y + down[2] * z,
+        forward[0] * x + forward[1] * y + forward[2] * z,
+    )
+
+
+def _axes(g: CameraGeometry) -> Axes:
+    """The camera's axes (right, down, forward) in the ego frame (forward, left, up)."""
     cy, sy = math.cos(g.yaw_rad), math.sin(g.yaw_rad)
     cp, sp = math.cos(g.pitch_rad), math.sin(g.pitch_rad)
     cr, sr = math.cos(g.roll_rad), math.sin(g.roll_rad)
-    # The mount's axes in the ego frame, yaw @ pitch @ roll multiplied out: ISO 8855, positive pitch lowers the nose,
-    # positive roll the right side.
+    # The mount, yaw @ pitch @ roll multiplied out: ISO 8855, positive pitch lowers the nose, positive roll the right
+    # side.
     forward = cy * cp, sy * cp, -sp
-    left = cy * sp * sr - sy * cr, sy * sp * sr + cy * cr, cp * sr
-    up = cy * sp * cr + sy * sr, sy * sp * cr - cy * sr, cp * cr
-    return np.array([[-a for a in left], [-a for a in up], forward])
+    right = sy * cr - cy * sp * sr, -sy * sp * sr - cy * cr, -cp * sr
+    down = -cy * sp * cr - sy * sr, cy * sr - sy * sp * cr, -cp * cr
+    return right, down, forward

@@ -6,6 +6,8 @@ focal length. With r² = x² + y²:
     x' = x (1 + k1 r² + k2 r⁴ + k3 r⁶) + 2 p1 x y + p2 (r² + 2 x²)        y' likewise, x and y, p1 and p2 exchanged
 """
 
+import math
+
 import numpy as np
 from msgspec import Struct
 
@@ -28,6 +30,8 @@ class Lens(Struct, frozen=True):
     @property
     def reach2(self) -> float:
         """r² up to which points farther out are also seen farther out; beyond, the model folds the world back."""
+        if self.is_straight:
+            return math.inf
         growth = np.roots([7 * self.k3, 5 * self.k2, 3 * self.k1, 1.0])  # of r' over r, in powers of r²
         turns = growth.real[(np.abs(growth.imag) < 1e-9) & (growth.real > 0)]
         return float(turns.min(initial=np.inf))

@@ -1,74 +1,14 @@
-/* Robust Gauss-Newton for the road model of road_fit.py. */
-#include <math.h>
-#include <string.h>
-
-#include "_kernels.h"
-
-/* Where the shared states stand after the places. */
-enum { HEADING, CURVATURE, RATE, PITCH, KNOTS };
-
-typedef struct {
-    double y, slope;        /* of the road's shape at lateral position 0 */
-    double by[KNOTS + MOST_KNOTS];       /* derivatives of y by the shared states */
-    double slope_by[KNOTS + MOST_KNOTS]; /* and of the slope */
-} Shape;
-
-static Shape shape_at(const FitProblem *p, const double *shared, double x) {
-    const double b = shared[HEADING], k = shared[CURVATURE], d = shared[RATE];
-    const double x2 = x * x / 2, x3 = x2 * x / 3, cube = x * x * x;
-    Shape s;
-    s.y = b * x + k * x2 + d * x3 + k * k * k * cube * x / 8;
-    s.slope = b + k * x + d * x2 + k * k * k * cube / 2;
-    s.by[HEADING] = x;
-    s.by[CURVATURE] = x2 + 3 * k * k * cube * x / 8;
-    s.by[RATE] = x3;
-    s.by[PITCH] = 0;
-    s.slope_by[HEADING] = 1;
-    s.slope_by[CURVATURE] = x + 3 * k * k * cube / 2;
-    s.slope_by[RATE] = x2;
-    s.slope_by[PITCH] = 0;
-    for (int j = 0; j < p->knots; j++) {
-        const double beyond = x > p->knot_x[j] ? x - p->knot_x[j] : 0;
-        const double second = beyond * beyond / 2, third = second * beyond / 3;
-        s.y += shared[KNOTS + j] * third;
-        s.slope += shared[KNOTS + j] * second;
-        s.by[KNOTS + j] = third;
-        s.slope_by[KNOTS + j] = second;
-    }
-    return s;
-}
-
-/* A line beside the road's shape keeps its distance along the normal, and fans out with a pitch error. */
-static double beside(const FitProblem *p, const double *shared, const Shape *s, double place, double x) {
-    const double b = shared[HEADING];
-    return place + s->y + place * ((s->slope * s->slope - b * b) / 2 + shared[PITCH] * x / p->height);
-}
-
-static void derivatives(const FitProblem *p, const double *shared, const Shape *s, int line, double place, double x,
-                        double *by_state) {
-    const double b = shared[HEADING];
-    for (int l = 0; l < p->lines; l++) by_state[l] = 0;
-    by_state[line] = 1 + (s->slope * s->slope - b * b) / 2 + shared[PITCH] * x / p->height;
-    double *shared_by = by_state + p->lines;
-    for (int j = 0; j < KNOTS + p->knots; j++) shared_by[j] = s->by[j] + place * s->slope * s->slope_by[j];
-    shared_by[HEADING] -= place * b;
-    shared_by[PITCH] = place * x / p->height;
-}
-
-double line_at(const FitProblem *p, const double *state, int line, double x, double *slope) {
-    const double *shared = state + p->lines;
-    const Shape s = shape_at(p, shared, x);
-    *slope = s.slope;
-    return beside(p, shared, &s, state[line], x);
-}
+/* Robust Gauss-Newton for the road model of road_problem.py. */
+#include "_road.h"
 
 /* The nearest line of a point and the distance to it in metres; -1 where it belongs to none. */
-static int owner_of(const FitProblem *p, const double *state, const FitStep *step, int i, Shape *s, double *off) {
-    if (p->x[i] > step->reach) return -1;
-    *s = shape_at(p, state + p->lines, p->x[i]);
+static int owner_of(const FitProblem *p, const double *state, const Turn *turn, double reach, double gate, int i,
+                    Shape *s, double *off) {
+    if (p->x[i] > reach) return -1;
+    *s = shape_at(p, state + p->lines, turn, p->x[i]);
     if (!(fabs(s->slope) < p->most_slope)) return -1;
     int owner = -1;
-    double nearest = step->gate;
+    double nearest = gate;
     for (int l = 0; l < p->lines; l++) {
         const double distance = p->y[i] - beside(p, state + p->lines, s, state[l], p->x[i]);
         if (fabs(distance) < nearest) {
@@ -80,31 +20,31 @@ static int owner_of(const FitProblem *p, const double *state, const FitStep *ste
     return owner;
 }
 
-/* How fast curvature may change: roads wind the faster the sharper their bends are. */
-static double rate_spread(const FitProblem *p, const double *shared, double reach) {
-    double sharpest = fabs(shared[CURVATURE]), curvature = shared[CURVATURE], rate = shared[RATE], from = 0;
-    for (int j = 0; j <= p->knots; j++) {
-        const double to = j < p->knots && p->knot_x[j] < reach ? p->knot_x[j] : reach;
-        curvature += rate * (to - from);
+/* How fast curvature usually changes: roads wind the faster the sharper their bends are. */
+static double usual_rate(const FitProblem *p, const double *shared, double reach) {
+    double curvature = shared[CURVATURE], sharpest = fabs(curvature);
+    for (int j = 0; j < p->stretches && p->from[j] < reach; j++) {
+        const double to = j + 1 < p->stretches && p->from[j + 1] < reach ? p->from[j + 1] : reach;
+        curvature += shared[RATES + j] * (to - p->from[j]);
         if (fabs(curvature) > sharpest) sharpest = fabs(curvature);
-        if (to >= reach) break;
-        rate += shared[KNOTS + j];
-        from = to;
     }
     if (sharpest > p->bound) sharpest = p->bound;
-    return p->rate_per_square * sharpest * sharpest;
+    return p->sigma_rate + p->rate_per_square * sharpest * sharpest;
 }
 
-/* Diagonal of the prior's information; the places have no expected value, only finite ones. */
-static void prior_of(const FitProblem *p, const double *shared, double reach, double *prior) {
-    const double spread = rate_spread(p, shared, reach);
+/* Diagonal of the prior's information; the places have no expected value, only finite ones. Rates are Cauchy
+   distributed: most stretches are a circle or a straight, and where curvature changes it may do so fast. */
+static void prior_of(const FitProblem *p, const double *shared, double reach, double loosened, double *prior) {
+    const double usual = loosened * usual_rate(p, shared, reach);
     double *of = prior + p->lines;
     for (int l = 0; l < p->lines; l++) prior[l] = 1e-6;
     of[HEADING] = 1 / (p->sigma_heading * p->sigma_heading);
     of[CURVATURE] = 1 / (p->sigma_curvature * p->sigma_curvature);
-    of[RATE] = 1 / (p->sigma_rate * p->sigma_rate + spread * spread);
     of[PITCH] = 1 / (p->sigma_pitch * p->sigma_pitch);
-    for (int j = 0; j < p->knots; j++) of[KNOTS + j] = 1 / (1e-14 + spread * spread);
+    for (int j = 0; j < p->stretches; j++) {
+        const double rate = shared[RATES + j];
+        of[RATES + j] = p->stretches == 1 ? 1 / (usual * usual) : 2 / (usual * usual + rate * rate);
+    }
 }
 
 static void add_point(double *information, const double *by_state, double weight, int states) {
@@ -115,8 +55,8 @@ static void add_point(double *information, const double *by_state, double weight
     }
 }
 
-/* Solve A z = b by Cholesky, A's lower half given and destroyed; -1 when it is not positive definite. */
-static int solve(double *a, double *b, int n) {
+/* The Cholesky factor of A in the place of its lower half; -1 when it is not positive definite. */
+static int factor(double *a, int n) {
     for (int j = 0; j < n; j++) {
         for (int i = j; i < n; i++) {
             double sum = a[i * n + j];
@@ -129,6 +69,11 @@ static int solve(double *a, double *b, int n) {
             }
         }
     }
+    return 0;
+}
+
+/* Solve A z = b in place of b, by the factor of A. */
+static void substitute(const double *a, double *b, int n) {
     for (int i = 0; i < n; i++) {
         for (int k = 0; k < i; k++) b[i] -= a[i * n + k] * b[k];
         b[i] /= a[i * n + i];
@@ -137,25 +82,37 @@ static int solve(double *a, double *b, int n) {
         for (int k = i + 1; k < n; k++) b[i] -= a[k * n + i] * b[k];
         b[i] /= a[i * n + i];
     }
-    return 0;
+}
+
+/* The points' scatter against the expected variance, as far as it may count. */
+static double bounded(double squares, double weights, double least) {
+    const double scatter = weights > 0 ? squares / weights : 1;
+    return scatter < least ? least : scatter;
 }
 
 int fit_road(const FitProblem *p, const FitStep *steps, int count, double *state) {
-    const int states = p->lines + KNOTS + p->knots;
+    const int states = p->lines + RATES + p->stretches;
     double information[MOST_STATES * MOST_STATES], change[MOST_STATES], by_state[MOST_STATES], prior[MOST_STATES];
+    double scatter = p->most_solved_scatter;
+    Turn turn;
     for (int n = 0; n < count; n++) {
         const FitStep *step = &steps[n];
+        const double reach = step->share * p->far + SLACK;
         int used = 0;
+        double squares = 0, weights = 0;
         memset(information, 0, sizeof information);
-        prior_of(p, state + p->lines, step->reach, prior);
+        prior_of(p, state + p->lines, reach, step->loosened, prior);
+        turn_of(p, state + p->lines, &turn);
         for (int i = 0; i < states; i++) {
-            information[i * states + i] = prior[i] / p->correlated;
-            change[i] = i < p->lines ? 0 : -prior[i] / p->correlated * state[i];
+            information[i * states + i] = prior[i] * p->correlated * scatter;
+            change[i] = i < p->lines ? 0 : -information[i * states + i] * state[i];
         }
+        const int curvature = p->lines + CURVATURE;
+        change[curvature] += information[curvature * states + curvature] * p->curvature;
         for (int i = 0; i < p->points; i++) {
             Shape s;
             double off = 0;
-            const int line = owner_of(p, state, step, i, &s, &off);
+            const int line = owner_of(p, state, &turn, reach, step->gate, i, &s, &off);
             if (line < 0) continue;
             const double residual = off / p->sigma[i], share = residual / step->scale, square = share * share;
             if (square > 9) continue;
@@ -164,47 +121,59 @@ int fit_road(const FitProblem *p, const FitStep *steps, int count, double *state
             add_point(information, by_state, weight, states);
             for (int j = 0; j < states; j++) change[j] += weight * off * by_state[j];
             used++;
+            if (fabs(residual) < p->inlier) {
+                squares += p->weight[i] * residual * residual;
+                weights += p->weight[i];
+            }
         }
         if (used < p->least_points) {
-            if (n + 1 < count && steps[n + 1].reach > step->reach) continue; /* the first dash may lie farther */
+            if (n + 1 < count && steps[n + 1].share > step->share) continue; /* the first dash may lie farther */
             return -1;
         }
-        if (solve(information, change, states) < 0) return -1;
+        if (factor(information, states) < 0) return -1;
+        substitute(information, change, states);
+        scatter = fmin(p->most_solved_scatter, bounded(squares, weights, p->least_solved_scatter));
         for (int j = 0; j < states; j++) {
             state[j] += change[j];
             if (!isfinite(state[j])) return -1;
         }
-        if (fabs(state[p->lines + CURVATURE]) > p->bound) return -1;
+        if (fabs(state[curvature]) > p->bound) return -1;
     }
     return 0;
 }
 
-void judge_fit(const FitProblem *p, const FitStep *step, const double *state, double inlier, double least_scatter,
-               int8_t *owner, double *residual, double *information) {
-    const int states = p->lines + KNOTS + p->knots;
-    double by_state[MOST_STATES], prior[MOST_STATES], squares = 0;
+int judge_fit(const FitProblem *p, double gate, const double *state, int8_t *owner, double *residual,
+              double *covariance) {
+    const int states = p->lines + RATES + p->stretches;
+    const double reach = p->far + SLACK;
+    double information[MOST_STATES * MOST_STATES], by_state[MOST_STATES], prior[MOST_STATES], squares = 0;
     int inliers = 0;
-    memset(information, 0, (size_t)(states * states) * sizeof *information);
+    Turn turn;
+    turn_of(p, state + p->lines, &turn);
+    memset(information, 0, sizeof information);
     for (int i = 0; i < p->points; i++) {
         Shape s;
         double off = 0;
-        const int line = owner_of(p, state, step, i, &s, &off);
+        const int line = owner_of(p, state, &turn, reach, gate, i, &s, &off);
         residual[i] = off / p->sigma[i];
         owner[i] = (int8_t)line;
-        if (line < 0 || !(fabs(residual[i]) < inlier)) continue;
+        if (line < 0 || !(fabs(residual[i]) < p->inlier)) continue;
         derivatives(p, state + p->lines, &s, line, state[line], p->x[i], by_state);
         add_point(information, by_state, 1 / (p->sigma[i] * p->sigma[i]), states);
         squares += residual[i] * residual[i];
         inliers++;
     }
-    double scatter = inliers ? squares / inliers : 1;
-    if (scatter < least_scatter) scatter = least_scatter;
-    prior_of(p, state + p->lines, step->reach, prior);
+    const double variance = p->correlated * bounded(squares, inliers, p->least_scatter);
+    prior_of(p, state + p->lines, reach, 1, prior);
     for (int i = 0; i < states; i++) {
-        for (int j = 0; j <= i; j++) {
-            double value = information[i * states + j] / (scatter * p->correlated);
-            if (i == j) value += prior[i];
-            information[i * states + j] = information[j * states + i] = value;
-        }
+        for (int j = 0; j <= i; j++) information[i * states + j] /= variance;
+        information[i * states + i] += prior[i];
     }
+    if (factor(information, states) < 0) return -1;
+    for (int i = 0; i < states; i++) {
+        double *row = covariance + i * states;
+        for (int j = 0; j < states; j++) row[j] = i == j;
+        substitute(information, row, states);
+    }
+    return 0;
 }

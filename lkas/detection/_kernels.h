@@ -5,6 +5,31 @@
 
 #include <stdint.h>
 
+/* Built for any CPU and for those with AVX2; which one is used is decided when the library is loaded. */
+#if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GNUC__) && !defined(__clang__)
+#define FOR_EACH_CPU __attribute__((target_clones("avx2", "default")))
+#else
+#define FOR_EACH_CPU
+#endif
+
+enum { MOST_BINS = 1024 }; /* of a histogram over lateral positions */
+
+/* ---- _view.c */
+
+typedef struct {
+    double axes[9]; /* the camera's axes right, down, forward, each in the ego frame */
+    double height, nearest; /* over the ground; what is not so far ahead of the camera has no pixel */
+    double focal, cx, cy;
+    double k1, k2, p1, p2, k3, reach2; /* the lens; reach2: the largest squared tangent it holds for */
+    int is_bent;                       /* whether there is one */
+    int width_px, height_px;
+} ViewCamera;
+
+/* x, shift: (rows,), y: (columns,): place (r, c) lies x[r] ahead and y[c] + shift[r] left of the camera. visible:
+   (rows, columns), inside the image; corner and share, as below, are 0 where it is not; spans as below. */
+void place_view(const ViewCamera *camera, const double *x, const double *y, const double *shift, int rows, int columns,
+                int32_t *corner, uint8_t *share, uint8_t *visible, int32_t *spans);
+
 /* ---- _ridge.c: the rectified view, its ridges and their tops. Planes are (rows, columns), row by row. */
 
 /* spans: (rows, 2), first visible column and one past the last; equal where a row shows nothing.
@@ -33,46 +58,121 @@ int find_tops(const float *response, int rows, int columns, int reach, float thr
 
 /* ---- _vote.c */
 
-/* score[c]: how the points pile up laterally once course c (heading, curvature) is taken away. pile: scratch of
-   `bins` places. */
-void vote(const double *x, const double *y, const double *weight, int points, const double *heading,
-          const double *curvature, int courses, double half_width, double bin, int bins, double *pile, double *score);
+enum { SEARCH_STAGES = 3, SURVIVORS = 3 };
+
+typedef struct {
+    double far, half_width;       /* of the view */
+    double stages[SEARCH_STAGES]; /* share of the view that each stage looks at */
+    double step;                  /* lateral step of the grid at the stage's far end */
+    double most_heading, most_curvature;
+    double straight_bonus; /* how much more a winding course has to explain */
+    double bin;
+    int bins;
+    int first_points; /* of the first stage, the first ones */
+    int is_around;    /* only the last stage, around the course that was found before */
+} CourseSearch;
+
+typedef struct {
+    double heading, curvature, score;
+} FoundCourse;
+
+/* The course on which the points pile up best, from coarse to fine; `found` is where the search begins, and what it
+   found. scratch: three times points. */
+void search_course(const double *x, const double *y, const double *weight, int points, const CourseSearch *search,
+                   double *scratch, FoundCourse *found);
+
+/* ---- _piles.c: points on a course pile up laterally at the lines; piles are smoothed over five bins. */
+
+/* Tops of the piles, of at least `least` weight, at most (bins - 4) / 3 of them; returns how many. x, y, weight:
+   (points,), heading and curvature are taken away from y; bins: even ones of `bin` from -half_width on. */
+int find_piles(const double *x, const double *y, const double *weight, int points, double heading, double curvature,
+               double half_width, double bin, int bins, double least, double *position, double *height);
+
+typedef struct {
+    double ego;               /* lateral position of the line beside which the next one is looked for */
+    int outward;              /* 1: on its left, -1: on its right */
+    double nearest, farthest; /* distances from it */
+    double bin;
+    int bins; /* from `nearest` on; the last one takes the rest */
+    double least_pile;
+    int least_points;
+    double reach; /* points so near to the highest pile belong to it */
+} NextLine;
+
+/* Lateral position of the next line: the median of its points. NAN where none is. place, weight: (points,); scratch:
+   (points,). */
+double next_line(const double *place, const double *weight, int points, const NextLine *next, double *scratch);
+
+/* ---- _line.c: one line, y = c0 + c1 x + c2 x^2 / 2 + c3 x^3 / 6, with the covariance (4, 4) of c. */
+
+/* The same curve and the standard deviations of its coefficients, seen from an origin that lies by -back ahead. */
+void move_line(const double *c, const double *covariance, double back, double *moved, double *sigma);
+
+typedef struct {
+    double seen_to, stretch, focal_px; /* the places asked go from seen_to to stretch times as far */
+    double sigma_px, bend_px;          /* what an image may show of the fit's error, and of a bend beyond seen_to */
+    int steps;
+} Reach;
+
+/* The farthest of the places where the line is still known. */
+double known_to(const double *c, const double *covariance, const Reach *reach);
 
 /* ---- _fit.c */
 
-enum { MOST_LINES = 2, MOST_KNOTS = 4, MOST_STATES = MOST_LINES + 4 + MOST_KNOTS };
+enum { MOST_LINES = 2, MOST_STRETCHES = 7, MOST_STATES = MOST_LINES + 3 + MOST_STRETCHES };
 
 typedef struct {
     int points;
     const double *x, *y, *sigma, *weight; /* (points,) */
     int lines;                            /* 1 or 2 */
-    int knots;
-    const double *knot_x; /* (knots,) */
+    int stretches;      /* of one curvature rate each */
+    const double *from; /* (stretches,) where each begins, the first at 0 */
+    double far;         /* farthest x that is asked about */
     double height;
     double most_slope;   /* beyond it a curve is no function of x any more */
+    double curvature; /* expected beside the camera */
     double sigma_heading, sigma_curvature, sigma_rate, sigma_pitch;
-    double rate_per_square; /* spread of the curvature rate in a bend, over its curvature squared */
+    double rate_per_square; /* what a bend adds to the usual curvature rate, over its curvature squared */
     double correlated; /* neighbouring points that err together count as one */
-    double bound;      /* largest curvature */
+    double bound;         /* largest curvature */
+    double inlier;        /* sigmas */
+    /* Of the inliers, against the expected variance, when they are weighed against the prior. */
+    double least_solved_scatter, most_solved_scatter;
+    double least_scatter; /* and in the covariance: a lucky frame is not that good */
     int least_points;
 } FitProblem;
 
 typedef struct {
-    double reach, gate, scale; /* points up to this distance, this near to a line; the robust weight's scale */
+    double share;    /* points up to this share of `far` */
+    double gate;     /* and this near to a line */
+    double scale;    /* of the robust weight, in sigmas */
+    double loosened; /* usual curvature rates are taken for so many times larger */
 } FitStep;
 
-/* state: places of the lines (far left first), heading, curvature, its rate, pitch error, and the change of rate at
-   each knot. Returns 0, or -1 when it runs away or the points run out. */
+/* state: places of the lines (far left first), heading, curvature, pitch error, and the curvature rate of each
+   stretch. Returns 0, or -1 when it runs away or the points run out. */
 int fit_road(const FitProblem *problem, const FitStep *steps, int count, double *state);
 
-/* What the fitted state says of each point: owner (-1: none) and residual in sigmas; and the information of the state
-   from the points within `inlier` sigmas, their real scatter (at least `least_scatter`) and the prior, (states,
-   states). */
-void judge_fit(const FitProblem *problem, const FitStep *step, const double *state, double inlier,
-               double least_scatter, int8_t *owner, double *residual, double *information);
+/* What the fitted state says of each point: owner (-1: none within `gate`) and residual in sigmas; and the covariance
+   of the state, (states, states), from the inliers, their real scatter and the prior. Returns 0, or -1 when nothing
+   holds the state. */
+int judge_fit(const FitProblem *problem, double gate, const double *state, int8_t *owner, double *residual,
+              double *covariance);
 
-/* y of one line of the state at x, and its slope. */
-double line_at(const FitProblem *problem, const double *state, int line, double x, double *slope);
+/* ---- _road.c */
+
+/* (points,) where the road's middle is at each x, and by how much lateral positions are stretched there. */
+void shape_road(const FitProblem *problem, const double *state, const double *x, int points, double *y,
+                double *stretch);
+
+/* c0..c3 of a line below the camera, and their covariance (4, 4) by that of the state. */
+void cubic_of(const FitProblem *problem, const double *state, const double *covariance, int line, double *coefficients,
+              double *spread);
+
+/* lateral: (rows,) of a line at each x, the farthest first. Returns how far ahead the cubic tells the same, that is to
+   `most_off`; infinite where it always does. */
+double trace_line(const FitProblem *problem, const double *state, int line, const double *coefficients,
+                  double most_off, const double *x, int rows, double *lateral);
 
 /* ---- _support.c */
 

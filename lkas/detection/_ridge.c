@@ -4,59 +4,89 @@
 
 #include "_kernels.h"
 
-enum { NOISE_STEP = 4, MEDIAN_STEP = 8, MOST_SAMPLES = 1024, HALF_WINDOW_ROWS = 4 };
+enum { NOISE_STEP = 4, MEDIAN_STEP = 8, MOST_SAMPLES = 1024, HALF_WINDOW_ROWS = 4, SAMPLE_BLOCK = 64 };
+enum { MOST_COLUMNS = MOST_SAMPLES * NOISE_STEP };
 static const float MAGNITUDE_CAP = 3.0f;   /* row noises; more is a marking or an edge */
 static const float MEDIAN_TO_SIGMA = 1.48f, MEAN_TO_SIGMA = 1.25f; /* of the magnitude of Gaussian noise */
 
+/* Four bytes, the first one lowest. */
+static inline uint32_t four_bytes(const uint8_t *at) {
+    return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+}
+
+/* The byte at `shift` of four neighbouring pixels, by their shares in 1/256. */
+static inline uint32_t blended(uint32_t a, uint32_t b, uint32_t c, uint32_t d, uint32_t right, uint32_t below,
+                               int shift) {
+    a = a >> shift & 255, b = b >> shift & 255, c = c >> shift & 255, d = d >> shift & 255;
+    const uint32_t upper = 256 * a + right * (b - a), lower = 256 * c + right * (d - c);
+    return (256 * upper + below * (lower - upper) + 32768) >> 16;
+}
+
+/* First the pixels are gathered, then the channels of many places are blended together. */
+FOR_EACH_CPU static void sample_row(const uint8_t *image, size_t down, const int32_t *corner, const uint8_t *share,
+                                    int count, uint8_t *patch) {
+    uint32_t a[SAMPLE_BLOCK], b[SAMPLE_BLOCK], c[SAMPLE_BLOCK], d[SAMPLE_BLOCK];
+    for (int from = 0; from < count; from += SAMPLE_BLOCK) {
+        const int n = count - from < SAMPLE_BLOCK ? count - from : SAMPLE_BLOCK;
+        for (int i = 0; i < n; i++) {
+            const uint8_t *upper = image + 3 * (size_t)corner[from + i], *lower = upper + down;
+            a[i] = four_bytes(upper), b[i] = four_bytes(upper + 2) >> 8; /* no byte beyond the second pixel */
+            c[i] = four_bytes(lower), d[i] = four_bytes(lower + 2) >> 8;
+        }
+        for (int i = 0; i < n; i++) {
+            const uint32_t right = share[2 * (from + i)], below = share[2 * (from + i) + 1];
+            a[i] = blended(a[i], b[i], c[i], d[i], right, below, 0) |
+                   blended(a[i], b[i], c[i], d[i], right, below, 8) << 8 |
+                   blended(a[i], b[i], c[i], d[i], right, below, 16) << 16;
+        }
+        for (int i = 0; i < n; i++, patch += 3)
+            patch[0] = (uint8_t)a[i], patch[1] = (uint8_t)(a[i] >> 8), patch[2] = (uint8_t)(a[i] >> 16);
+    }
+}
+
 void sample_patch(const uint8_t *image, int32_t width_px, const int32_t *corner, const uint8_t *share,
                   const int32_t *spans, int rows, int columns, uint8_t *patch) {
-    const size_t down = 3 * (size_t)width_px;
     for (int r = 0; r < rows; r++, patch += 3 * columns, corner += columns, share += 2 * columns) {
         const int first = spans[2 * r], last = spans[2 * r + 1];
         if (first >= last) {
             memset(patch, 0, 3 * (size_t)columns);
             continue;
         }
-        for (int c = first; c < last; c++) {
-            const uint8_t *at = image + 3 * (size_t)corner[c];
-            const uint32_t right = share[2 * c], below = share[2 * c + 1];
-            const uint32_t w11 = right * below, w01 = 256 * right - w11, w10 = 256 * below - w11;
-            const uint32_t w00 = 65536 - w01 - w10 - w11;
-            for (int k = 0; k < 3; k++)
-                patch[3 * c + k] = (uint8_t)((w00 * at[k] + w01 * at[k + 3] + w10 * at[down + k] +
-                                              w11 * at[down + k + 3] + 32768) >> 16);
-        }
+        sample_row(image, 3 * (size_t)width_px, corner + first, share + 2 * first, last - first, patch + 3 * first);
         /* What the image does not show continues its edge, so that the edge itself is no ridge. */
         for (int c = 0; c < first; c++) memcpy(patch + 3 * c, patch + 3 * first, 3);
         for (int c = last; c < columns; c++) memcpy(patch + 3 * c, patch + 3 * (last - 1), 3);
     }
 }
 
-/* Brightness (doubled: red and green) or yellowness of the columns [from, to) of a row, its ends continued. */
+/* Brightness (doubled: red and green) of so many pixels. */
+FOR_EACH_CPU static void brightness(const uint8_t *pixels, int count, int32_t *levels) {
+    for (int c = 0; c < count; c++) levels[c] = pixels[3 * c] + pixels[3 * c + 1];
+}
+
+FOR_EACH_CPU static void yellowness(const uint8_t *pixels, int count, int32_t *levels) {
+    for (int c = 0; c < count; c++) {
+        const int red = pixels[3 * c], green = pixels[3 * c + 1], blue = pixels[3 * c + 2];
+        const int lesser = red < green ? red : green;
+        levels[c] = lesser > blue ? lesser - blue : 0;
+    }
+}
+
+/* One of them for the columns [from, to) of a row, its ends continued. */
 static void levels_of(const uint8_t *patch, int columns, int from, int to, int is_yellow, int32_t *levels) {
     const int first = from < 0 ? 0 : from, last = to > columns ? columns : to;
-    const uint8_t *at = patch + 3 * (size_t)first;
-    if (is_yellow) {
-        for (int c = first; c < last; c++, at += 3) {
-            const int lesser = at[0] < at[1] ? at[0] : at[1];
-            levels[c - from] = lesser > at[2] ? lesser - at[2] : 0;
-        }
-    } else {
-        for (int c = first; c < last; c++, at += 3) levels[c - from] = at[0] + at[1];
-    }
+    (is_yellow ? yellowness : brightness)(patch + 3 * (size_t)first, last - first, levels + first - from);
     for (int c = from; c < first; c++) levels[c - from] = levels[first - from];
     for (int c = last; c < to; c++) levels[c - from] = levels[last - 1 - from];
 }
 
-/* Means of `strip` levels, the first one around out[0], as a running sum: whole numbers stay exact. */
-static void strip_mean(const int32_t *levels, int strip, float unit, int count, float *out) {
-    int32_t sum = 0;
-    for (int k = 0; k < strip - 1; k++) sum += levels[k];
-    for (int c = 0; c < count; c++) {
-        sum += levels[c + strip - 1];
-        out[c] = (float)sum * unit;
-        sum -= levels[c];
-    }
+/* Means of `strip` levels, the first one around out[0]; whole numbers stay exact. */
+FOR_EACH_CPU static void strip_mean(const int32_t *levels, int strip, float unit, int count, float *restrict out) {
+    int32_t sums[MOST_COLUMNS];
+    memcpy(sums, levels, (size_t)count * sizeof *sums);
+    for (int k = 1; k < strip; k++)
+        for (int c = 0; c < count; c++) sums[c] += levels[c + k];
+    for (int c = 0; c < count; c++) out[c] = (float)sums[c] * unit;
 }
 
 /* The columns whose strips row r needs: its own and those of the rows it is averaged with, and the road beside. */
@@ -72,10 +102,19 @@ static void needed_columns(const int32_t *spans, const RidgeShape *shape, int r,
     *to = first >= last ? 0 : last > n - k ? n : last + k;
 }
 
+FOR_EACH_CPU static void mean_of_three(const float *a, const float *b, const float *c, int count, float *restrict mean) {
+    for (int i = 0; i < count; i++) mean[i] = (a[i] + b[i] + c[i]) * (1.0f / 3.0f);
+}
+
+FOR_EACH_CPU static void less_the_greater(const float *here, const float *left, const float *right, int count,
+                                          float *restrict levels) {
+    for (int i = 0; i < count; i++) levels[i] = here[i] - (left[i] > right[i] ? left[i] : right[i]);
+}
+
 /* levels = strip mean less the brighter one of the means beside it; 0 where the image shows nothing. */
 static void box_ridge(const float *strips, const int32_t *spans, const RidgeShape *shape, float *levels) {
     const int n = shape->columns, k = shape->beside;
-    float mean[MOST_SAMPLES * NOISE_STEP];
+    float mean[MOST_COLUMNS];
     for (int r = 0; r < shape->rows; r++, levels += n) {
         const float *here = strips + (size_t)r * n;
         const int first = spans[2 * r], last = spans[2 * r + 1];
@@ -85,14 +124,11 @@ static void box_ridge(const float *strips, const int32_t *spans, const RidgeShap
             const float *below = r + 1 < shape->rows ? here + n : here;
             int left, right;
             needed_columns(spans, shape, r, &left, &right);
-            for (int c = left; c < right; c++) mean[c] = (above[c] + here[c] + below[c]) * (1.0f / 3.0f);
+            mean_of_three(above + left, here + left, below + left, right - left, mean + left);
             here = mean;
         }
         const int from = first > k ? first : k, to = last < n - k ? last : n - k;
-        for (int c = from; c < to; c++) {
-            const float left = here[c - k], right = here[c + k];
-            levels[c] = here[c] - (left > right ? left : right);
-        }
+        if (from < to) less_the_greater(here + from, here + from - k, here + from + k, to - from, levels + from);
         for (int c = first; c < last && c < k; c++)
             levels[c] = here[c] - (here[0] > here[c + k] ? here[0] : here[c + k]);
         for (int c = last - 1; c >= first && c >= n - k; c--)
@@ -100,32 +136,23 @@ static void box_ridge(const float *strips, const int32_t *spans, const RidgeShap
     }
 }
 
-/* The lower median; reorders the values. */
-static float median_of(float *values, int count) {
-    int low = 0, high = count - 1;
+/* The lower median. For the few values of a row, counting is faster than sorting: it has no branches to guess. */
+FOR_EACH_CPU static float median_of(const float *values, int count) {
     const int middle = (count - 1) / 2;
-    while (low < high) {
-        const float pivot = values[(low + high) / 2];
-        int i = low, j = high;
-        while (i <= j) {
-            while (values[i] < pivot) i++;
-            while (values[j] > pivot) j--;
-            if (i <= j) {
-                const float swap = values[i];
-                values[i++] = values[j];
-                values[j--] = swap;
-            }
+    for (int i = 0; i < count; i++) {
+        int below = 0, same = 0;
+        for (int j = 0; j < count; j++) {
+            below += values[j] < values[i];
+            same += values[j] == values[i];
         }
-        if (middle <= j) high = j;
-        else if (middle >= i) low = i;
-        else break;
+        if (below <= middle && middle < below + same) return values[i];
     }
-    return values[middle];
+    return 0;
 }
 
 /* The noise of each row: the median magnitude of what the image shows. magnitude: (rows, samples), capped with it. */
-static void row_noises(const float *levels, const int32_t *spans, const RidgeShape *shape, int samples,
-                       float *magnitude, float *noise) {
+FOR_EACH_CPU static void row_noises(const float *levels, const int32_t *spans, const RidgeShape *shape, int samples,
+                                    float *restrict magnitude, float *noise) {
     float seen[MOST_SAMPLES];
     for (int r = 0; r < shape->rows; r++, levels += shape->columns, magnitude += samples) {
         int count = 0;
@@ -141,12 +168,17 @@ static void row_noises(const float *levels, const int32_t *spans, const RidgeSha
 
 /* Divide by the row's noise, or by the local one where it is smaller: a fence beside the road does not deafen the
    lane. Local is half a lane wide and nine rows high. */
-static void over_noise(const float *levels, const float *magnitude, const float *noise, const int32_t *spans,
-                       const RidgeShape *shape, int samples, float weight, int is_first, float *response) {
+FOR_EACH_CPU static void over_noise(const float *levels, const float *magnitude, const float *noise,
+                                    const int32_t *spans, const RidgeShape *shape, int samples, float weight,
+                                    int is_first, float *restrict response) {
     const int n = shape->columns, half = 2 * shape->strip;
-    float share[MOST_SAMPLES * NOISE_STEP];
-    float sums[MOST_SAMPLES], local[MOST_SAMPLES + 1];
-    for (int s = 0; s < samples; s++) sums[s] = 0;
+    float share[MOST_COLUMNS];
+    float sums[MOST_SAMPLES], window[MOST_SAMPLES], width[MOST_SAMPLES], local[MOST_SAMPLES + 1];
+    for (int s = 0; s < samples; s++) {
+        const int left = s < half ? s : half, right = samples - 1 - s < half ? samples - 1 - s : half;
+        width[s] = (float)(left + right + 1);
+        sums[s] = 0;
+    }
     for (int r = 0; r < HALF_WINDOW_ROWS && r < shape->rows; r++)
         for (int s = 0; s < samples; s++) sums[s] += magnitude[r * samples + s];
     for (int r = 0; r < shape->rows; r++, levels += n, response += n) {
@@ -156,15 +188,17 @@ static void over_noise(const float *levels, const float *magnitude, const float 
             if (leaves >= 0) sums[s] -= magnitude[leaves * samples + s];
         }
         const int from = leaves < 0 ? 0 : leaves + 1, to = enters < shape->rows ? enters : shape->rows - 1;
-        float window = 0;
-        for (int s = 0; s < half && s < samples; s++) window += sums[s];
+        float sum = 0;
+        for (int s = 0; s < half && s < samples; s++) sum += sums[s];
         for (int s = 0; s < samples; s++) {
-            if (s + half < samples) window += sums[s + half];
-            if (s > half) window -= sums[s - half - 1];
-            const int left = s < half ? s : half, right = samples - 1 - s < half ? samples - 1 - s : half;
-            const float mean = window / (float)((left + right + 1) * (to - from + 1));
-            const float value = MEAN_TO_SIGMA * mean + shape->floor_levels;
-            local[s] = weight / (value < noise[r] ? value : noise[r]);
+            if (s + half < samples) sum += sums[s + half];
+            if (s > half) sum -= sums[s - half - 1];
+            window[s] = sum;
+        }
+        const float height = (float)(to - from + 1), of_row = noise[r];
+        for (int s = 0; s < samples; s++) {
+            const float value = MEAN_TO_SIGMA * (window[s] / (width[s] * height)) + shape->floor_levels;
+            local[s] = weight / (value < of_row ? value : of_row);
         }
         local[samples] = local[samples - 1];
         for (int s = 0; s < samples; s++) {

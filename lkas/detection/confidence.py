@@ -11,7 +11,8 @@ import numpy as np
 from lkas.detection import _kernels
 from lkas.detection.rectify import RoadView
 from lkas.detection.ridge import Peaks
-from lkas.detection.road_fit import INLIER_SIGMAS, FittedLine
+from lkas.detection.road import FittedLine
+from lkas.detection.road_problem import INLIER_SIGMAS
 
 # Of 1, coverage, its square, chance, contrast, residual, span, sigmas of place and heading, being alone, the same
 # in a chosen view, width, fan, being new, step.

@@ -7,13 +7,16 @@ import msgspec
 
 from lkas.detection.confidence import Agreement, Support
 from lkas.detection.lane_search import LaneGuess
+from lkas.detection.motion import Curvature
 from lkas.detection.rectify import RoadView
 from lkas.detection.ridge import Peaks
-from lkas.detection.road_fit import FittedLine, RoadFit
+from lkas.detection.road import FittedLine
+from lkas.detection.road_fit import RoadFit
 from lkas.frames import PinholeCamera
 from lkas.integration.shared_memory.messages import CameraGeometry
 
 SURE = 0.5  # confidence from which a line may teach the calibration
+MOST_SCORE = 4.0  # no finding reaches it: two lines, each sure and covered all along
 STRAIGHT_RADPM = 1 / 800  # in sharper bends the lane does not point where the camera is bolted
 
 
@@ -27,6 +30,7 @@ class Scene:
     lean_rad: float  # of the car, taken out of the peaks; positive lowers the right side
     pitch_sigma_rad: float  # how far this frame's pitch may stray from the view's
     may_change: bool  # whether a bend may begin or end in the view; see fit_road
+    curvature: Curvature | None = None  # what the car feels of the road
 
 
 @dataclass(frozen=True, slots=True)

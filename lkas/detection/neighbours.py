@@ -8,12 +8,14 @@ import math
 
 import numpy as np
 
+from lkas.detection import _kernels
 from lkas.detection.confidence import Agreement, confidence_of, support_of
 from lkas.detection.finding import SeenLine
-from lkas.detection.lane_search import FINE_BIN_M, MIN_PILE, SMOOTHING
+from lkas.detection.lane_search import FINE_BIN_M, LEAST_BINS, MIN_PILE
 from lkas.detection.rectify import RoadView
 from lkas.detection.ridge import Peaks
-from lkas.detection.road_fit import MIN_POINTS, RoadFit
+from lkas.detection.road_fit import RoadFit
+from lkas.detection.road_problem import MIN_POINTS
 
 WIDTH_RANGE = (0.65, 1.45)  # of the ego lane's width: how wide a neighbour lane may be
 NEAR_PILE_M = 0.3  # tops so near to the middle of a pile belong to it
@@ -33,26 +35,20 @@ def neighbour_of(
     ego = (fit.left, fit.right)[side]
     if ego is None or fit.road is None:
         return None
-    outward = 1 - 2 * side
     own_width_m = lane_width_m if fit.width_m is None else fit.width_m
-    beyond_m = outward * (fit.road.places_m - float(ego.coefficients[0]))
     nearest_m, farthest_m = (ratio * own_width_m for ratio in WIDTH_RANGE)
-    around = (beyond_m > nearest_m) & (beyond_m < farthest_m)
-    if np.count_nonzero(around) < MIN_POINTS:
+    bins = max(LEAST_BINS, math.ceil((farthest_m - nearest_m) / FINE_BIN_M))
+    ego_m, outward = float(ego.coefficients[0]), 1 - 2 * side
+    piles = (FINE_BIN_M, bins, MIN_PILE, MIN_POINTS, NEAR_PILE_M)
+    beside = (ego_m, outward, nearest_m, farthest_m, *piles)
+    place_m = _kernels.beside(fit.road.places_m, peaks.weight, len(peaks), beside, np.empty(len(peaks)))
+    if place_m is None:
         return None
-    bins = max(len(SMOOTHING), math.ceil((farthest_m - nearest_m) / FINE_BIN_M))
-    place = np.minimum(((beyond_m[around] - nearest_m) / FINE_BIN_M).astype(np.intp), bins - 1)
-    piles = np.convolve(np.bincount(place, peaks.weight[around], minlength=bins), SMOOTHING, "same")
-    if piles.max() < MIN_PILE:
-        return None
-    pile_m = nearest_m + (float(piles.argmax()) + 0.5) * FINE_BIN_M
-    near = np.abs(beyond_m - pile_m) < NEAR_PILE_M
-    place_m = float(ego.coefficients[0]) + outward * float(np.median(beyond_m[near]))
     line = fit.road.line_at(place_m, side)
     if line is None:
         return None
     support = support_of(line, peaks, view)
-    width_m = abs(place_m - float(ego.coefficients[0]))
+    width_m = abs(place_m - ego_m)
     agreement = Agreement(
         partner_coverage=ego_coverage, width_off_sigmas=(width_m / lane_width_m - 1) / width_spread, fan_sigmas=0.0
     )

@@ -5,10 +5,11 @@ run straight. Rows are even steps in 1/sqrt(x), in between even steps on the roa
 image rows (far ones, which tell the curvature, would be thrown away).
 """
 
+import msgspec
 import numpy as np
 
 from lkas.detection import _kernels
-from lkas.frames import PinholeCamera
+from lkas.frames import NEAREST_M, PinholeCamera
 from lkas.integration.shared_memory.messages import CameraGeometry
 
 MOST_ROWS = 96
@@ -49,8 +50,10 @@ class RoadView:
         if self.is_empty:
             return
         middle_px = geometry.cx_px
-        ends_px = np.array([[middle_px, max(0.0, far_px)], [middle_px, height_px - 1.0]])
-        far_m, near_m = camera.ground_from_image(ends_px)[:, 0] - geometry.x_m
+        far_m, near_m = (
+            camera.ground_of_pixel(middle_px, row_px)[0] - geometry.x_m
+            for row_px in (max(0.0, far_px), height_px - 1.0)
+        )
         self.step_m = marking_width_m / COLUMNS_PER_MARKING
         # No more rows than the image has there: rows made up between two are no second witness.
         rows = int(np.clip(height_px - far_px, 8, MOST_ROWS))
@@ -66,24 +69,24 @@ class RoadView:
         # Near the car a column is several pixels wide, and all rows would place an edge wrong by the same part of a
         # column. Rows shifted against each other by parts of a column average that out.
         self.shift_m = self.step_m * ((np.arange(rows) * GOLDEN_RATIO) % 1 - 0.5)
-        x_grid, y_grid = np.broadcast_arrays(
-            self.x_m[:, None] + geometry.x_m, self.y_m[None] + self.shift_m[:, None] + geometry.y_m
-        )
-        pixels = camera.image_from_ground(x_grid.ravel(), y_grid.ravel()).reshape(rows, columns, 2)
-        u, v = pixels[..., 0], pixels[..., 1]
-        with np.errstate(invalid="ignore"):
-            self.visible = (u >= 1) & (u <= width_px - 2) & (v >= 0) & (v <= height_px - 1)
-        self.seen_m = np.count_nonzero(self.visible, axis=1) * self.step_m
+        self._corner, self._share = np.empty((rows, columns), np.int32), np.empty((rows, columns, 2), np.uint8)
         # What a row shows is one stretch of it: a straight row of the road meets the image in one piece.
-        self.spans = np.zeros((rows, 2), np.int32)
-        shows = self.visible.any(axis=1)
-        self.spans[shows, 0] = self.visible[shows].argmax(axis=1)
-        self.spans[shows, 1] = columns - self.visible[shows, ::-1].argmax(axis=1)
-        u, v = np.where(self.visible, u, 0.0), np.where(self.visible, v, 0.0)
-        left, upper = np.minimum(u.astype(np.int32), width_px - 2), np.minimum(v.astype(np.int32), height_px - 2)
-        self._corner = upper * np.int32(width_px) + left
-        part = np.stack([u - left, v - upper], axis=-1)
-        self._share = np.minimum(np.rint(256 * part), 255).astype(np.uint8)
+        self.visible, self.spans = np.empty((rows, columns), bool), np.empty((rows, 2), np.int32)
+        _kernels.place(
+            camera.axes,
+            (geometry.height_m, NEAREST_M, geometry.focal_px, geometry.cx_px, geometry.cy_px),
+            (*msgspec.structs.astuple(camera.lens), camera.lens.reach2, not camera.lens.is_straight),
+            self.size_px,
+            self.x_m,
+            self.y_m,
+            self.shift_m,
+            (rows, columns),
+            self._corner,
+            self._share,
+            self.visible,
+            self.spans,
+        )
+        self.seen_m = np.count_nonzero(self.visible, axis=1) * self.step_m
         self.patch = np.zeros((rows, columns, 3), np.uint8)
         self.planes = np.zeros((5, rows, columns), np.float32)  # room for the ridges of one image
 

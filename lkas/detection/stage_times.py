@@ -23,6 +23,7 @@ STAGES = {
     "choose": ("lkas.detection.methods.cv", "choose_lane"),
     "fit": ("lkas.detection.methods.cv", "fit_road"),
     "confidence": ("lkas.detection.methods.cv", "support_of"),
+    "neighbours": ("lkas.detection.result", "neighbour_of"),
     "segments": ("lkas.detection.methods.hough", "find_segments"),
     "lines": ("lkas.detection.methods.hough", "fit_line"),
 }

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from lkas.detection import DetectionParameters, create_detector
+from lkas.detection.finding import MOST_SCORE
+from lkas.detection.methods import cv
 from lkas.detection.ridge import Peaks, without_lean
 from lkas.frames import PinholeCamera
 from lkas.integration.shared_memory.messages import LineColour, LineType, VehicleState
@@ -195,3 +197,27 @@ def test_a_leaning_car_finds_the_road_where_it_is():
     assert found.x_m + upright.x_m == pytest.approx(x_m, abs=0.03)
     assert found.y_m + upright.y_m == pytest.approx(y_m, abs=0.01)
     assert without_lean(peaks, 0.0, upright.height_m) is peaks
+
+
+def test_vanishing_points_that_can_not_win_are_not_looked_at(monkeypatch):
+    """The second of three could still show a better lane, the third has too few votes for any."""
+    u, v = PinholeCamera(CameraConfig().geometry(800, 600)).vanishing_point_px
+    monkeypatch.setattr(cv, "vanishing_points", lambda _: [(u, v, 1.0), (u + 60, v, 0.99), (u - 60, v, 0.3)])
+    aims: list[float] = []
+
+    def seen(most_score: float):
+        monkeypatch.setattr(cv, "MOST_SCORE", most_score)
+        aims.clear()
+        return create_detector("cv").detect(DrawnRoad().image())
+
+    def aimed_at(geometry, point_px):
+        aims.append(point_px[0] - u)
+        return real_aimed_at(geometry, point_px)
+
+    real_aimed_at = cv.aimed_at
+    monkeypatch.setattr(cv, "aimed_at", aimed_at)
+    everywhere = seen(math.inf)
+    assert aims == [0, 60, -60]
+    assert seen(MOST_SCORE) == everywhere
+    assert aims == [0, 60]
+    assert everywhere.lane_model.left.confidence > 0.5

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lkas.detection import DetectionParameters, create_detector
-from lkas.detection.methods.hybrid import Detector, fused_response
+from lkas.detection.methods.hybrid import Detector, weigh
 from lkas.detection.net.patch_net import MODEL, PatchNet
 from lkas.detection.net.runtime import ModelError
 from lkas.detection.rectify import RoadView
@@ -78,10 +78,8 @@ def test_views_of_any_size_fit(shape):
 @pytest.mark.parametrize("runtime", RUNTIMES)
 @pytest.mark.parametrize("curvature_radpm", [0.0, 1 / 400])
 def test_lanes_are_measured(runtime, curvature_radpm):
-    if runtime == "onnxruntime":
-        pytest.importorskip("onnxruntime")
     road = DrawnRoad(lines=(DrawnLine(1.8, colour=YELLOW), DASHED), offset_m=0.3, curvature_radpm=curvature_radpm)
-    model = Detector(CONFIGURED, CameraConfig(), runtime).detect(road.image()).lane_model
+    model = Detector(CONFIGURED, CameraConfig(), net(runtime)).detect(road.image()).lane_model
     for line, drawn in zip((model.left, model.right), road.lines, strict=True):
         c0, c1, c2 = road.truth(drawn)
         assert line.confidence > 0.5
@@ -107,11 +105,16 @@ def test_nothing_is_claimed_on_a_bare_road():
 
 
 def test_fusion():
-    response = np.array([[10.0, 10.0, 0.0]], np.float32)
-    both, ridge_alone, network_alone = fused_response(response, np.array([[1.0, 0.0, 1.0]]))[0]
+    response, room = np.array([[10.0, 10.0, 0.0]], np.float32), np.empty((1, 3), np.float32)
+    weigh(response, np.array([[1.0, 0.0, 1.0]], np.float32), 0.0, room)
+    both, ridge_alone, network_alone = response[0]
     assert both > 10, "agreement strengthens"
     assert 0 < ridge_alone < 10, "the network doubts, but has no veto"
     assert network_alone == 0, "no paint without paint"
+    faint = np.full((1, 3), 10.0, np.float32)
+    weigh(faint, np.array([[1.0, 0.0, 1.0]], np.float32), 0.5, room)
+    assert faint[0, 0] == both
+    assert ridge_alone < faint[0, 1] < both, "beside a sure line the network's doubt weighs less"
 
 
 def test_a_missing_model_is_named(tmp_path):

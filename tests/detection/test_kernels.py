@@ -1,11 +1,23 @@
 """The C kernels against the same steps written plainly in NumPy, and against arrays of the wrong size."""
 
+import msgspec
 import numpy as np
 import pytest
 
 from lkas.detection import _kernels
 from lkas.detection.confidence import support_of
-from lkas.detection.lane_search import BIN_M, Course, LaneGuess
+from lkas.detection.lane_search import (
+    BIN_M,
+    FIRST_STAGE_PEAKS,
+    MAX_CURVATURE_RADPM,
+    MAX_HEADING_RAD,
+    STAGES,
+    STEP_M,
+    STRAIGHT_BONUS,
+    Course,
+    LaneGuess,
+    find_course,
+)
 from lkas.detection.rectify import COLUMNS_PER_MARKING, RoadView
 from lkas.detection.ridge import (
     BESIDE_COLUMNS,
@@ -16,7 +28,9 @@ from lkas.detection.ridge import (
     find_peaks,
     find_ridges,
 )
-from lkas.detection.road_fit import INLIER_SIGMAS, fit_road
+from lkas.detection.road_fit import fit_road
+from lkas.detection.road_problem import INLIER_SIGMAS
+from lkas.frames import PinholeCamera
 from lkas.vehicle import CameraConfig
 from tests.detection.drawn_road import YELLOW, DrawnLine, DrawnRoad
 
@@ -109,21 +123,143 @@ def test_tops_are_those_of_the_plain_steps(view):
     assert peaks.x_m == pytest.approx(view.x_m[peaks.row])
 
 
-def test_agreement_is_the_sum_of_squared_piles():
+def agreement_on(course, x, y, weight, half_width, bins):
+    """The sum of squared piles, less what a winding course has to explain more."""
+    heading, curvature = course
+    place = (y - heading * x - curvature * x * x / 2 + half_width) / BIN_M + 1
+    inside = (place >= 1) & (place < bins - 2)
+    lower = place[inside].astype(int)
+    share = place[inside] - lower
+    pile = np.bincount(lower, weight[inside] * (1 - share), bins + 1)
+    pile += np.bincount(lower + 1, weight[inside] * share, bins + 1)
+    bonus = 1 - STRAIGHT_BONUS * np.sqrt(abs(curvature) / MAX_CURVATURE_RADPM)
+    return float(pile[2 : bins - 2] @ pile[2 : bins - 2]) * bonus
+
+
+def course_of_the_plain_steps(x, y, weight, view, begin=None):
+    """Each stage tries a grid around the three best courses of the one before."""
+    half_width = -float(view.y_m[-1])
+    bins = int(np.ceil(2 * half_width / BIN_M)) + 2
+    kept = [begin or (0.0, 0.0)]
+    scored = []
+    for stage, share in enumerate(STAGES):
+        if begin and share < 1:
+            continue
+        reach = share * view.far_m
+        steps = STEP_M / reach, 2 * STEP_M / reach**2
+        counts = (1, 2) if stage else (np.ceil(MAX_HEADING_RAD / steps[0]), np.ceil(MAX_CURVATURE_RADPM / steps[1]))
+        ticks = [step * np.arange(-count, count + 1) for step, count in zip(steps, counts, strict=True)]
+        near = np.flatnonzero(x <= reach)[: None if stage else FIRST_STAGE_PEAKS]
+        tried = [(heading + h, curvature + c) for heading, curvature in kept for h in ticks[0] for c in ticks[1]]
+        scored = [(agreement_on(course, x[near], y[near], weight[near], half_width, bins), course) for course in tried]
+        scored.sort(key=lambda one: -one[0])
+        kept = [course for _, course in scored[:3]]
+    return (*kept[0], scored[0][0])
+
+
+@pytest.mark.parametrize("begin", [None, (0.03, 0.004)])
+def test_course_is_that_of_the_plain_steps(view, begin):
     rng = np.random.default_rng(2)
-    x, y, weight = rng.uniform(4, 60, 300), rng.uniform(-9, 9, 300), rng.uniform(1, 3, 300)
-    heading, curvature = rng.uniform(-0.1, 0.1, 7), rng.uniform(-0.01, 0.01, 7)
-    bins, score, expected = 74, np.empty(7), []
-    for b, k in zip(heading, curvature, strict=True):
-        place = (y - b * x - k * x * x / 2 + 7.2) / BIN_M + 1
-        inside = (place >= 1) & (place < bins - 2)
-        lower = place[inside].astype(int)
-        share = place[inside] - lower
-        pile = np.bincount(lower, weight[inside] * (1 - share), bins + 1)
-        pile += np.bincount(lower + 1, weight[inside] * share, bins + 1)
-        expected.append(float(pile[2 : bins - 2] @ pile[2 : bins - 2]))
-    _kernels.agreement(x, y, weight, 300, heading, curvature, 7, 7.2, BIN_M, np.empty(bins), bins, score)
-    assert score == pytest.approx(expected, rel=1e-9)
+    x, weight = rng.uniform(4, 45, 400), rng.uniform(1, 3, 400)
+    y = np.where(rng.random(400) < 0.4, rng.choice([1.8, -1.9], 400), rng.uniform(-7, 7, 400))
+    y += 0.03 * x + 0.0045 * x * x / 2
+    strongest = np.argsort(-weight, kind="stable")
+    x, y, weight = x[strongest], y[strongest], weight[strongest]
+    peaks = Peaks(np.zeros(400, int), x, y, weight, weight > 1, weight > 1)
+    found = find_course(peaks, view, None if begin is None else Course(*begin, 0.0))
+    assert found is not None
+    expected = course_of_the_plain_steps(x, y, weight, view, begin)
+    assert (found.heading_rad, found.curvature_radpm, found.agreement) == pytest.approx(expected, rel=1e-9)
+    assert found.heading_rad == pytest.approx(0.03, abs=0.01)
+    assert found.curvature_radpm == pytest.approx(0.0045, abs=0.001)
+
+
+SMOOTHING = np.array([0.5, 1.0, 1.5, 1.0, 0.5])
+
+
+def test_piles_are_the_tops_of_a_smoothed_histogram():
+    rng = np.random.default_rng(4)
+    x, weight = rng.uniform(4, 50, 300), rng.uniform(1, 3, 300)
+    y = np.concatenate([rng.normal(1.7, 0.05, 80), rng.normal(-1.8, 0.05, 80), rng.uniform(-9, 9, 140)])
+    lateral = y.copy()
+    y += x * (0.02 + 0.003 * x / 2)
+    places = (lateral + 7.2) / 0.05
+    inside = (places >= 0) & (places < 288)
+    raw = np.bincount(places[inside].astype(int), weight[inside], 288)
+    piles = np.convolve(raw, SMOOTHING, "same")
+    tops = [b for b in range(2, 286) if piles[b] >= 6.0 and piles[b] == max(piles[b - 2 : b + 3])]
+    position, height = np.empty(288), np.empty(288)
+    count = _kernels.piles(x, y, weight, 300, (0.02, 0.003), 7.2, 0.05, 288, 6.0, position, height, 288)
+    assert position[:count] == pytest.approx([(b + 0.5) * 0.05 - 7.2 for b in tops])
+    assert height[:count] == pytest.approx(piles[tops])
+    assert {round(place, 1) for place in position[:count]} >= {1.7, -1.8}
+
+
+@pytest.mark.parametrize("outward", [1, -1])
+@pytest.mark.parametrize("more", [0, 1])
+def test_next_line_is_the_median_of_the_highest_pile(outward, more):
+    rng = np.random.default_rng(5)
+    beyond = np.concatenate([rng.normal(3.5, 0.08, 40 + more), rng.uniform(0, 6, 60)])
+    weight = rng.uniform(1, 3, len(beyond))
+    places = -1.8 + outward * beyond
+    around = (beyond > 2.3) & (beyond < 5.2)
+    raw = np.bincount(((beyond[around] - 2.3) / 0.05).astype(int), weight[around], 58)
+    pile_m = 2.3 + (np.convolve(raw, SMOOTHING, "same").argmax() + 0.5) * 0.05
+    expected = -1.8 + outward * np.median(beyond[np.abs(beyond - pile_m) < 0.3])
+
+    def beside(least_pile, least_points):
+        next_line = (-1.8, outward, 2.3, 5.2, 0.05, 58, least_pile, least_points, 0.3)
+        return _kernels.beside(places, weight, len(beyond), next_line, np.empty(len(beyond)))
+
+    assert beside(6.0, 6) == pytest.approx(expected)
+    assert expected == pytest.approx(-1.8 + outward * 3.5, abs=0.05)
+    assert beside(6.0, np.count_nonzero(around) + 1) is None
+    assert beside(1e3, 6) is None
+
+
+def test_moved_line_is_the_same_curve():
+    coefficients = np.array([1.8, 0.02, 3e-3, -4e-5])
+    scatter = np.random.default_rng(6).normal(size=(4, 4)) * 1e-3
+    covariance = scatter @ scatter.T
+    moved = _kernels.moved(coefficients, covariance, -1.6)
+    curve, x = np.poly1d((coefficients / (1, 1, 2, 6))[::-1]), np.linspace(0, 40, 9)
+    assert np.poly1d((np.array(moved[:4]) / (1, 1, 2, 6))[::-1])(x) == pytest.approx(curve(x - 1.6))
+    move = np.array([[1, -1.6, 1.6**2 / 2, -(1.6**3) / 6], [0, 1, -1.6, 1.6**2 / 2], [0, 0, 1, -1.6], [0, 0, 0, 1]])
+    assert moved[4:] == pytest.approx(np.sqrt(np.diag(move @ covariance @ move.T)))
+
+
+@pytest.mark.parametrize("reason", ["error", "bend", "neither"])
+def test_reach_ends_where_the_image_would_show_an_error_or_a_bend(reason):
+    coefficients = np.array([1.8, 0.02, 4e-3 if reason == "bend" else 0.0, 0.0])
+    covariance = np.diag([1e-4, 0.0, 4e-9 if reason == "error" else 0.0, 0.0])
+    x = 20 * 4 ** np.linspace(0, 1, 16)
+    powers = np.stack([np.ones(16), x, x**2 / 2, x**3 / 6])
+    error_px = np.sqrt(((covariance @ powers) * powers).sum(axis=0)) * 700 / x
+    bend_px = np.abs(coefficients[2]) / 2 * (x - 20) ** 2 * 700 / x
+    known = (error_px < 1.05) & (bend_px < 8.0)
+    found = _kernels.reach(coefficients, covariance, (20.0, 4.0, 700.0, 1.05, 8.0, 16))
+    assert found == pytest.approx(max(x[known], default=20.0))
+    assert (found == pytest.approx(80.0)) == (reason == "neither")
+
+
+@pytest.mark.parametrize("lens", [{}, {"k1": -0.2, "k2": 0.03, "p1": 1e-3, "p2": -2e-3}])
+def test_places_of_a_view_are_those_of_the_camera(lens):
+    geometry = CameraConfig(yaw_deg=3.0, roll_deg=2.0, pitch_deg=5.0).geometry(800, 600)
+    geometry = msgspec.structs.replace(geometry, **lens)
+    view = RoadView(geometry, 800, 600, 3.6, 0.15)
+    y_m = view.y_m[None] + view.shift_m[:, None]
+    x_m = np.broadcast_to(view.x_m[:, None], y_m.shape)
+    pixels = PinholeCamera(geometry).image_from_ground(x_m.ravel() + geometry.x_m, y_m.ravel() + geometry.y_m)
+    u, v = pixels.T.reshape(2, *y_m.shape)
+    visible = (u >= 1) & (u <= 798) & (v >= 0) & (v <= 599)
+    assert np.array_equal(view.visible, visible)
+    assert 0.2 < visible.mean() < 0.95
+    ramp = np.stack(np.broadcast_arrays(np.arange(800) / 4, np.arange(600)[:, None] / 4, 0), axis=-1).astype(np.uint8)
+    seen = view.sample(ramp).astype(float)
+    assert np.abs(seen[..., 0] - u / 4)[visible].max() < 1.0
+    assert np.abs(seen[..., 1] - v / 4)[visible].max() < 1.0
+    for (first, end), seen in zip(view.spans, visible, strict=True):
+        assert (first, end) == (np.flatnonzero(seen)[0], np.flatnonzero(seen)[-1] + 1)
 
 
 @pytest.mark.parametrize("curvature_radpm", [0.0, 1 / 400, -1 / 150])
@@ -187,7 +323,13 @@ def test_support_is_that_of_the_plain_steps(view):
 def test_wrong_sizes_are_refused():
     numbers = np.zeros(5)
     with pytest.raises(ValueError, match="weight: expected 40 bytes, found 32"):
-        _kernels.agreement(numbers, numbers, np.zeros(4), 5, numbers, numbers, 5, 7.0, 0.2, np.zeros(9), 9, numbers)
+        _kernels.piles(numbers, numbers, np.zeros(4), 5, (0.0, 0.0), 7.0, 0.2, 70, 6.0, np.zeros(70), np.zeros(70), 70)
+    with pytest.raises(ValueError, match="expected 5 to 1024 bins, found 2000"):
+        _kernels.piles(numbers, numbers, numbers, 5, (0.0, 0.0), 7.0, 0.2, 2000, 6.0, numbers, numbers, 5)
+    with pytest.raises(ValueError, match="70 bins can have more than 5 tops"):
+        _kernels.piles(numbers, numbers, numbers, 5, (0.0, 0.0), 7.0, 0.2, 70, 6.0, numbers, numbers, 5)
+    with pytest.raises(ValueError, match="expected 2 steps and more, found 1"):
+        _kernels.reach(np.zeros(4), np.zeros((4, 4)), (20.0, 4.0, 700.0, 1.0, 8.0, 1))
     with pytest.raises(ValueError, match="column: expected 80 bytes"):
         _kernels.tops(np.zeros((4, 40), np.float32), (4, 40), 5, 2.5, 0.25, 10, np.zeros(10, np.int32), np.zeros(3))
     with pytest.raises((ValueError, BufferError)):

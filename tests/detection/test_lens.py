@@ -91,7 +91,11 @@ def test_a_road_is_measured_through_the_lens():
         c0, c1, c2 = road.truth(drawn)
         assert line.c0 == pytest.approx(c0, abs=0.04)
         assert line.c1 == pytest.approx(c1, abs=0.003)
-        assert line.c2 == pytest.approx(c2, abs=3e-4)
+        assert line.c2 == pytest.approx(c2, abs=2 * line.sigma_c2)
+        assert line.sigma_c2 < 1e-3
+        for x_m in (10.0, 20.0, 30.0):
+            y_m = line.c0 + line.c1 * x_m + line.c2 * x_m**2 / 2 + line.c3 * x_m**3 / 6
+            assert y_m == pytest.approx(c0 + c1 * x_m + c2 * x_m**2 / 2, abs=0.05)
     pixels = line_pixels(model.left, model.calibration, 600)
     inside = pixels[(pixels[:, 0] > 5) & (pixels[:, 1] < 595)]
     brightness = image[inside[:, 1].round().astype(int), inside[:, 0].round().astype(int)].mean(axis=1)

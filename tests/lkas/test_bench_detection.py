@@ -12,7 +12,7 @@ from tests.detection.drawn_road import DrawnRoad
 from tests.detection.straight_road import write_film
 from tests.detection.tiny_networks import write_mask_network
 
-RIDGE_STAGES = {"sample the road", "ridges", "tops", "search", "choose", "fit", "confidence"}
+RIDGE_STAGES = {"sample the road", "ridges", "tops", "search", "choose", "fit", "confidence", "neighbours"}
 
 
 def invoke(*arguments):

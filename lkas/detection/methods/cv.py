@@ -15,25 +15,18 @@ from lkas.detection.calibration.film import FilmCalibration
 from lkas.detection.calibration.geometry import aimed_at
 from lkas.detection.calibration.vanishing_point import vanishing_points
 from lkas.detection.confidence import Agreement, confidence_of, support_of
-from lkas.detection.finding import SURE, Finding, Scene, SeenLine, aim_px
+from lkas.detection.finding import MOST_SCORE, SURE, Finding, Scene, SeenLine, aim_px
 from lkas.detection.lane_search import Course, LaneGuess, choose_lane, find_course
-from lkas.detection.line_in_ego import lane_line
-from lkas.detection.neighbours import neighbour_of
+from lkas.detection.motion import Curvature, curvature_felt, lean_felt_rad
 from lkas.detection.parameters import DetectionParameters
 from lkas.detection.rectify import RoadView
+from lkas.detection.result import CalibrationState, Reporting, result_of
 from lkas.detection.ridge import Peaks, find_peaks, find_ridges, ridges_of, without_lean
-from lkas.detection.road_fit import fit_road, without_pitch_error
+from lkas.detection.road_fit import fit_road
+from lkas.detection.road_problem import without_pitch_error
 from lkas.detection.tracker import LaneTracker
 from lkas.detection.types import DetectionResult, check_camera, check_image
-from lkas.frames import lane_message
-from lkas.integration.shared_memory.messages import (
-    Calibration,
-    CalibrationStatus,
-    CameraGeometry,
-    LaneLine,
-    LaneModel,
-    VehicleState,
-)
+from lkas.integration.shared_memory.messages import CalibrationStatus, CameraGeometry, VehicleState
 from lkas.parameters import changed
 from lkas.vehicle import CameraConfig
 
@@ -46,7 +39,6 @@ STILL_PITCH_SIGMA_RAD = math.radians(2.0)
 VIEW_PITCH_SIGMA_RAD = math.radians(1.0)
 REFINE_PITCH_RAD = math.radians(0.15)  # a still with a larger pitch error is looked at again without it
 REAIM_RATIO = 0.004  # of the image width: a smaller move of the estimate is not worth a new view
-MOST_FELT_MPS2 = 6.0  # lateral acceleration; beyond, nobody keeps a lane
 FAINT_RATIO = 0.6  # of the ridge threshold: tops that count beside a sure line without a sure partner
 DROPPED = 0.2  # a line with less confidence is not reported
 LANE_WIDTH_SPREAD = 0.2  # of the expected lane width: how roads differ
@@ -68,6 +60,7 @@ class Detector:
         self._tracker = LaneTracker()
         self._film: FilmCalibration | None = None
         self._lean_rad = 0.0  # of the car at the newest image
+        self._curvature: Curvature | None = None  # of the car's way then
         self._view: RoadView | None = None
 
     def keep_all_lines(self) -> None:
@@ -89,15 +82,15 @@ class Detector:
             given = self._camera.geometry(width_px, height_px)
         else:
             given = vehicle.camera if vehicle is not None else None
-        self._lean_rad = self._lean_of(vehicle)
+        self._lean_rad = lean_felt_rad(vehicle, self._parameters.lean_deg_per_mps2)
+        self._curvature = curvature_felt(vehicle)
         self._width_spread = UNKNOWN_HEIGHT_SPREAD if given is None else LANE_WIDTH_SPREAD
         if given is not None:
-            check_camera(given)
             finding = self._look(image, self._view_of(given, image), timestamp, GIVEN_PITCH_SIGMA_RAD)
-            return self._result(finding, timestamp, CalibrationStatus.GIVEN, 100.0, 0.0)
+            return self._result(finding, timestamp, CalibrationState(CalibrationStatus.GIVEN, 100.0))
         if timestamp is None:
             finding = self._look_at_still(image)
-            return self._result(finding, None, CalibrationStatus.ESTIMATING, 0.0, 0.0)
+            return self._result(finding, None, CalibrationState(CalibrationStatus.ESTIMATING))
         return self._detect_in_film(image, timestamp)
 
     def _detect_in_film(self, image: np.ndarray, timestamp: float) -> DetectionResult:
@@ -121,13 +114,15 @@ class Detector:
                 finding = still
         if finding.is_sure_lane:
             film.lane_seen(timestamp, finding.lane_aim_px)
-        return self._result(finding, timestamp, film.status, film.percent, film.spread_px)
+        return self._result(finding, timestamp, CalibrationState(film.status, film.percent, film.spread_px))
 
     def _look_at_still(self, image: np.ndarray) -> Finding:
         """Try each vanishing point the segments suggest, and keep the one that shows the best lane."""
         unaimed = self._camera.geometry(image.shape[1], image.shape[0])
         best, best_score = None, -1.0
         for u, v, share in vanishing_points(image) or [(*aim_px(unaimed), 1.0)]:
+            if share * MOST_SCORE <= best_score:
+                break  # the later ones have fewer votes still
             view = self._best_pitched(image, self._new_view(aimed_at(unaimed, (u, v)), image))
             finding = self._look(image, view, None, STILL_PITCH_SIGMA_RAD)
             score = share * _still_score(finding)
@@ -163,7 +158,7 @@ class Detector:
         before = None if timestamp is None else self._tracker.expected(timestamp)
         may_change = pitch_sigma_rad < STILL_PITCH_SIGMA_RAD
         peaks = without_lean(self._peaks(image, view), self._lean_rad, view.geometry.height_m)
-        scene = Scene(view, peaks, before, self._lean_rad, pitch_sigma_rad, may_change)
+        scene = Scene(view, peaks, before, self._lean_rad, pitch_sigma_rad, may_change, self._curvature)
         if before is not None:
             finding = self._followed(scene, find_course(scene.peaks, view, around=before.course))
             if finding.is_sure_lane and self._tracker.is_followed(before, finding.fit):
@@ -202,7 +197,9 @@ class Detector:
     def _fitted(self, scene: Scene, guess: LaneGuess | None) -> Finding:
         """The lane at a guess, each line judged."""
         view, peaks = scene.view, scene.peaks
-        fit = None if guess is None else fit_road(peaks, view, guess, scene.pitch_sigma_rad, scene.may_change)
+        if guess is None:
+            return Finding(view)
+        fit = fit_road(peaks, view, guess, scene.pitch_sigma_rad, scene.may_change, scene.curvature)
         if fit is None:
             return Finding(view)
         width_off = fan = None
@@ -227,20 +224,13 @@ class Detector:
         """Where markings may be; what else a method knows about that enters here."""
         return find_peaks(find_ridges(view.sample(image), view), view, self._parameters.ridge_threshold)
 
-    def _lean_of(self, vehicle: VehicleState | None) -> float:
-        """How far the car leans, positive lowers its right side; 0 where nobody knows."""
-        felt_mps2 = None if vehicle is None else vehicle.lateral_acceleration_mps2
-        if felt_mps2 is None or not math.isfinite(felt_mps2):
-            return 0.0
-        felt_mps2 = max(-MOST_FELT_MPS2, min(MOST_FELT_MPS2, felt_mps2))
-        return math.radians(self._parameters.lean_deg_per_mps2) * felt_mps2
-
     def _faint_peaks(self, view: RoadView) -> Peaks | None:
         """Also the fainter ones, of the image that `_peaks` saw last in this view; None where a method has no more."""
         return find_peaks(ridges_of(view), view, FAINT_RATIO * self._parameters.ridge_threshold)
 
     def _view_of(self, geometry: CameraGeometry, image: np.ndarray) -> RoadView:
         if self._view is None or not self._view.fits(image.shape[1], image.shape[0], geometry):
+            check_camera(geometry)
             self._view = self._new_view(geometry, image)
         return self._view
 
@@ -249,45 +239,11 @@ class Detector:
         p = self._parameters
         return RoadView(geometry, width_px, height_px, p.lane_width_m, p.marking_width_m)
 
-    def _result(
-        self, finding: Finding, timestamp: float | None, status: CalibrationStatus, percent: float, spread_px: float
-    ) -> DetectionResult:
+    def _result(self, finding: Finding, timestamp: float | None, state: CalibrationState) -> DetectionResult:
         ages = (0, 0) if timestamp is None else self._tracker.follow(timestamp, finding.guess, finding.fit)
-        geometry = finding.geometry
-        pose = {name: getattr(geometry, name) for name in CameraGeometry.__struct_fields__}
-        calibration = Calibration(**pose, status=status, percent=percent, spread_px=spread_px)
         self.seen = finding.lines
-        lines: list[LaneLine | None] = [None, None]
-        neighbours: list[LaneLine | None] = [None, None]
-        for side, seen in enumerate(finding.lines):
-            if seen is None or seen.confidence < self._least_confidence:
-                continue
-            lines[side] = lane_line(seen, geometry, ages[side])
-            if seen.confidence >= SURE and finding.fit is not None and finding.peaks is not None:
-                width_m = self._parameters.lane_width_m
-                beside = neighbour_of(
-                    finding.fit,
-                    side,
-                    seen.support.coverage,
-                    finding.peaks,
-                    finding.view,
-                    width_m,
-                    self._width_spread,
-                )
-                neighbours[side] = beside and lane_line(beside, geometry, 0)
-        fit = finding.fit
-        has_both = fit is not None and lines[0] is not None and lines[1] is not None
-        model = LaneModel(
-            left=lines[0],
-            right=lines[1],
-            width_m=fit.width_m if fit and has_both else None,
-            width_sigma_m=fit.width_sigma_m if fit and has_both else None,
-            calibration=calibration,
-        )
-        messages = [line and lane_message(line, geometry, finding.view.size_px[1]) for line in lines]
-        return DetectionResult(
-            left_lane=messages[0], right_lane=messages[1], lane_model=model, neighbours=(neighbours[0], neighbours[1])
-        )
+        reporting = Reporting(self._least_confidence, self._parameters.lane_width_m, self._width_spread)
+        return result_of(finding, ages, state, reporting)
 
 
 def _still_score(finding: Finding) -> float:

@@ -1,0 +1,107 @@
+/* The road model of road_problem.py, and its derivatives. */
+#ifndef LKAS_DETECTION_ROAD_H
+#define LKAS_DETECTION_ROAD_H
+
+#include <math.h>
+#include <string.h>
+
+#include "_kernels.h"
+
+/* Where the shared states stand after the places. */
+enum { HEADING, CURVATURE, PITCH, RATES, MOST_SHARED = RATES + MOST_STRETCHES };
+
+typedef struct {
+    double y, slope;               /* of the road's shape at lateral position 0 */
+    double by[MOST_SHARED];        /* derivatives of y by the shared states */
+    double slope_by[MOST_SHARED];  /* and of the slope */
+} Shape;
+
+#define SLACK 1e-6 /* m: the farthest row belongs to the whole view */
+
+/* What a curve's slope gains on the sum of its curvature, and what that makes of its place: at even steps of x. */
+enum { TURNS = 24 };
+typedef struct {
+    double step;
+    double place[TURNS + 1], slope[TURNS + 1];
+} Turn;
+
+/* The shape as far as it is a polynomial between the ends of stretches. */
+static inline Shape polynomial_at(const FitProblem *p, const double *shared, double x) {
+    const double x2 = x * x / 2;
+    Shape s = {.y = shared[HEADING] * x + shared[CURVATURE] * x2, .slope = shared[HEADING] + shared[CURVATURE] * x};
+    s.by[HEADING] = x;
+    s.by[CURVATURE] = x2;
+    s.by[PITCH] = 0;
+    s.slope_by[HEADING] = 1;
+    s.slope_by[CURVATURE] = x;
+    s.slope_by[PITCH] = 0;
+    double second = x2, third = x2 * x / 3;
+    for (int j = 0; j < p->stretches; j++) {
+        double next_second = 0, next_third = 0;
+        if (j + 1 < p->stretches && x > p->from[j + 1]) {
+            const double beyond = x - p->from[j + 1];
+            next_second = beyond * beyond / 2;
+            next_third = next_second * beyond / 3;
+        }
+        s.by[RATES + j] = third - next_third;
+        s.slope_by[RATES + j] = second - next_second;
+        s.y += shared[RATES + j] * s.by[RATES + j];
+        s.slope += shared[RATES + j] * s.slope_by[RATES + j];
+        second = next_second;
+        third = next_third;
+    }
+    if (p->stretches == 1) { /* what a cubic lacks of a circle; more stretches have the whole turn, see below */
+        const double k = shared[CURVATURE], cube = x * x * x;
+        s.y += k * k * k * cube * x / 8;
+        s.slope += k * k * k * cube / 2;
+        s.by[CURVATURE] += 3 * k * k * cube * x / 8;
+        s.slope_by[CURVATURE] += 3 * k * k * cube / 2;
+    }
+    return s;
+}
+
+static inline void turn_of(const FitProblem *p, const double *shared, Turn *turn) {
+    const double b = shared[HEADING];
+    turn->step = p->far / TURNS;
+    turn->place[0] = turn->slope[0] = 0;
+    if (p->stretches == 1) {
+        memset(turn->place, 0, sizeof turn->place);
+        memset(turn->slope, 0, sizeof turn->slope);
+        return;
+    }
+    for (int i = 1; i <= TURNS; i++) {
+        double u = polynomial_at(p, shared, i * turn->step).slope;
+        if (fabs(u) > p->most_slope) u = u > 0 ? p->most_slope : -p->most_slope;
+        turn->slope[i] = (u * u * u - b * b * b) / 2;
+        turn->place[i] = turn->place[i - 1] + turn->step * (turn->slope[i - 1] + turn->slope[i]) / 2;
+    }
+}
+
+static inline Shape shape_at(const FitProblem *p, const double *shared, const Turn *turn, double x) {
+    Shape s = polynomial_at(p, shared, x);
+    const double at = x / turn->step;
+    const int i = at < 0 ? 0 : at < TURNS - 1 ? (int)at : TURNS - 1;
+    const double share = at - i;
+    s.y += turn->place[i] + share * (turn->place[i + 1] - turn->place[i]);
+    s.slope += turn->slope[i] + share * (turn->slope[i + 1] - turn->slope[i]);
+    return s;
+}
+
+/* A line beside the road's shape keeps its distance along the normal, and fans out with a pitch error. */
+static inline double beside(const FitProblem *p, const double *shared, const Shape *s, double place, double x) {
+    const double b = shared[HEADING];
+    return place + s->y + place * ((s->slope * s->slope - b * b) / 2 + shared[PITCH] * x / p->height);
+}
+
+static inline void derivatives(const FitProblem *p, const double *shared, const Shape *s, int line, double place, double x,
+                        double *by_state) {
+    const double b = shared[HEADING];
+    for (int l = 0; l < p->lines; l++) by_state[l] = 0;
+    by_state[line] = 1 + (s->slope * s->slope - b * b) / 2 + shared[PITCH] * x / p->height;
+    double *shared_by = by_state + p->lines;
+    for (int j = 0; j < RATES + p->stretches; j++) shared_by[j] = s->by[j] + place * s->slope * s->slope_by[j];
+    shared_by[HEADING] -= place * b;
+    shared_by[PITCH] = place * x / p->height;
+}
+
+#endif

@@ -1,0 +1,59 @@
+/* Where in an image the places of a rectified view lie; see rectify.py. */
+#include <math.h>
+
+#include "_kernels.h"
+
+/* Brown's model, as in lkas/lens.py: a direction as the lens shows it. NAN beyond the model's reach. */
+static void bend(const ViewCamera *camera, double *right, double *down) {
+    const double x = *right, y = *down, r2 = x * x + y * y, both = 2 * x * y;
+    if (r2 > camera->reach2) {
+        *right = *down = NAN;
+        return;
+    }
+    const double radial = 1 + r2 * (camera->k1 + r2 * (camera->k2 + r2 * camera->k3));
+    *right = x * radial + camera->p1 * both + camera->p2 * (r2 + 2 * x * x);
+    *down = y * radial + camera->p2 * both + camera->p1 * (r2 + 2 * y * y);
+}
+
+/* A place on the ground, ahead and to the left of the camera -> its pixel; NAN where it has none. */
+static void project(const ViewCamera *camera, double x, double y, double *u, double *v) {
+    const double *axes = camera->axes, z = -camera->height;
+    const double depth = axes[6] * x + axes[7] * y + axes[8] * z;
+    if (!(depth >= camera->nearest)) {
+        *u = *v = NAN;
+        return;
+    }
+    double right = (axes[0] * x + axes[1] * y + axes[2] * z) / depth;
+    double down = (axes[3] * x + axes[4] * y + axes[5] * z) / depth;
+    if (camera->is_bent) bend(camera, &right, &down);
+    *u = camera->cx + camera->focal * right;
+    *v = camera->cy + camera->focal * down;
+}
+
+static uint8_t share_of(double part) {
+    const double share = rint(256 * part);
+    return share < 255 ? (uint8_t)share : 255;
+}
+
+void place_view(const ViewCamera *camera, const double *x, const double *y, const double *shift, int rows, int columns,
+                int32_t *corner, uint8_t *share, uint8_t *visible, int32_t *spans) {
+    const int width = camera->width_px, height = camera->height_px;
+    for (int r = 0; r < rows; r++, corner += columns, share += 2 * columns, visible += columns) {
+        int first = columns, last = 0;
+        for (int c = 0; c < columns; c++) {
+            double u, v;
+            project(camera, x[r], y[c] + shift[r], &u, &v);
+            visible[c] = u >= 1 && u <= width - 2 && v >= 0 && v <= height - 1;
+            corner[c] = share[2 * c] = share[2 * c + 1] = 0;
+            if (!visible[c]) continue;
+            const int left = u < width - 2 ? (int)u : width - 2, upper = v < height - 2 ? (int)v : height - 2;
+            corner[c] = upper * width + left;
+            share[2 * c] = share_of(u - left);
+            share[2 * c + 1] = share_of(v - upper);
+            if (c < first) first = c;
+            last = c + 1;
+        }
+        spans[2 * r] = last ? first : 0;
+        spans[2 * r + 1] = last;
+    }
+}
