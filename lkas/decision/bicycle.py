@@ -18,7 +18,7 @@ from lkas.vehicle import VehicleConfig
 
 KINEMATIC_BELOW_MPS = 3.0
 PREDICTION_STEP_S = 0.02
-TRIM_TIME_S = 0.25  # how fast a steering offset is learned
+TRIM_TIME_S = 0.1  # how fast a steering offset is learned: a gust does not wait
 TRIM_LIMIT_RADPM = 0.01
 
 
@@ -67,8 +67,8 @@ class SteeringModel:
     """What the commands already sent will still do: predicts the lane state to where a new command acts.
 
     The lag of the wheel is learned from what it does with the commands (steering_lag.py). The difference between the
-    measured yaw rate and the model's is learned slowly as a curvature offset: a wheel that does not point where it
-    should, side wind, a banked road.
+    measured yaw rate and the model's is learned as a curvature offset: a wheel that does not point where it should,
+    side wind, a banked road.
     """
 
     def __init__(self, bicycle: Bicycle, delay_s: float, trim_mps2: float) -> None:

@@ -38,6 +38,13 @@ class Departure(Struct, frozen=True, kw_only=True):
     ttlc_right_s: float | None
     status: DepartureStatus
 
+    @property
+    def sentence(self) -> str:
+        """The verdict with the nearer line's side, for people."""
+        is_left = self.margin_left_m < self.margin_right_m
+        side, margin_m = ("left", self.margin_left_m) if is_left else ("right", self.margin_right_m)
+        return f"{self.status} to the {side}, {margin_m:.2f} m to the line"
+
 
 class DepartureWarning:
     """Judges each lane state; remembers its last verdict for the hysteresis."""

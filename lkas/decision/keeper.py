@@ -21,7 +21,7 @@ from lkas.decision.limiter import Limiter, Wish
 from lkas.decision.outputs import control_message, timeline_message
 from lkas.decision.parameters import DecisionParameters
 from lkas.decision.sight import Sight
-from lkas.decision.speed import STANDSTILL_MPS, SpeedController, target_speed_mps
+from lkas.decision.speed import SpeedController
 from lkas.decision.state_machine import DRIVING, ENGAGED, Event, Situation, StateMachine
 from lkas.decision.steering import Steering
 from lkas.decision.timeline import expected_lanes
@@ -193,7 +193,7 @@ class LaneKeeper:
     def _wish(self, now_s: float, dt_s: float, mode: ControlMode, lane: LaneState | None) -> Wish:
         steering, speed_mps = self._steering, self._input.speed_mps or 0.0
         steering.advance(now_s, dt_s, speed_mps, self._input.yaw_rate_radps, self._input.wheel_rad)
-        throttle, brake = self._pedals(mode, lane, speed_mps, dt_s)
+        throttle, brake = self._speed.pedals(mode, lane, self._sight.steadiness, self._input.speed_mps, dt_s)
         last_rad = self._limiter.steer_rad
         is_at_the_wheel = mode in AT_THE_WHEEL
         if lane is not None and is_at_the_wheel and (mode in ENGAGED or self._sight.is_lane_known(now_s)):
@@ -212,22 +212,6 @@ class LaneKeeper:
         text = f"{name} steers again" if trouble is None else f"{name} does not steer, its fallback does: {trouble}"
         self._machine.note("controller", "info" if trouble is None else "warning", text)
 
-    def _pedals(self, mode: ControlMode, lane: LaneState | None, speed_mps: float, dt_s: float) -> tuple[float, float]:
-        parameters = self._parameters
-        if mode in ENGAGED:
-            target_mps = min(parameters.set_speed_mps, speed_mps)
-            if lane is not None:
-                target_mps = target_speed_mps(lane, self._sight.steadiness, parameters)
-            return self._speed.follow(target_mps, speed_mps, dt_s)
-        if mode is ControlMode.DEGRADED:
-            return self._speed.brake(parameters.degraded_deceleration_mps2, speed_mps, dt_s)
-        if mode is ControlMode.MINIMUM_RISK:
-            return self._speed.brake(parameters.minimum_risk_deceleration_mps2, speed_mps, dt_s)
-        self._speed.reset(0.0)
-        is_standing = self._input.speed_mps is not None and speed_mps < STANDSTILL_MPS
-        is_ours = parameters.enabled and mode is not ControlMode.MANUAL
-        return self._speed.hold() if is_ours and is_standing else (0.0, 0.0)
-
     def _warn(self, lane: LaneState | None, dt_s: float) -> Departure | None:
         """The departure figures, None without a lane; the begin of a warning is an event."""
         if lane is None:
@@ -236,7 +220,5 @@ class LaneKeeper:
         was = self._departure.status
         found = self._departure.judge(lane, self._input.speed_mps or 0.0, dt_s, self._parameters, self._driver)
         if found.status is not was and found.status is not DepartureStatus.CENTERED:
-            is_left = found.margin_left_m < found.margin_right_m
-            side, margin_m = ("left", found.margin_left_m) if is_left else ("right", found.margin_right_m)
-            self._machine.note("departure", "warning", f"{found.status} to the {side}, {margin_m:.2f} m to the line")
+            self._machine.note("departure", "warning", found.sentence)
         return found

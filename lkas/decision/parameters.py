@@ -89,7 +89,7 @@ class DecisionParameters(Section, frozen=True, kw_only=True):
             live=True,
             used_by=CONTROLLERS,
         ),
-    ] = 1.0
+    ] = 1.5
     lqr_offset_worth_m: Annotated[
         float,
         declare("Offset worth 1 m/s² of correction", unit="m", minimum=0.05, maximum=3, live=True, used_by=LQR),
@@ -259,7 +259,7 @@ class DecisionParameters(Section, frozen=True, kw_only=True):
     ] = 0.4
     engage_time_s: Annotated[
         float, declare("Valid lanes needed before driving off", unit="s", minimum=0, maximum=10, live=True)
-    ] = 0.3
+    ] = 0.1
     degraded_time_s: Annotated[
         float, declare("Time between degraded and the minimum risk stop", unit="s", minimum=0, maximum=10, live=True)
     ] = 1.0

@@ -3,13 +3,15 @@
 Target: the set speed, less where a bend ahead needs it (v = sqrt(a / |curvature|), reached by comfortable braking),
 less while the lane is uncertain or seen with interruptions. Acceleration follows the speed error within comfort and
 jerk limits. The pedals are one signed demand, so throttle and brake exclude each other; an integral learns drag,
-hills and the car's response.
+hills and the car's response. The lower rungs of the ladder brake instead, and in standby and manual nobody drives.
 """
 
 import math
 
 from lkas.decision.lane import LaneState
 from lkas.decision.parameters import DecisionParameters
+from lkas.decision.state_machine import ENGAGED
+from lkas.integration.shared_memory.messages import ControlMode
 
 PREVIEW_S = 2.0  # a curvature rate is not trusted further ahead
 PREVIEW_POINTS = 5
@@ -55,6 +57,23 @@ class SpeedController:
         """Begin with these pedals, the last ones sent."""
         self.reset(throttle * self.parameters.full_throttle_mps2 - brake * self.parameters.full_brake_mps2)
 
+    def pedals(
+        self, mode: ControlMode, lane: LaneState | None, steadiness: float, speed_mps: float | None, dt_s: float
+    ) -> tuple[float, float]:
+        """Throttle and brake of this mode: towards the lane's speed, coasting, stopping, or hands off."""
+        p, known_mps = self.parameters, speed_mps or 0.0
+        if mode in ENGAGED:
+            allowed_mps = min(p.set_speed_mps, known_mps) if lane is None else target_speed_mps(lane, steadiness, p)
+            return self.follow(allowed_mps, known_mps, dt_s)
+        if mode is ControlMode.DEGRADED:
+            return self.brake(p.degraded_deceleration_mps2, known_mps, dt_s)
+        if mode is ControlMode.MINIMUM_RISK:
+            return self.brake(p.minimum_risk_deceleration_mps2, known_mps, dt_s)
+        self.reset(0.0)
+        is_standing = speed_mps is not None and speed_mps < STANDSTILL_MPS
+        is_ours = p.enabled and mode is not ControlMode.MANUAL
+        return self.hold() if is_ours and is_standing else (0.0, 0.0)
+
     def follow(self, target_mps: float, speed_mps: float, dt_s: float) -> tuple[float, float]:
         """Throttle and brake towards a target speed."""
         p = self.parameters
@@ -66,7 +85,7 @@ class SpeedController:
         if abs(error_mps) < 2.0 and speed_mps > STANDSTILL_MPS:
             integral_mps2 = self._integral_mps2 + p.speed_integral_per_s2 * error_mps * dt_s
             self._integral_mps2 = min(INTEGRAL_LIMIT_MPS2, max(-INTEGRAL_LIMIT_MPS2, integral_mps2))
-        return self._pedals(self._acceleration_mps2 + self._integral_mps2)
+        return self._shared(self._acceleration_mps2 + self._integral_mps2)
 
     def brake(self, deceleration_mps2: float, speed_mps: float, dt_s: float) -> tuple[float, float]:
         """Throttle (always 0) and brake for a deceleration down to standstill, and holding there."""
@@ -85,7 +104,8 @@ class SpeedController:
         change_mps2 = wanted_mps2 - self._acceleration_mps2
         self._acceleration_mps2 += min(jerk_mps3 * dt_s, max(-jerk_mps3 * dt_s, change_mps2))
 
-    def _pedals(self, demand_mps2: float) -> tuple[float, float]:
+    def _shared(self, demand_mps2: float) -> tuple[float, float]:
+        """One signed demand, shared out to throttle and brake."""
         if demand_mps2 >= 0:
             return min(1.0, demand_mps2 / self.parameters.full_throttle_mps2), 0.0
         if demand_mps2 > -BRAKE_DEADBAND_MPS2:

@@ -92,8 +92,8 @@ class StateMachine:
         self.note("mode", "info", f"taken over in {self.mode}")
 
     def resume(self) -> None:
-        """Leave MINIMUM_RISK at standstill, at the next step."""
-        self._resume_asked = self.mode is ControlMode.MINIMUM_RISK
+        """Leave MINIMUM_RISK at standstill, at the next step; asked for at any other moment it is forgotten."""
+        self._resume_asked = True
 
     def note(self, name: str, level: Level, text: str) -> None:
         self._events.append(Event(name=name, level=level, text=text))

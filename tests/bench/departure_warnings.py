@@ -22,7 +22,7 @@ from lkas.decision.keeper import LaneKeeper
 from lkas.decision.parameters import DecisionParameters
 from lkas.integration.shared_memory.messages import DepartureStatus
 from lkas.vehicle import CameraConfig, VehicleConfig
-from tests.bench.s_bends import CAR, KMH, NOISE, make_keeper
+from tests.bench.s_bends import CARS, KMH, NOISE, make_keeper
 from tests.decision.closed_loop import TICK_S, Camera, Plant, drive, s_bend, straight
 
 NEAR_M, WITHIN_S = 0.1, 3.0
@@ -33,6 +33,7 @@ ROOM_M = 3.5 / 2 - HALF_LINE_M - VehicleConfig().width_m / 2  # of a car in the 
 def false_warnings(task: tuple[int, str]) -> tuple[float, int, int]:
     """(kilometres, warnings, false ones) of one S-bend."""
     seed, errors = task
+    car = CARS["prototype"]
     random = np.random.default_rng(seed)
     speed_mps = float(random.uniform(80, 130)) * KMH
     radius_m = max(125.0, speed_mps**2 / float(random.uniform(0.5, 2.0)))
@@ -45,9 +46,9 @@ def false_warnings(task: tuple[int, str]) -> tuple[float, int, int]:
         latency_s=latency_s,
         lost=lost,
         seed=seed,
-        keeper=make_keeper("lqr", speed_mps, {}),
-        dead_time_s=0.0,
-        **CAR,
+        keeper=make_keeper("lqr", speed_mps, {}, car),
+        car=car.plant,
+        **car.options,
     )
     warned = [control.departure_status not in (None, DepartureStatus.CENTERED) for control in driven.controls]
     begins = [tick for tick in range(1, len(warned)) if warned[tick] and not warned[tick - 1]]

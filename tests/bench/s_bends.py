@@ -1,14 +1,15 @@
 """Random S-bends against the real LaneKeeper: the score that a change of estimator or controller is judged by.
 
     python -m tests.bench.s_bends --controller lqr --runs 100 --jobs 2
+    python -m tests.bench.s_bends --controller lqr --plant embedded
 
-The car is a dynamic single track with saturating tyres, the camera's errors are white and correlated
-(tests/decision/closed_loop.py). Radius 125 to 2000 m (log-uniform), lateral acceleration 0.8 to 2.2 m/s², at most
-130 km/h, latency 20 to 200 ms, steering lag 0.06 to 0.25 s, 0, 10 or 30 % of the frames lost. The keeper assumes a
-lag of 0.12 s throughout. Lateral acceleration is a 0.1 s mean, jerk its change over 0.5 s; offsets from the first
-second on. More rows: the same bends at latency 0, 200 and 300 ms, with 80 % of the frames lost, with the errors of
-the real detector instead of the prototype's, and one second without frames at 130 km/h. A row `decide` says what one
-decision costs, in CPU time: with a measurement and without, and of the timeline.
+The car is the prototype's, a dynamic single track with saturating tyres, or that of the embedded world; the camera's
+errors are white and correlated (tests/decision/closed_loop.py). Radius 125 to 2000 m (log-uniform), lateral
+acceleration 0.8 to 2.2 m/s², at most 130 km/h, latency 20 to 200 ms, steering lag 0.06 to 0.25 s, 0, 10 or 30 % of the
+frames lost. The keeper assumes a lag of 0.12 s throughout. Lateral acceleration is a 0.1 s mean, jerk its change over
+0.5 s; offsets from the first second on. More rows: the same bends at latency 0, 200 and 300 ms, with 80 % of the frames
+lost, with the errors of the real detector instead of the prototype's, and one second without frames at 130 km/h. A row
+`decide` says what one decision costs, in CPU time: with a measurement and without, and of the timeline.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import json
 import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -23,28 +25,56 @@ import numpy as np
 from lkas.decision.keeper import LaneKeeper
 from lkas.decision.parameters import CONTROLLERS, DecisionParameters
 from lkas.vehicle import CameraConfig, VehicleConfig
-from tests.decision.closed_loop import Drive, bend, drive, s_bend
+from tests.bench.embedded_car import EmbeddedCar
+from tests.decision.closed_loop import Drive, Plant, Road, bend, drive, s_bend
 
 KMH = 1 / 3.6
 NOISE = 0.7  # of the prototype's errors
 ROWS = ("mixed", "detector", "latency", "lost", "blackout", "decide")
-# The compact car of the CommonRoad vehicle models (number 2), and what a controller may know of it.
-CAR = {
-    "mass_kg": 1093.3,
-    "inertia_kgm2": 1791.6,
-    "front_m": 1.1562,
-    "rear_m": 1.4227,
-    "front_npr": 129.7e3,
-    "rear_npr": 105.4e3,
+
+
+class TestedCar(NamedTuple):
+    """A car, and what a keeper may know of it."""
+
+    plant: type[Plant]
+    options: dict[str, float]
+    known: VehicleConfig
+    known_slip: dict[str, float]
+
+
+CARS = {
+    # The compact car of the CommonRoad vehicle models (number 2).
+    "prototype": TestedCar(
+        plant=Plant,
+        options={
+            "dead_time_s": 0.0,
+            "mass_kg": 1093.3,
+            "inertia_kgm2": 1791.6,
+            "front_m": 1.1562,
+            "rear_m": 1.4227,
+            "front_npr": 129.7e3,
+            "rear_npr": 105.4e3,
+        },
+        known=VehicleConfig(wheelbase_m=2.579, cg_to_rear_axle_m=1.4227, steering_delay_s=0.02, steering_lag_s=0.12),
+        known_slip={"understeer_s2pm": 0.0, "rear_slip_s2pm": 0.0045, "yaw_lag_s2pm": 0.004},
+    ),
+    "embedded": TestedCar(plant=EmbeddedCar, options={"dead_time_s": 0.06}, known=VehicleConfig(), known_slip={}),
 }
-KNOWN_CAR = VehicleConfig(wheelbase_m=2.579, cg_to_rear_axle_m=1.4227, steering_delay_s=0.02, steering_lag_s=0.12)
-KNOWN_SLIP = {"understeer_s2pm": 0.0, "rear_slip_s2pm": 0.0045, "yaw_lag_s2pm": 0.004}
 
 
-def one(task: tuple[str, int, dict, dict]) -> dict[str, float]:
-    """One S-bend; `how` fixes what is random otherwise."""
-    controller, seed, how, parameters = task
-    random = np.random.default_rng(seed)
+class Task(NamedTuple):
+    """One drive; `how` fixes what is random otherwise."""
+
+    controller: str
+    car: str
+    seed: int
+    how: dict[str, Any]
+    parameters: dict[str, Any]
+
+
+def one(task: Task) -> dict[str, float]:
+    """One S-bend."""
+    random = np.random.default_rng(task.seed)
     radius_m = float(np.exp(random.uniform(np.log(125), np.log(2000))))
     speed_mps = min(130 * KMH, float(np.sqrt(random.uniform(0.8, 2.2) * radius_m)))
     drawn = {
@@ -54,32 +84,20 @@ def one(task: tuple[str, int, dict, dict]) -> dict[str, float]:
     }
     sign = float(random.choice([-1.0, 1.0]))
     road = s_bend(radius_m, speed_mps, sign)
-    return _figures(_drive(controller, parameters, road, speed_mps, seed, **(drawn | how)))
+    return _figures(_drive(task, road, speed_mps, **(drawn | task.how)))
 
 
-def blackout(task: tuple[str, int, dict, dict]) -> dict[str, float]:
+def blackout(task: Task) -> dict[str, float]:
     """130 km/h into a bend of 1000 m; no frame at all for a second, from 2 to 6 s on: entry to exit."""
-    controller, seed, how, parameters = task
-    road, speed_mps, start_s = bend(1000, 130 * KMH), 130 * KMH, 2.0 + seed % 5
-    return _figures(
-        _drive(
-            controller,
-            parameters,
-            road,
-            speed_mps,
-            seed,
-            lines_at=lambda t: "blackout" if 0 <= t - start_s < 1 else "both",
-            latency_s=0.05,
-            lag_s=0.12,
-            **how,
-        )
-    )
+    start_s = 2.0 + task.seed % 5
+    how = {"latency_s": 0.05, "lag_s": 0.12} | task.how
+    how["lines_at"] = lambda t: "blackout" if 0 <= t - start_s < 1 else "both"
+    return _figures(_drive(task, bend(1000, 130 * KMH), 130 * KMH, **how))
 
 
-def decide_cost(task: tuple[str, int, dict, dict]) -> dict[str, float]:
+def decide_cost(task: Task) -> dict[str, float]:
     """CPU time of `decide`, in ms, over one S-bend."""
-    controller, seed, _, parameters = task
-    keeper = make_keeper(controller, 25.0, parameters)
+    keeper = make_keeper(task.controller, 25.0, task.parameters, CARS[task.car])
     decide, costs = keeper.decide, {True: [], False: []}
 
     def timed(now_s, detection, vehicle):
@@ -89,7 +107,8 @@ def decide_cost(task: tuple[str, int, dict, dict]) -> dict[str, float]:
         return control
 
     keeper.decide = timed
-    drive(s_bend(400, 25.0), 25.0, noise=NOISE, seed=seed, keeper=keeper, dead_time_s=0.0, **CAR)
+    car = CARS[task.car]
+    drive(s_bend(400, 25.0), 25.0, noise=NOISE, seed=task.seed, keeper=keeper, car=car.plant, **car.options)
     return {
         f"{name}_ms {label}": float(np.percentile(costs[measured], share)) / 1e6
         for measured, name in ((False, "without"), (True, "with_measurement"))
@@ -97,17 +116,18 @@ def decide_cost(task: tuple[str, int, dict, dict]) -> dict[str, float]:
     }
 
 
-def _drive(controller: str, parameters: dict, road, speed_mps: float, seed: int, **how) -> Drive:
-    keeper = make_keeper(controller, speed_mps, parameters)
-    how = {"noise": NOISE} | how
-    return drive(road, speed_mps, seed=seed, keeper=keeper, dead_time_s=0.0, **CAR, **how)
+def _drive(task: Task, road: Road, speed_mps: float, **how: Any) -> Drive:
+    car = CARS[task.car]
+    keeper = make_keeper(task.controller, speed_mps, task.parameters, car)
+    how = {"noise": NOISE} | car.options | how
+    return drive(road, speed_mps, seed=task.seed, keeper=keeper, car=car.plant, **how)
 
 
-def make_keeper(controller: str, speed_mps: float, parameters: dict) -> LaneKeeper:
+def make_keeper(controller: str, speed_mps: float, parameters: dict[str, Any], car: TestedCar) -> LaneKeeper:
     """The keeper of these benches, and what it may know of the car."""
     # Bends are driven at the speed they are drawn with: 3 m/s² keeps the keeper from slowing down for them.
-    values = KNOWN_SLIP | {"set_speed_mps": speed_mps, "curve_lateral_acceleration_mps2": 3.0} | parameters
-    return LaneKeeper(DecisionParameters(controller=controller, **values), KNOWN_CAR, CameraConfig())
+    values = car.known_slip | {"set_speed_mps": speed_mps, "curve_lateral_acceleration_mps2": 3.0} | parameters
+    return LaneKeeper(DecisionParameters(controller=controller, **values), car.known, CameraConfig())
 
 
 def _figures(driven: Drive) -> dict[str, float]:
@@ -141,6 +161,7 @@ def summary(runs: list[dict[str, float]]) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--controller", nargs="+", choices=CONTROLLERS, default=list(CONTROLLERS))
+    parser.add_argument("--plant", choices=list(CARS), default="prototype")
     parser.add_argument("--runs", type=int, default=100)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--only", nargs="+", choices=ROWS, default=ROWS)
@@ -158,7 +179,7 @@ def main() -> None:
         for controller in options.controller:
             for row, (run, count, how) in rows.items():
                 if row.split()[0] in options.only:
-                    tasks = [(controller, seed, how, parameters) for seed in range(count)]
+                    tasks = [Task(controller, options.plant, seed, how, parameters) for seed in range(count)]
                     results[f"{controller}, {row}"] = summary(list(pool.map(run, tasks)))
                     print(f"{controller}, {row}: {results[f'{controller}, {row}']}", flush=True)
     if options.out:

@@ -128,7 +128,11 @@ class Plant:
             self.yaw_rate_radps = v * math.tan(wheel_rad) / length_m
             self.lateral_mps = self.rear_m * self.yaw_rate_radps
             self.lateral_mps2 = v * self.yaw_rate_radps
-        kappa = self.road.curvature(self.s_m)
+        self._move(dt_s)
+
+    def _move(self, dt_s: float) -> None:
+        """Along and across the road, with the speeds the car has."""
+        v, kappa = self.speed_mps, self.road.curvature(self.s_m)
         along_mps = v * math.cos(self.heading_rad) - self.lateral_mps * math.sin(self.heading_rad)
         along_mps /= 1 - kappa * self.offset_m
         self.offset_m += (v * math.sin(self.heading_rad) + self.lateral_mps * math.cos(self.heading_rad)) * dt_s
@@ -266,6 +270,7 @@ def drive(
     parameters: DecisionParameters | None = None,
     keeper: LaneKeeper | None = None,
     start_s: float = 0.0,
+    car: type[Plant] = Plant,
     **plant_options: float,
 ) -> Drive:
     """Drive until the road's end (or `duration_s`), in lock-step.
@@ -273,7 +278,7 @@ def drive(
     `lines_at(t)` says what the camera sees (both, left, right, none; blackout: no detections at all);
     `vehicle_at(t, state)` may change or drop the vehicle state.
     """
-    plant = Plant(road=road, speed_mps=speed_mps, **plant_options)
+    plant = car(road=road, speed_mps=speed_mps, **plant_options)
     if keeper is None:
         parameters = parameters or DecisionParameters(set_speed_mps=speed_mps)
         keeper = LaneKeeper(parameters, VehicleConfig(), CameraConfig())

@@ -36,44 +36,65 @@ def limiter(steer_rad: float = 0.0) -> Limiter:
     return made
 
 
-@settings(deadline=None, max_examples=150, derandomize=True, phases=[Phase.generate])
-@given(
-    steps=st.lists(
-        st.tuples(wishes, st.one_of(anything, st.floats(0, 0.05)), speeds, ages, st.one_of(st.none(), st.just(0.6))),
-        min_size=1,
-        max_size=12,
-    )
-)
-def test_any_input_gives_a_command_within_the_limits(steps):
-    """Finite, in range, never both pedals, and every change within rate and jerk at the speed reckoned with."""
-    made = limiter()
-    for wish, dt_s, speed_mps, age_s, max_steer_rad in steps:
-        last_rad = made.steer_rad
-        out = made.apply(wish, dt_s, speed_mps, age_s, max_steer_rad)
-        assert -1 <= out.steering <= 1
-        assert 0 <= out.throttle <= 1
-        assert 0 <= out.brake <= 1
-        assert not (out.throttle > 0 and out.brake > 0)
-        if max_steer_rad is None:
-            assert out.steering == 0
-            assert LimiterFlag.NO_STEERING_RANGE in out.flags
-            continue
-        dt_s = min(0.05, max(0.0, dt_s)) if math.isfinite(dt_s) else 0.0
-        bound_mps = made.speed_bound_mps(speed_mps, age_s)
-        was, now = (BICYCLE.curvature_radpm(a, bound_mps) for a in (last_rad, out.steer_rad))
-        assert abs(out.steer_rad - last_rad) <= 0.5 * dt_s + 1e-9
-        assert bound_mps**2 * abs(now - was) <= 5.0 * dt_s + 1e-6
-        assert bound_mps**2 * abs(now) <= 3.0 + 1e-6 or abs(now) <= abs(was) + 1e-12
-
-
+@pytest.mark.parametrize("side", [1, -1])
 @pytest.mark.parametrize("speed_mps", [5.0, 13.9, 30.0])
-def test_full_lock_ends_at_three_metres_per_second_squared(speed_mps):
+def test_full_lock_ends_at_three_metres_per_second_squared(speed_mps, side):
     made = limiter()
     for _ in range(400):
-        out = made.apply(Wish(steer_rad=1.0, throttle=0.3, brake=0.0), DT_S, speed_mps, 0.0, MAX_STEER_RAD)
-    lateral_mps2 = speed_mps**2 * BICYCLE.curvature_radpm(out.steer_rad, speed_mps)
+        out = made.apply(Wish(steer_rad=side * 1.0, throttle=0.3, brake=0.0), DT_S, speed_mps, 0.0, MAX_STEER_RAD)
+    lateral_mps2 = side * speed_mps**2 * BICYCLE.curvature_radpm(out.steer_rad, speed_mps)
     assert lateral_mps2 == pytest.approx(min(3.0, speed_mps**2 * BICYCLE.curvature_radpm(0.6, speed_mps)), rel=1e-6)
     assert LimiterFlag.STEERING_ANGLE in out.flags
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_one_step_changes_no_more_than_the_jerk_limit_allows_at_speed(side):
+    out = limiter().apply(Wish(steer_rad=side * 0.3, throttle=0, brake=0), DT_S, 20.0, 0.0, MAX_STEER_RAD)
+    assert side * 400 * BICYCLE.curvature_radpm(out.steer_rad, 20.0) == pytest.approx(5.0 * DT_S)
+    assert LimiterFlag.LATERAL_JERK in out.flags
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_one_step_changes_no_more_than_the_wheel_turns_at_walking_pace(side):
+    out = limiter().apply(Wish(steer_rad=side * 0.3, throttle=0, brake=0), DT_S, 1.0, 0.0, MAX_STEER_RAD)
+    assert out.steer_rad == pytest.approx(side * 0.5 * DT_S)
+    assert LimiterFlag.STEERING_RATE in out.flags
+
+
+@pytest.mark.parametrize(("dt_s", "counted_s"), [(3.0, 0.05), (math.inf, 0.0), (math.nan, 0.0), (-1.0, 0.0)])
+def test_a_caller_that_was_away_does_not_earn_a_jump(dt_s, counted_s):
+    out = limiter().apply(Wish(steer_rad=0.3, throttle=0, brake=0), dt_s, 1.0, 0.0, MAX_STEER_RAD)
+    assert out.steer_rad == pytest.approx(0.5 * counted_s)
+
+
+def test_every_change_starts_from_what_was_sent():
+    made = limiter()
+    for tick in range(1, 6):
+        out = made.apply(Wish(steer_rad=0.3, throttle=0, brake=0), DT_S, 1.0, 0.0, MAX_STEER_RAD)
+        assert out.steer_rad == pytest.approx(tick * 0.5 * DT_S)
+
+
+def test_a_restored_angle_that_is_no_number_counts_as_straight_ahead():
+    assert limiter(math.nan).steer_rad == limiter(math.inf).steer_rad == 0.0
+
+
+@pytest.mark.parametrize(
+    ("throttle", "brake", "sent"),
+    [
+        (3.0, 0.0, (1.0, 0.0)),
+        (-1.0, 0.0, (0.0, 0.0)),
+        (0.0, 3.0, (0.0, 1.0)),
+        (0.4, -1.0, (0.4, 0.0)),
+        (0.5, 0.2, (0.0, 0.2)),
+        (0.5, math.nan, (0.0, 0.0)),
+        (0.5, math.inf, (0.0, 0.0)),
+        (math.inf, 0.0, (0.0, 0.0)),
+    ],
+)
+def test_pedals_are_within_their_range_and_exclude_each_other(throttle, brake, sent):
+    out = limiter().apply(Wish(steer_rad=0, throttle=throttle, brake=brake), DT_S, 10.0, 0.0, MAX_STEER_RAD)
+    assert (out.throttle, out.brake) == sent
+    assert (LimiterFlag.NOT_FINITE in out.flags) is not (math.isfinite(throttle) and math.isfinite(brake))
 
 
 def test_a_command_within_all_limits_passes_untouched():
@@ -100,6 +121,27 @@ def test_missing_speed_counts_as_the_last_known_and_more_with_age():
     assert made.speed_bound_mps(None, 2.0) == pytest.approx(26.0)
     out = made.apply(Wish(steer_rad=0.0, throttle=0, brake=0), DT_S, None, 2.0, MAX_STEER_RAD)
     assert LimiterFlag.STALE_SPEED in out.flags
+
+
+def test_how_old_a_speed_may_be():
+    made = limiter()
+    assert made.speed_bound_mps(20.0, 0.0) == 20.0
+    assert made.speed_bound_mps(math.nan, 1.0) == 23.0
+    assert made.speed_bound_mps(None, -5.0) == 20.0
+    assert made.speed_bound_mps(None, math.nan) == made.speed_bound_mps(20.0, 1e9) == 100.0
+    for age_s, is_stale in ((0.09, False), (0.11, True), (math.nan, True)):
+        out = limiter().apply(Wish(steer_rad=0, throttle=0, brake=0), DT_S, 20.0, age_s, MAX_STEER_RAD)
+        assert (LimiterFlag.STALE_SPEED in out.flags) is is_stale
+
+
+def test_what_the_car_may_have_slowed_down_to_unseen_is_believed():
+    made = limiter()
+    made.apply(Wish(steer_rad=0, throttle=0, brake=0.5), DT_S, 20.0, 0.0, MAX_STEER_RAD)
+    for tick in range(400):
+        made.apply(Wish(steer_rad=0, throttle=0, brake=0.5), DT_S, None, tick * DT_S, MAX_STEER_RAD)
+    out = made.apply(Wish(steer_rad=0, throttle=0, brake=0.5), DT_S, 1.0, 0.0, MAX_STEER_RAD)
+    assert LimiterFlag.STALE_SPEED not in out.flags
+    assert made.speed_bound_mps(1.0, 0.0) == 1.0
 
 
 def test_a_speed_that_falls_faster_than_the_brakes_is_not_believed():
@@ -149,6 +191,16 @@ def test_a_bend_too_sharp_for_the_speed_is_braked_for():
     assert LimiterFlag.BRAKING_FOR_BEND not in limiter().apply(wish, DT_S, 12.0, 0.0, MAX_STEER_RAD).flags
 
 
+def test_a_bend_beyond_the_steering_range_is_not_driven_into():
+    """1.2 m of radius are 2.1 m/s² at walking pace, and more than this wheel turns."""
+    wish = Wish(steer_rad=0.6, throttle=0.3, brake=0.0, needed_curvature_radpm=1 / 1.2)
+    out = limiter(0.6).apply(wish, DT_S, 1.6, 0.0, MAX_STEER_RAD)
+    assert LimiterFlag.BRAKING_FOR_BEND in out.flags
+    assert out.throttle == 0
+    wish = Wish(steer_rad=0.6, throttle=0.3, brake=0.0, needed_curvature_radpm=math.inf)
+    assert limiter(0.6).apply(wish, DT_S, 1.6, 0.0, MAX_STEER_RAD).brake == 0  # says nothing
+
+
 def test_a_held_angle_in_a_faster_car_is_reduced_at_the_jerk_limit():
     made = limiter(BICYCLE.steer_rad(3.0 / 15**2, 15.0))
     last = made.steer_rad
@@ -165,3 +217,33 @@ def test_without_a_steering_range_it_does_not_steer(max_steer_rad):
     out = limiter(0.1).apply(Wish(steer_rad=0.1, throttle=0.2, brake=0.0), DT_S, 10.0, 0.0, max_steer_rad)
     assert (out.steering, out.steer_rad, out.throttle) == (0.0, 0.0, 0.2)
     assert LimiterFlag.NO_STEERING_RANGE in out.flags
+
+
+@settings(deadline=None, max_examples=150, derandomize=True, phases=[Phase.generate])
+@given(
+    steps=st.lists(
+        st.tuples(wishes, st.one_of(anything, st.floats(0, 0.05)), speeds, ages, st.one_of(st.none(), st.just(0.6))),
+        min_size=1,
+        max_size=12,
+    )
+)
+def test_any_input_gives_a_command_within_the_limits(steps):
+    """Finite, in range, never both pedals, and every change within rate and jerk at the speed reckoned with."""
+    made = limiter()
+    for wish, dt_s, speed_mps, age_s, max_steer_rad in steps:
+        last_rad = made.steer_rad
+        out = made.apply(wish, dt_s, speed_mps, age_s, max_steer_rad)
+        assert -1 <= out.steering <= 1
+        assert 0 <= out.throttle <= 1
+        assert 0 <= out.brake <= 1
+        assert not (out.throttle > 0 and out.brake > 0)
+        if max_steer_rad is None:
+            assert out.steering == 0
+            assert LimiterFlag.NO_STEERING_RANGE in out.flags
+            continue
+        dt_s = min(0.05, max(0.0, dt_s)) if math.isfinite(dt_s) else 0.0
+        bound_mps = made.speed_bound_mps(speed_mps, age_s)
+        was, now = (BICYCLE.curvature_radpm(a, bound_mps) for a in (last_rad, out.steer_rad))
+        assert abs(out.steer_rad - last_rad) <= 0.5 * dt_s + 1e-9
+        assert bound_mps**2 * abs(now - was) <= 5.0 * dt_s + 1e-6
+        assert bound_mps**2 * abs(now) <= 3.0 + 1e-6 or abs(now) <= abs(was) + 1e-12

@@ -16,6 +16,7 @@ K is made once, on a grid of speeds, by doubling steps of the discrete Riccati e
 """
 
 import math
+from bisect import bisect_right
 
 import numpy as np
 
@@ -25,7 +26,7 @@ from lkas.decision.controllers.reference import lane_errors
 from lkas.decision.lane import LaneState
 from lkas.decision.parameters import DecisionParameters
 
-SPEEDS_MPS = np.array([1.0, 2.0, 3.0, 5.0, 7.0, 10.0, 14.0, 18.0, 23.0, 28.0, 34.0, 40.0, 50.0])
+SPEEDS_MPS = (1.0, 2.0, 3.0, 5.0, 7.0, 10.0, 14.0, 18.0, 23.0, 28.0, 34.0, 40.0, 50.0)
 # Corrections at walking pace are made over metres, not over seconds: their worth is reckoned at no less than this.
 SLOW_MPS = 7.0
 STEP_S = 0.01
@@ -46,7 +47,7 @@ class LinearQuadratic:
     def __init__(self, parameters: DecisionParameters, bicycle: Bicycle) -> None:
         self._parameters = parameters
         self._bicycle = bicycle
-        self._gains = np.array([_gains(float(v), bicycle, parameters) for v in SPEEDS_MPS])
+        self._gains = [_gains(speed_mps, bicycle, parameters).tolist() for speed_mps in SPEEDS_MPS]
         self.reset()
 
     def reset(self) -> None:
@@ -58,7 +59,7 @@ class LinearQuadratic:
         errors = lane_errors(lane, speed_mps, bicycle)
         lag_m = speed_mps * bicycle.lag_s(speed_mps)
         feedforward_radpm = errors.curvature_radpm + lane.curvature_rate_radpm2 * lag_m
-        k_offset, k_course, k_yaw = (float(np.interp(speed_mps, SPEEDS_MPS, column)) for column in self._gains.T)
+        k_offset, k_course, k_yaw = self._gains_at(speed_mps)
         if abs(lane.offset_m) < INTEGRAL_BELOW_M and not is_limited:
             step_mps2 = parameters.lqr_integral_per_s3 * lane.offset_m * dt_s
             self._integral_mps2 = bounded(self._integral_mps2 + step_mps2, INTEGRAL_LIMIT_MPS2)
@@ -72,6 +73,14 @@ class LinearQuadratic:
             heading_term_radpm=heading_term_radpm,
             integral_term_radpm=integral_term_radpm,
         )
+
+    def _gains_at(self, speed_mps: float) -> list[float]:
+        """Gains between those of the grid; beyond its ends those of the end."""
+        above = min(max(bisect_right(SPEEDS_MPS, speed_mps), 1), len(SPEEDS_MPS) - 1)
+        low_mps, high_mps = SPEEDS_MPS[above - 1], SPEEDS_MPS[above]
+        share = min(1.0, max(0.0, (speed_mps - low_mps) / (high_mps - low_mps)))
+        pairs = zip(self._gains[above - 1], self._gains[above], strict=True)
+        return [low + share * (high - low) for low, high in pairs]
 
 
 def _gains(speed_mps: float, bicycle: Bicycle, parameters: DecisionParameters) -> np.ndarray:

@@ -13,6 +13,7 @@ offset's share is bounded: a large error is closed steadily. Left is positive, i
 
 from lkas.decision.bicycle import Bicycle
 from lkas.decision.controllers import SteeringCommand, bounded
+from lkas.decision.controllers.memoryless import Memoryless
 from lkas.decision.controllers.reference import lane_errors
 from lkas.decision.lane import LaneState
 from lkas.decision.parameters import DecisionParameters
@@ -22,17 +23,8 @@ def create(parameters: DecisionParameters, bicycle: Bicycle) -> "PurePursuit":
     return PurePursuit(parameters, bicycle)
 
 
-class PurePursuit:
-    """The law above; it remembers nothing."""
-
-    models_lag = False
-
-    def __init__(self, parameters: DecisionParameters, bicycle: Bicycle) -> None:
-        self._parameters = parameters
-        self._bicycle = bicycle
-
-    def reset(self) -> None:
-        pass
+class PurePursuit(Memoryless):
+    """The law above."""
 
     def update(self, lane: LaneState, speed_mps: float, dt_s: float, *, is_limited: bool = False) -> SteeringCommand:
         parameters = self._parameters

@@ -15,6 +15,7 @@ import math
 
 from lkas.decision.bicycle import Bicycle
 from lkas.decision.controllers import SteeringCommand, bounded
+from lkas.decision.controllers.memoryless import Memoryless
 from lkas.decision.controllers.reference import lane_errors
 from lkas.decision.lane import LaneState
 from lkas.decision.parameters import DecisionParameters
@@ -24,17 +25,8 @@ def create(parameters: DecisionParameters, bicycle: Bicycle) -> "Stanley":
     return Stanley(parameters, bicycle)
 
 
-class Stanley:
-    """The law above; it remembers nothing."""
-
-    models_lag = False
-
-    def __init__(self, parameters: DecisionParameters, bicycle: Bicycle) -> None:
-        self._parameters = parameters
-        self._bicycle = bicycle
-
-    def reset(self) -> None:
-        pass
+class Stanley(Memoryless):
+    """The law above."""
 
     def update(self, lane: LaneState, speed_mps: float, dt_s: float, *, is_limited: bool = False) -> SteeringCommand:
         p, bicycle = self._parameters, self._bicycle
