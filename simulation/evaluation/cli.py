@@ -41,13 +41,17 @@ def evaluate(
         typer.Option(
             "--suite",
             metavar="NAME",
-            help="smoke, standard, full, latency, dropout, blackout or drift.",
+            help="smoke, standard, full, latency, dropout, blackout or drift; several with commas.",
             show_default=DEFAULT_SUITE,
         ),
     ] = None,
     scenario_names: Annotated[
         list[str] | None,
-        typer.Option("--scenario", metavar="FILE", help="Scenario file (YAML), or the name of one that comes along."),
+        typer.Option(
+            "--scenario",
+            metavar="FILE",
+            help="Scenario file (YAML), or the name of one that comes along; several with commas.",
+        ),
     ] = None,
     maps: Annotated[
         list[Path] | None,

@@ -46,6 +46,7 @@ class Driver:
         events: Sequence[Event],
         seed: int,
         on_detection: DetectionSink,
+        on_withheld: Callable[[], None],
     ) -> None:
         self._truth = TruthPerception(world) if method == TRUTH else None
         self._detector = (
@@ -61,7 +62,7 @@ class Driver:
         self._happenings = Happenings(events)
         self._own_set_speed_mps = self._set_speed_mps = decision.set_speed_mps
         self._random = np.random.default_rng([seed, 2])
-        self._on_detection = on_detection
+        self._on_detection, self._on_withheld = on_detection, on_withheld
         self._on_the_way: deque[tuple[float, DetectionMessage]] = deque()
         self._tick: Tick | None = None
 
@@ -82,7 +83,9 @@ class Driver:
         happenings = self._happenings
         state = structs.replace(state, speed_mps=happenings.reported_speed_mps(state.speed_mps))
         self._follow_set_speed()
-        if tick.frame is not None and not self._is_lost():
+        if tick.frame is not None and self._is_withheld():
+            self._on_withheld()
+        elif tick.frame is not None:
             detection = self._detect(tick, frame, state)
             self._on_detection(detection)
             late = happenings.active(LateDetections)
@@ -93,7 +96,7 @@ class Driver:
         control = self._keeper.decide(now_s, newest, state)
         return control if self._steers else structs.replace(control, steering=0.0)
 
-    def _is_lost(self) -> bool:
+    def _is_withheld(self) -> bool:
         """Whether this tick's frame leads to no detection."""
         chance = self._random.random()  # drawn for each frame, so that a fault shifts no later draw
         dropped = self._happenings.active(DroppedFrames)

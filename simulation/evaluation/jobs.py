@@ -124,6 +124,7 @@ def run_job(job: Job, is_stopped: Callable[[], bool] = lambda: False) -> Record:
         events=scenario.events,
         seed=job.seed,
         on_detection=score.add_detection,
+        on_withheld=score.withhold_frame,
     )
 
     def on_tick(tick: Tick, control: ControlMessage | None) -> None:

@@ -39,7 +39,8 @@ def choices(flag: str, given: list[str] | None, allowed: tuple[str, ...], defaul
 def scenarios_of(
     suites: list[str], names: list[str], maps: list[Path], route: str | None, set_speed_mps: float
 ) -> "list[Scenario]":
-    """Those of suites, files and maps, each once; of the default suite with none of them."""
+    """Those of suites, files and maps, each once; of the default suite with none of them. Names of suites and scenarios
+    may stand together, with commas."""
     from simulation.evaluation.scenario_schema import ScenarioError
     from simulation.evaluation.scenarios import gallery, load_scenario, scenario_of_map
     from simulation.evaluation.suites import SUITES, load_suite
@@ -49,12 +50,12 @@ def scenarios_of(
         fail(USAGE, f"--route {route}: it is the route of a --map; a scenario names its own")
     found: dict[tuple[str, str], Scenario] = {}
     try:
-        for suite in suites or ([] if names or maps else [DEFAULT_SUITE]):
+        for suite in _words(suites) or ([] if names or maps else [DEFAULT_SUITE]):
             if suite not in SUITES:
                 fail(USAGE, f"--suite {suite}: expected one of {', '.join(SUITES)}")
             found |= {_key(scenario): scenario for scenario in load_suite(suite)}
         known = gallery()
-        for name in names:
+        for name in _words(names):
             if name not in known and not Path(name).is_file():
                 fail(USAGE, f"--scenario {name}: there is no such file, and the gallery has {', '.join(known)}")
             _add(found, load_scenario(known.get(name, name)), f"--scenario {name}")
@@ -74,6 +75,13 @@ def in_conditions(scenarios: "list[Scenario]", given: list[str]) -> "list[Scenar
         structs.replace(scenario, head=structs.replace(scenario.head, condition=condition))
         for condition in (CONDITIONS if ALL in words else words)
         for scenario in scenarios
+    ]
+
+
+def _words(given: list[str]) -> list[str]:
+    """The names in these texts; the path of a file is one name, whatever is in it."""
+    return [
+        word.strip() for text in given for word in ([text] if Path(text).is_file() else text.split(",")) if word.strip()
     ]
 
 

@@ -50,6 +50,7 @@ DETAILS: tuple[tuple[str, str, str, Value], ...] = (
     ("R79 accel.", "m/s²", ".2f", lambda record: record.details.r79_lat_accel_max_mps2),
     ("R79 jerk", "m/s³", ".2f", lambda record: record.details.r79_lat_jerk_max_mps3),
     ("reversals", "per min", ".0f", lambda record: record.details.steering_reversals_per_min),
+    ("frames withheld", "by a fault", ".1%", lambda record: record.details.withheld_frame_ratio),
     ("least TTLC", "s", ".1f", lambda record: record.details.ttlc_min_s),
     ("offset / curvature", "m²", ".0f", lambda record: record.details.offset_per_curvature_m2),
 )

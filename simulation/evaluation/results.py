@@ -42,7 +42,7 @@ class RunFigures(Struct, frozen=True, kw_only=True):
     lat_accel_max_mps2: float | None
     lat_jerk_max_mps3: float | None
     availability_ratio: float | None  # frames given to the detector that it saw both lines in
-    lost_frame_ratio: float | None  # exposed frames that no applied control rests on
+    lost_frame_ratio: float | None  # exposed frames that no applied control rests on; none that a fault kept back
     wrong_confident_ratio: float | None  # frames with a confident line in the wrong place
     detection_offset_p95_m: float | None
     detection_heading_p95_deg: float | None
@@ -87,6 +87,7 @@ class Details(Struct, frozen=True, kw_only=True):
     modes: dict[str, float]  # seconds spent in each mode of decision
     departures: list[Place]
     trace: Trace
+    withheld_frame_ratio: float | None = None  # exposed frames that the scenario kept from the detector
 
 
 class Record(Struct, frozen=True, kw_only=True):

@@ -109,6 +109,11 @@ class RunScore:
             self._detections.offsets_m.append(abs(sum(error.offset_m for error in errors)) / len(errors))
             self._detections.headings_rad.append(abs(sum(error.heading_rad for error in errors)) / len(errors))
 
+    def withhold_frame(self) -> None:
+        """This tick's frame is kept from the detector, as the scenario asks."""
+        if self._tick is not None and self._tick.frame is not None:
+            self.drive.withhold_frame(self._tick.state.session, self._tick.frame.frame_id)
+
     @property
     def driven_s(self) -> float:
         """World time so far."""
@@ -206,6 +211,7 @@ class RunScore:
             r79_lat_jerk_max_mps3=r79.jerk_mps3,
             steering_reversals_per_min=self._steering.count * 60 / card.duration_s if card.duration_s else None,
             ttlc_min_s=self._ttlc_min_s(),
+            withheld_frame_ratio=card.withheld_frames_ratio,
             offset_per_curvature_m2=self._bias(),
             modes={mode: round(seconds, 2) for mode, seconds in self._modes.items()},
             departures=self._places,

@@ -31,6 +31,7 @@ class DriveCard(Struct, frozen=True, kw_only=True):
     engaged_ratio: float | None  # share of time with a valid control that keeps the lane
     mean_speed_mps: float | None
     missed_frames_ratio: float | None  # published frames no control answered within 0.5 s of world time
+    withheld_frames_ratio: float | None  # published frames that were kept from the detector on purpose; none is missed
     left_curve_ratio: float | None  # share of the distance in left bends
     right_curve_ratio: float | None
 
@@ -101,6 +102,10 @@ class DriveScore:
         if self._counting:
             self._answers.frame(session, frame_id, timestamp)
 
+    def withhold_frame(self, session: int, frame_id: int) -> None:
+        """A frame that was kept from the detector on purpose: it is not missed, but counted apart."""
+        self._answers.withhold(session, frame_id)
+
     def card(self) -> DriveCard:
         """The figures so far."""
         path, duration_s = self._path, self._duration_s
@@ -116,6 +121,7 @@ class DriveScore:
             engaged_ratio=_ratio(self._engaged_s, duration_s),
             mean_speed_mps=_ratio(path.distance_m, duration_s) if has_truth else None,
             missed_frames_ratio=_ratio(self._answers.missed, self._answers.settled),
+            withheld_frames_ratio=_ratio(self._answers.withheld, self._answers.frames),
             left_curve_ratio=_ratio(path.left_curve_m, path.distance_m),
             right_curve_ratio=_ratio(path.right_curve_m, path.distance_m),
         )
@@ -158,11 +164,15 @@ class _Answers:
         self.frames = 0
         self.settled = 0
         self.missed = 0
+        self.withheld = 0
         self._open: OrderedDict[tuple[int, int], tuple[float, bool]] = OrderedDict()  # exposed (s), answered
 
     def frame(self, session: int, frame_id: int, timestamp: float) -> None:
         self.frames += 1
         self._open[session, frame_id] = (timestamp, False)
+
+    def withhold(self, session: int, frame_id: int) -> None:
+        self.withheld += self._open.pop((session, frame_id), None) is not None
 
     def control(self, control: ControlMessage) -> None:
         key = (control.session, control.frame_id)

@@ -103,15 +103,16 @@ def test_the_baseline_is_perfect_undisturbed_and_not_among_the_results(tmp_path)
     assert record.figures.availability_ratio is None
 
 
-@pytest.mark.parametrize(("fault", "lost", "available"), [
+@pytest.mark.parametrize(("fault", "dropped", "available"), [
     ("{kind: dropped_frames, ratio: 0.5}", 0.5, 1.0),
     ("{kind: blackout, at_s: 2, duration_s: 1}", 0.0, 1 - 1 / 8.3),  # it slows down while it sees nothing
 ])  # fmt: skip
-def test_dropped_frames_are_lost_and_black_ones_show_no_lane(tmp_path, fault, lost, available):
+def test_dropped_frames_are_counted_apart_and_black_ones_show_no_lane(tmp_path, fault, dropped, available):
     swept = Sweep(plan(write_short(tmp_path, faults=f"[{fault}]")), tmp_path / "out")
     run(swept)
     (record,) = swept.records()
-    assert record.figures.lost_frame_ratio == pytest.approx(lost, abs=0.1)
+    assert record.figures.lost_frame_ratio == 0.0
+    assert record.details.withheld_frame_ratio == pytest.approx(dropped, abs=0.1)
     assert record.figures.availability_ratio == pytest.approx(available, abs=0.02)
 
 
