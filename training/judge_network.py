@@ -16,8 +16,9 @@ import cv2
 from lkas.detection import DetectionParameters, LaneDetector, create_detector
 from lkas.detection.methods import hybrid
 from lkas.detection.net.patch_net import PatchNet
+from lkas.detection.net.runtime import ModelError
 from lkas.detection.outline import record
-from lkas.detection.scoring.labels import Labels
+from lkas.detection.scoring.labels import LabelError, Labels
 from lkas.detection.scoring.score import Difference, ScoredFrame, difference, score, summarise
 from lkas.vehicle import CameraConfig
 from training.confidence_frames import LABELS, clips_of_photographs, is_held_back
@@ -62,10 +63,13 @@ def main() -> None:
     options = parser.parse_args()
     cv2.setNumThreads(1)
     detectors: dict[str, LaneDetector] = {"cv": create_detector("cv")}
-    for path in options.networks:
-        net = PatchNet(model=path)
-        detectors[str(path)] = hybrid.Detector(DetectionParameters(), CameraConfig(), net)
-    scored = {name: scored_photographs(detector, options.folder) for name, detector in detectors.items()}
+    try:
+        for path in options.networks:
+            net = PatchNet(model=path)
+            detectors[str(path)] = hybrid.Detector(DetectionParameters(), CameraConfig(), net)
+        scored = {name: scored_photographs(detector, options.folder) for name, detector in detectors.items()}
+    except (LabelError, ModelError) as error:
+        parser.error(str(error))
     print("| photographs | " + " | ".join(scored) + " |")
     print("|---" * (1 + len(scored)) + "|")
     of_first = next(iter(scored.values()))

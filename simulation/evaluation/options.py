@@ -29,7 +29,7 @@ def configuration_of(file: Path | None, assignments: list[str]) -> Configuration
 
 def choices(flag: str, given: list[str] | None, allowed: tuple[str, ...], default: str) -> list[str]:
     """The words of a flag, given several times or with commas, each once."""
-    words = [word.strip() for text in given or [default] for word in text.split(",") if word.strip()]
+    words = _words(flag, given or [default])
     for word in words:
         if word not in allowed:
             fail(USAGE, f"{flag} {word}: expected one of {', '.join(allowed)}")
@@ -50,12 +50,12 @@ def scenarios_of(
         fail(USAGE, f"--route {route}: it is the route of a --map; a scenario names its own")
     found: dict[tuple[str, str], Scenario] = {}
     try:
-        for suite in _words(suites) or ([] if names or maps else [DEFAULT_SUITE]):
+        for suite in _words("--suite", suites) or ([] if names or maps else [DEFAULT_SUITE]):
             if suite not in SUITES:
                 fail(USAGE, f"--suite {suite}: expected one of {', '.join(SUITES)}")
             found |= {_key(scenario): scenario for scenario in load_suite(suite)}
         known = gallery()
-        for name in _words(names):
+        for name in _words("--scenario", names):
             if name not in known and not Path(name).is_file():
                 fail(USAGE, f"--scenario {name}: there is no such file, and the gallery has {', '.join(known)}")
             _add(found, load_scenario(known.get(name, name)), f"--scenario {name}")
@@ -78,11 +78,13 @@ def in_conditions(scenarios: "list[Scenario]", given: list[str]) -> "list[Scenar
     ]
 
 
-def _words(given: list[str]) -> list[str]:
+def _words(flag: str, given: list[str]) -> list[str]:
     """The names in these texts; the path of a file is one name, whatever is in it."""
-    return [
-        word.strip() for text in given for word in ([text] if Path(text).is_file() else text.split(",")) if word.strip()
-    ]
+    texts = [[text] if Path(text).is_file() else text.split(",") for text in given]
+    words = [word.strip() for text in texts for word in text if word.strip()]
+    if given and not words:
+        fail(USAGE, f"{flag} {given[0]}: there is no name in it")
+    return words
 
 
 def _add(found: "dict[tuple[str, str], Scenario]", scenario: "Scenario", flag: str) -> None:

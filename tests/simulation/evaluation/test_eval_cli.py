@@ -37,6 +37,8 @@ def short(tmp_path_factory):
         (["--suite", "everything"], "--suite everything: expected one of smoke, standard, full, latency, dropout,"),
         (["--scenario", "nowhere"], "--scenario nowhere: there is no such file, and the gallery has country_bends_50"),
         (["--scenario", "loop_50, nowhere"], "--scenario nowhere: there is no such file"),
+        (["--scenario", ","], "--scenario ,: there is no name in it"),
+        (["--method", ","], "--method ,: there is no name in it"),
         (["--suite", "smoke,nothing"], "--suite nothing: expected one of smoke, standard"),
         (["--map", "nowhere.xodr"], "nowhere.xodr: there is no such file; expected an OpenDRIVE file"),
         (["--route", "turns"], "--route turns: it is the route of a --map; a scenario names its own"),
