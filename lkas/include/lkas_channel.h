@@ -1164,6 +1164,8 @@ static inline int lkas_inspect(const char *path, lkas_info *info, lkas_error *er
     int fd = lkas__open_file(path, LKAS__READ);
     if (fd < 0 && errno == ENOENT) return 0;
     if (fd < 0) return lkas__fail(error, LKAS_E_SYSTEM, "%s: can not open the segment: %s", path, strerror(errno));
+    lkas__file file;
+    if (lkas__describe(fd, &file) == 0) info->total_bytes = (uint64_t)file.bytes; /* it may lose its name any time */
     int result = lkas__map(path, fd, 0, &segment, error);
     info->has_writer = lkas__first_locked(fd, 0, 1) >= 0;
     info->readers = lkas__count_readers(fd);
@@ -1173,7 +1175,6 @@ static inline int lkas_inspect(const char *path, lkas_info *info, lkas_error *er
     }
     lkas_header *header = segment->header;
     info->layout_version = header->layout_version;
-    info->total_bytes = (uint64_t)segment->mapped_bytes;
     if (header->layout_version == LKAS_LAYOUT_VERSION) {
         uint64_t latest = lkas__load(&header->latest, acquire);
         snprintf(info->record_type, sizeof info->record_type, "%.47s", header->record_type);

@@ -61,9 +61,9 @@ def list_segments(directory: str | os.PathLike[str] | None = None, instance: str
         if not match or (instance is not None and match[2] != instance):
             continue
         state = _core.inspect(str(path))
-        if state is None:  # it went away meanwhile
-            continue
         kind = _kind_of(path)
+        if state is None or kind is None:  # it went away meanwhile
+            continue
         info = _info(match[3], match[2], state, is_unfinished=bool(match[4]))
         found.append(info if kind == "channel" else _socket_info(info, kind, is_locked=state["has_writer"]))
     return found
@@ -87,7 +87,7 @@ def _info(name: str, instance: str, state: dict, *, is_unfinished: bool) -> Segm
         instance=instance,
         path=state["path"],
         record_type=state["record_type"],
-        size_bytes=state["size_bytes"] or os.stat(state["path"]).st_size,
+        size_bytes=state["size_bytes"],
         writer_pid=state["writer_pid"] if has_writer else None,
         readers=state["readers"],
         age_s=(time.monotonic_ns() - newest_ns) / 1e9 if newest_ns and is_known else None,
@@ -112,11 +112,14 @@ def _stale_reason(state: dict, *, is_unfinished: bool) -> str | None:
     return f"its writer (process {state['writer_pid']}) is gone and nobody reads it"
 
 
-def _kind_of(path: Path) -> str:
+def _kind_of(path: Path) -> str | None:
+    """None: it went away meanwhile."""
     try:
         with open(path, "rb") as file:
             return _KINDS.get(file.read(4), "channel")
-    except OSError:  # gone, or not ours to read
+    except FileNotFoundError:
+        return None
+    except OSError:  # not ours to read
         return "channel"
 
 

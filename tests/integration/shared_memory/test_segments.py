@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from lkas.integration.shared_memory import ControlChannel, ImageChannel, SHMError, list_segments, remove_stale
+from lkas.integration.shared_memory import (
+    ControlChannel,
+    ImageChannel,
+    SHMError,
+    _core,
+    list_segments,
+    remove_stale,
+)
 from lkas.integration.shared_memory.segment import segment_path
 
 NEUTRAL = {"steering": 0.0, "throttle": 0.0, "brake": 0.0}
@@ -95,6 +102,21 @@ def test_listing_disturbs_nobody(opened, instance):
     assert opened(ControlChannel).latest().sequence == 19
 
 
+@pytest.mark.parametrize("content", [b"", b"LRNG", b"LBLL", b"not a channel" * 1000])
+def test_a_file_that_goes_away_while_it_is_listed_is_left_out(instance, monkeypatch, content):
+    path = Path(segment_path("vehicle_control-sub-0123456789abcdef"))
+    path.write_bytes(content)
+    look = _core.inspect
+
+    def look_and_lose(its_path):
+        state = look(its_path)
+        Path(its_path).unlink(missing_ok=True)
+        return state
+
+    monkeypatch.setattr(_core, "inspect", look_and_lose)
+    assert list_segments(instance=instance) == []
+
+
 def test_a_segment_of_another_boot_is_stale_for_all(opened, instance):
     first = opened(ControlChannel, create=True)
     first.write(**NEUTRAL)
@@ -147,6 +169,7 @@ def test_what_an_interrupted_creator_left_is_listed_and_removed(instance):
     path = Path(segment_path("vehicle_control") + ".new-123-0")
     path.write_bytes(b"\0" * 10000)
     (info,) = list_segments(instance=instance)
+    assert info.size_bytes == 10000
     assert (info.name, info.stale) == ("vehicle_control", "its creator died before it was finished")
     assert len(remove_stale(instance=instance)) == 1
 

@@ -7,6 +7,7 @@ The directory itself is the table, so no process can leave it half-written. Whoe
 the last socket of a name takes the bell away.
 """
 
+import contextlib
 import os
 import re
 import time
@@ -100,12 +101,15 @@ class Registry:
         for path in base.parent.glob(f"{base.name}-*.new-*"):
             match = pattern.fullmatch(path.name)
             if match and not _is_running(int(match[2])):
-                path.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):  # gone meanwhile, or another user's
+                    path.unlink()
 
 
 def _is_running(pid: int) -> bool:
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
+    except PermissionError:  # another user's
+        return True
     return True
