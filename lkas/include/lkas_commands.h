@@ -25,7 +25,6 @@
 #define LKAS_COMMANDS_BYTES (UINT64_C(256) << 10)     /* and their bytes */
 #define LKAS_COMMAND_BYTES 8192u                      /* the longest that is read */
 #define LKAS_COMMANDS_TURN_NS INT64_C(50000000)       /* the longest wait for another sender's copy, when answering */
-#define LKAS_COMMANDS_PLAIN 3u                        /* raw bytes, as the sockets call it */
 
 typedef struct lkas_commands {
     char base[LKAS_PATH_BYTES];
@@ -83,7 +82,7 @@ static inline int lkas_commands_answer(lkas_commands *commands, const lkas_comma
                           lkas_ring_claim(outlet, strlen(text), &room, &error) == LKAS_OK;
     if (is_handed) {
         memcpy(room.place, text, strlen(text));
-        lkas_ring_commit(outlet, &room, LKAS_COMMANDS_PLAIN, 1, 0, command->request);
+        lkas_ring_commit(outlet, &room, LKAS_RING_PLAIN, 1, 0, command->request);
     }
     lkas_ring_drop(outlet);
     return is_handed;
@@ -92,7 +91,7 @@ static inline int lkas_commands_answer(lkas_commands *commands, const lkas_comma
 /* Why a text is no command; NULL: it is one. */
 static inline const char *lkas__command_read(lkas_command *command, uint32_t kind, uint64_t bytes) {
     lkas_json object, name;
-    if (kind != LKAS_COMMANDS_PLAIN) return "not raw bytes: ask with serializer=\"raw\"";
+    if (kind != LKAS_RING_PLAIN) return "not raw bytes: ask with serializer=\"raw\"";
     if (bytes > sizeof command->text) return "longer than 8192 bytes";
     if (!lkas_json_object(command->text, (size_t)bytes, &object)) return "not a JSON object";
     if (!lkas_json_find(object, "action", &name) || !lkas_json_text(name, command->name, sizeof command->name))

@@ -37,6 +37,7 @@
 #define LKAS_RING_ALIGN 64u
 #define LKAS_RING_MAX_SLOTS (1u << 20)
 #define LKAS_RING_FIRST_BYTES (UINT64_C(64) << 10) /* of the arena, allocated when the inbox is made */
+#define LKAS_RING_PLAIN 3u         /* the kind of an entry whose one part is the item itself: raw bytes */
 #define LKAS_RING_SEATS 4096u      /* senders of one inbox */
 #define LKAS_RING_SEATS_AT 4096u   /* their first lock byte */
 #define LKAS_RING_TURN_NS INT64_C(250000000) /* the longest a sender waits for another one to finish its copy */

@@ -1,12 +1,16 @@
 """Rubbish in both directions: what a core in C does with it, and what a client does."""
 
+import re
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import lkas
 from lkas.integration.client import LKASClient
 from lkas.integration.client.commands import MAX_BYTES, SOCKET_NAME
+from lkas.integration.client.receiver import CAPACITY_BYTES, SLOTS
 from lkas.integration.shared_memory.sockets import Replier, Requester
 from lkas.integration.zmq.messages import decode_ack
 from tests.integration.client.conftest import WAIT_S
@@ -26,6 +30,15 @@ RUBBISH = {
     b'{"action": "\xff\xfe"}': "no such command",
     b" " * (MAX_BYTES + 1): "longer than 8192 bytes",
 }
+
+
+def test_both_languages_have_the_same_name_and_room():
+    header = (Path(lkas.get_include()) / "lkas_commands.h").read_text()
+    said = dict(re.findall(r"#define LKAS_(\w+) ([^/\n]+?)\s*(?:/\*|\n)", header))
+    assert said["COMMANDS_NAME"] == f'"{SOCKET_NAME}"'
+    assert said["COMMANDS_SLOTS"] == f"{SLOTS}u"
+    assert said["COMMANDS_BYTES"] == f"(UINT64_C({CAPACITY_BYTES >> 10}) << 10)"
+    assert said["COMMAND_BYTES"] == f"{MAX_BYTES}u"
 
 
 def test_a_core_refuses_rubbish_with_a_reason_and_lives(start, client):

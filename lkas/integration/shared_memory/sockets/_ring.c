@@ -13,7 +13,6 @@
 
 #define COPY_WITHOUT_GIL_BYTES (4 << 20) /* below, handing the GIL over costs more than the copy */
 #define MAX_PARTS 1024
-#define PLAIN_KIND 3 /* one part that is the item itself: decoded here */
 #define LONGEST_WAIT_S 1e9
 
 static PyObject *shm_error, *connection_error, *buffer_full_error, *serialization_error;
@@ -304,7 +303,7 @@ static PyObject *Inbox_take(Inbox *self, PyObject *argument) {
     if (!entry) return Py_NewRef(nothing);
     const lkas_ring_entry message = *entry;
     const char *data = lkas_ring_bytes(self->ring, entry);
-    const int is_plain = message.kind == PLAIN_KIND && message.parts == 1 && !message.request;
+    const int is_plain = message.kind == LKAS_RING_PLAIN && message.parts == 1 && !message.request;
     /* A large copy lets go of the GIL, and close() may come. */
     lkas_ring *ring = lkas_ring_retain(self->ring), *bell = lkas_ring_retain(self->bell);
     PyObject *lent = copy ? NULL : lend(ring, bell, position, data, message.bytes), *content = NULL;
@@ -674,7 +673,7 @@ static PyObject *Outlets_push_next_plain(Outlets *self, PyObject *item) {
     held_parts held = {.parts = &held.first, .count = 1};
     if (!PyBytes_CheckExact(item) && !PyByteArray_CheckExact(item)) Py_RETURN_NONE;
     if (PyObject_GetBuffer(item, &held.first, PyBUF_SIMPLE)) return NULL;
-    PyObject *taker = push_to_next(self, PLAIN_KIND, &held, 0, 0);
+    PyObject *taker = push_to_next(self, LKAS_RING_PLAIN, &held, 0, 0);
     release_parts(&held);
     return taker;
 }
@@ -775,7 +774,7 @@ PyMODINIT_FUNC PyInit__ring(void) {
     PyObject *module = PyModule_Create(&ring_module);
     nothing = PyObject_CallNoArgs((PyObject *)&PyBaseObject_Type);
     if (!module || !nothing || PyModule_AddObjectRef(module, "NOTHING", nothing) ||
-        PyModule_AddIntConstant(module, "PLAIN", PLAIN_KIND) ||
+        PyModule_AddIntConstant(module, "PLAIN", LKAS_RING_PLAIN) ||
         PyModule_AddObjectRef(module, "Bell", (PyObject *)&Bell_Type) ||
         PyModule_AddObjectRef(module, "Inbox", (PyObject *)&Inbox_Type) ||
         PyModule_AddObjectRef(module, "Outlet", (PyObject *)&Outlet_Type) ||
