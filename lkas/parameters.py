@@ -12,10 +12,13 @@ read this one declaration.
 import math
 import types
 import typing
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 from msgspec import Meta, Struct
+
+from lkas.own_code import PATTERN, is_own_name
 
 
 class ParameterError(ValueError):
@@ -34,16 +37,18 @@ def declare(
     maximum: float | None = None,
     live: bool = False,
     used_by: tuple[str, ...] = (),
+    choices: tuple[str, ...] = (),
 ) -> Meta:
     """Annotation of a configuration field. `live` ones can change while the program runs.
 
-    `used_by` names the methods or controllers that read it; empty means all.
+    `used_by` names the methods or controllers that read it; empty means all. `choices` are ours of a text that may
+    name the user's own code as well (lkas.own_code); a choice among ours alone is declared as a Literal.
     """
     return Meta(
         ge=minimum,
         le=maximum,
         description=description,
-        extra={"unit": unit, "live": live, "used_by": used_by},
+        extra={"unit": unit, "live": live, "used_by": used_by, "choices": choices},
     )
 
 
@@ -107,6 +112,16 @@ class Parameter(Struct, frozen=True, kw_only=True):
         return int(value) if self.type == "int" else float(value)
 
 
+class OpenChoice(Parameter, frozen=True, kw_only=True):
+    """A choice that may name the user's own code as well. A running process offers a plain one in its place."""
+
+    def allowed(self) -> str:
+        return f"{super().allowed()}, or {PATTERN}"
+
+    def _converted(self, value: Any) -> Any:
+        return value if isinstance(value, str) and is_own_name(value) else super()._converted(value)
+
+
 def declared(category: str, section: type[Section]) -> dict[str, Parameter]:
     """Every parameter of a section, in the order of its declaration."""
     hints = typing.get_type_hints(section, include_extras=True)
@@ -114,9 +129,26 @@ def declared(category: str, section: type[Section]) -> dict[str, Parameter]:
     return {name: _parameter(category, name, hints[name], defaults[name]) for name in section.__struct_fields__}
 
 
-def changed(category: str, section: Section, name: str, value: Any) -> Any:
-    """A copy of the section with one value replaced, checked against its declaration."""
+def offered(category: str, section: Section) -> dict[str, Parameter]:
+    """The same of a running process, begun with these values: others can choose no own code but what it began with."""
     table = declared(category, type(section))
+    for name, parameter in table.items():
+        if isinstance(parameter, OpenChoice):
+            choices = tuple(dict.fromkeys([*parameter.choices, getattr(section, name)]))
+            table[name] = Parameter(**{**msgspec.structs.asdict(parameter), "choices": choices})
+    return table
+
+
+def is_read_by(parameter: Parameter, name: str) -> bool:
+    """Whether a method or controller reads a parameter; of the user's own nobody knows, so it may be any."""
+    return not parameter.used_by or name in parameter.used_by or is_own_name(name)
+
+
+def changed(
+    category: str, section: Section, name: str, value: Any, table: Mapping[str, Parameter] | None = None
+) -> Any:
+    """A copy of the section with one value replaced, checked against its declaration, or against this table."""
+    table = table or declared(category, type(section))
     if name not in table:
         raise ParameterError(f"{category}.{name}: no such parameter; known are {', '.join(table)}")
     return msgspec.structs.replace(section, **{name: table[name].check(value)})
@@ -130,13 +162,16 @@ def _parameter(category: str, name: str, hint: Any, default: Any) -> Parameter:
     if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
         optional = True
         (hint,) = (arg for arg in typing.get_args(hint) if arg is not type(None))
-    choices: tuple[str, ...] = ()
+    extra = meta.extra or {}
+    choices: tuple[str, ...] = extra.get("choices", ())
+    sort = OpenChoice if choices else Parameter
     if typing.get_origin(hint) is typing.Literal:
         choices, kind = typing.get_args(hint), "choice"
+    elif choices:
+        kind = "choice"
     else:
         kind = {bool: "bool", int: "int", float: "float", str: "str"}[hint]
-    extra = meta.extra or {}
-    return Parameter(
+    return sort(
         category=category,
         name=name,
         type=kind,

@@ -23,6 +23,7 @@ from lkas.cli.settings import (
     load_settings,
 )
 from lkas.config import Configuration
+from lkas.own_code import PATTERN, OwnCodeError, short_names
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,7 +45,7 @@ def bench_detection(
         typer.Argument(metavar="[FILM]", help="Film or folder of pictures.  [default: frames of the embedded world]"),
     ] = None,
     methods: Annotated[
-        str, typer.Option("--method", metavar="NAMES", help="Methods, with commas.")
+        str, typer.Option("--method", metavar="NAMES", help=f"Methods, with commas; {PATTERN} is one of your own.")
     ] = "cv,hybrid,hough",
     model: Annotated[str | None, typer.Option(metavar="FILE", help=MODEL_HELP)] = None,
     frames: Annotated[int, typer.Option(min=10, max=2000, help="Frames to measure each method on.")] = 150,
@@ -57,7 +58,7 @@ def bench_detection(
     The frames are kept in memory before the clock starts. All methods see a frame before the next one comes, so that
     what else the machine does meets all of them.
 
-    Examples: lkas bench detection; lkas bench detection drive.mp4 --method cv --json
+    Examples: lkas bench detection; lkas bench detection drive.mp4 --method cv,my_lanes.py:Detector --json
     """
     names = [name.strip() for name in methods.split(",")]
     settings = []
@@ -72,11 +73,14 @@ def bench_detection(
     from lkas.cli.machine import machine
     from lkas.detection import create_detector
     from lkas.detection.net.runtime import ModelError
+    from lkas.detection.own import try_detector
 
     cv2.setNumThreads(1)
     try:
         detectors = [create_detector(one["detection"].method, one["detection"], one["camera"]) for one in settings]
-    except ModelError as error:
+        for one, detector in zip(settings, detectors, strict=True):
+            try_detector(detector, one["camera"])
+    except (ModelError, OwnCodeError) as error:
         fail(str(error), EXIT_USAGE)
     source = _rendered(config, assignments, frames) if film is None else _from_disk(film, settings[0], frames)
     taken = list(source)
@@ -86,7 +90,7 @@ def bench_detection(
         "frames": len(taken),
         "size": [taken[0][0].shape[1], taken[0][0].shape[0]],
         "source": film or "embedded world",
-        "methods": {name: _figures(stage_times) for name, stage_times in zip(names, times, strict=True)},
+        "methods": {name: _figures(stage_times) for name, stage_times in zip(short_names(names), times, strict=True)},
     }
     if as_json:
         import msgspec

@@ -27,6 +27,7 @@ from lkas.cli.settings import (
     InstanceOption,
     SetOption,
     check_model,
+    check_own_code,
     configured_ports,
     fail,
     load_settings,
@@ -74,6 +75,7 @@ def demo(
     }
     configuration = with_real_ports(load_settings(config, assignments, flags))
     check_model(configuration, model)
+    check_own_code(configuration)
     if json is not None and not os.access(json.absolute().parent, os.W_OK):
         fail(f"--json {json}: the folder {json.absolute().parent} is missing or not writable", EXIT_USAGE)
     os.environ["LKAS_INSTANCE"] = instance
@@ -163,7 +165,6 @@ def _drive(
             name="simulation",
             command=(sys.executable, "-m", "simulation", *simulation),
             restart=Restart.ON_FAILURE,
-            stop_limit_s=5.0,
         ),
         Process(name="viewer", command=(sys.executable, "-m", "viewer", *viewer)),
     )

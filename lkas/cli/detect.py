@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from lkas.cli.settings import MODEL_HELP, check_model_is_read
+from lkas.cli.settings import METHOD_HELP, MODEL_HELP, check_model_is_read
+from lkas.own_code import PATTERN, OwnCodeError, is_own_name, short_names
 
 if TYPE_CHECKING:
     from lkas.config import Configuration
@@ -31,7 +32,7 @@ def detect(
     ],
     method: Annotated[
         str | None,
-        typer.Option(metavar="cv|hybrid|hough|onnx", help="Detection method.  [default: detection.method, cv]"),
+        typer.Option(metavar="NAME", help=f"{METHOD_HELP}  [default: detection.method, hybrid]"),
     ] = None,
     model: Annotated[Path | None, typer.Option(metavar="FILE", help=MODEL_HELP)] = None,
     compare: Annotated[
@@ -80,6 +81,7 @@ def detect(
     lkas detect frames --score labels.json --ego    against labels
     lkas detect frames --compare cv,hybrid --score labels.json
     lkas detect frames --method onnx --model lanes.onnx
+    lkas detect frames --compare cv,my_lanes.py:Detector    with a detector of your own
     """
     names: list[str | None] = [name.strip() for name in compare.split(",")] if compare else [method]
     if compare and method:
@@ -118,10 +120,11 @@ def _detect(
 ) -> int:
     """The exit code."""
     configurations = [_configuration(name, model, config, assignments) for name in names]
-    methods = [configuration["detection"].method for configuration in configurations]
-    if len(set(methods)) < len(methods):
+    names_given = [configuration["detection"].method for configuration in configurations]
+    methods = short_names(names_given)
+    if len(set(names_given)) < len(names_given):
         _refuse(f"--compare {','.join(methods)}: name each method once")
-    check_model_is_read(None if model is None else str(model), methods)
+    check_model_is_read(None if model is None else str(model), names_given)
     for variable, value in ENVIRONMENT.items():
         os.environ.setdefault(variable, value)
 
@@ -135,7 +138,7 @@ def _detect(
     from lkas.detection.scoring.sheet import ScoreSheet
 
     cv2.setNumThreads(1)
-    contenders = [_contender(configuration) for configuration in configurations]
+    contenders = list(map(_contender, methods, configurations))
     try:
         clips = open_inputs(inputs, sequence, configurations[0]["camera"].rate_hz)
         labels = None if outputs.labels is None else Labels(outputs.labels, outputs.score_by)
@@ -175,8 +178,8 @@ def _configuration(
     from lkas.detection.parameters import METHODS, DetectionParameters
     from lkas.vehicle import CameraConfig
 
-    if name is not None and name not in METHODS:
-        _refuse(f"--method {name}: no such detection method; known are {', '.join(METHODS)}")
+    if name is not None and name not in METHODS and not is_own_name(name):
+        _refuse(f"--method {name}: no such detection method; known are {', '.join(METHODS)}, or {PATTERN}")
     flags = {
         "--method": ("detection.method", name),
         "--model": ("detection.model", None if model is None else str(model)),
@@ -188,16 +191,19 @@ def _configuration(
         _refuse(str(error))
 
 
-def _contender(configuration: "Configuration") -> "Contender":
+def _contender(name: str, configuration: "Configuration") -> "Contender":
     from lkas.detection import create_detector
     from lkas.detection.net.runtime import ModelError
     from lkas.detection.offline import Contender
+    from lkas.detection.own import try_detector
 
-    parameters = configuration["detection"]
+    parameters, camera = configuration["detection"], configuration["camera"]
     try:
-        return Contender(parameters.method, create_detector(parameters.method, parameters, configuration["camera"]))
-    except ModelError as error:
+        detector = create_detector(parameters.method, parameters, camera)
+        try_detector(detector, camera)
+    except (ModelError, OwnCodeError) as error:
         _refuse(str(error))
+    return Contender(name, detector)
 
 
 def _run(job: "OfflineRun", clips: "list[Clip]") -> int:
@@ -224,7 +230,11 @@ def _run(job: "OfflineRun", clips: "list[Clip]") -> int:
         except KeyboardInterrupt:
             console.print(f"interrupted; {job.done} frames are done")
             return INTERRUPTED
-    if job.failed:
+    for contender in job.contenders:
+        for text, times in contender.detector.failures.items():
+            frames = "1 frame" if times == 1 else f"{times} frames"
+            console.print(f"{text}; {frames} of {contender.name} without lanes for it", markup=False)
+    if job.failed or any(contender.failed for contender in job.contenders):
         return FAILED if job.done else USAGE
     return 0
 

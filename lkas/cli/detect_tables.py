@@ -13,7 +13,7 @@ POOLED = "all"
 
 
 def tally_table(contenders: "list[Contender]", failed: int) -> "Table":
-    """A row per method."""
+    """A row per method. `failed` frames could not be read; those that a method itself failed in are its own."""
     from rich.table import Table
 
     table = Table("method", "frames", "both lines", "one line", "none", "p50 ms", "p99 ms", "failed")
@@ -22,7 +22,7 @@ def tally_table(contenders: "list[Contender]", failed: int) -> "Table":
         run_time_ms = tally.run_time_ms()
         times = ("-", "-") if run_time_ms is None else (f"{run_time_ms.p50:.1f}", f"{run_time_ms.p99:.1f}")
         shares = [f"{tally.share(lines):.1%}" if tally.frames else "-" for lines in (2, 1, 0)]
-        table.add_row(contender.name, str(tally.frames), *shares, *times, str(failed))
+        table.add_row(contender.name, str(tally.frames), *shares, *times, str(failed + contender.failed))
     return table
 
 

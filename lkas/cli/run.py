@@ -7,7 +7,7 @@ import msgspec
 import typer
 
 from lkas import log
-from lkas.cli.settings import check_model, load_settings
+from lkas.cli.settings import check_model, check_own_code, load_settings
 from lkas.cli.supervise import StopRequest, supervise
 from lkas.config import Configuration
 from lkas.processes import lkas_processes
@@ -26,6 +26,7 @@ def run(
     """Run the lkas processes; returns the exit code."""
     configuration = with_real_ports(load_settings(config, assignments, flags))
     check_model(configuration, flags["--model"][1])
+    check_own_code(configuration)
     log.set_up("lkas", verbose)
     stop = StopRequest()
     reporter = ProcessReporter(configuration) if broadcast else None

@@ -1,20 +1,24 @@
 """Loading the configuration for a command, with errors as one sentence and exit code 2."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, NoReturn
 
 import typer
 
 from lkas.config import ConfigError, Configuration, load
-from lkas.decision.parameters import DecisionParameters, missing_package
-from lkas.detection.parameters import DetectionParameters
+from lkas.decision.parameters import CONTROLLERS, DecisionParameters, missing_package
+from lkas.detection.parameters import METHODS, DetectionParameters
 from lkas.integration.events.config import EventsConfig
 from lkas.integration.zmq.ports import Ports, ZmqConfig
-from lkas.parameters import Section, declared
+from lkas.own_code import PATTERN, is_own_name
+from lkas.parameters import Section
 from lkas.vehicle import CameraConfig, VehicleConfig
 
 EXIT_FAILED, EXIT_USAGE, EXIT_UNREACHABLE, EXIT_INTERRUPTED, EXIT_TERMINATED = 1, 2, 3, 130, 143
+TRIAL_LIMIT_S = 120.0  # of own code: a large network takes its time to load
 
 SECTIONS: dict[str, type[Section]] = {
     "camera": CameraConfig,
@@ -25,9 +29,8 @@ SECTIONS: dict[str, type[Section]] = {
     "events": EventsConfig,
 }
 
-METHOD_HELP = f"Detection method: {', '.join(declared('detection', DetectionParameters)['method'].choices)}."
-CONTROLLER_HELP = f"Steering law: {', '.join(declared('decision', DecisionParameters)['controller'].choices)}."
-
+METHOD_HELP = f"Detection method: {', '.join(METHODS)}, or {PATTERN} of your own."
+CONTROLLER_HELP = f"Steering law: {', '.join(CONTROLLERS)}, or {PATTERN} of your own."
 MODEL_HELP = "Lane network of method onnx (TwinLiteNet or UFLD kind)."
 
 ConfigOption = Annotated[
@@ -64,8 +67,8 @@ def load_settings(
 
 
 def check_model_is_read(model: str | None, methods: Sequence[str]) -> None:
-    """Exit code 2 when --model names a network file that none of the methods reads."""
-    if model is not None and "onnx" not in methods:
+    """Exit code 2 when --model names a network file that none of the methods reads; one of the user's own may."""
+    if model is not None and not any(method == "onnx" or is_own_name(method) for method in methods):
         fail(f"--model {model}: method {', '.join(methods)} reads no such file; add --method onnx", EXIT_USAGE)
 
 
@@ -81,6 +84,28 @@ def check_model(configuration: Configuration, model: str | None) -> None:
         create_detector("onnx", configuration["detection"], configuration["camera"])
     except ModelError as error:
         fail(str(error), EXIT_USAGE)
+
+
+def check_own_code(configuration: Configuration) -> None:
+    """Exit code 2 with the reason when the own method or controller of this configuration can not be used.
+
+    It is tried in a process of its own: what keeps the others running loads neither NumPy nor code that may crash.
+    """
+    chosen = configuration["detection"].method, configuration["decision"].controller
+    names = " and ".join(name for name in chosen if is_own_name(name))
+    if not names:
+        return
+    try:
+        command = [sys.executable, "-m", "lkas.cli.trial"]
+        code = subprocess.run(command, input=configuration.to_json(), text=True, timeout=TRIAL_LIMIT_S).returncode
+    except subprocess.TimeoutExpired:
+        fail(f"{names}: the first picture and the first command took more than {TRIAL_LIMIT_S:g} s", EXIT_USAGE)
+    except KeyboardInterrupt:
+        fail("interrupted", EXIT_INTERRUPTED)
+    if code == EXIT_USAGE:
+        raise typer.Exit(EXIT_USAGE)  # it has said why
+    if code != 0:
+        fail(f"{names}: trying it ended with code {code}; nothing was started", EXIT_FAILED)
 
 
 def configured_ports(configuration: Configuration) -> Ports:

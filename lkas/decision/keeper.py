@@ -34,7 +34,8 @@ from lkas.integration.shared_memory.messages import (
     TimelineMessage,
     VehicleState,
 )
-from lkas.parameters import ParameterError, changed, declared
+from lkas.own_code import short_name
+from lkas.parameters import ParameterError, changed, is_read_by, offered
 from lkas.vehicle import CameraConfig, VehicleConfig
 
 FORGET_AFTER_S = 2.0  # without a step: too long to bridge
@@ -47,6 +48,7 @@ class LaneKeeper:
 
     def __init__(self, parameters: DecisionParameters, vehicle: VehicleConfig, camera: CameraConfig) -> None:
         self._parameters = parameters
+        self._offered = offered("decision", parameters)  # no other own law than the one it begins with
         self._camera = camera.geometry()
         self._bicycle = Bicycle(vehicle, parameters)
         self._steering = Steering(parameters, vehicle, self._bicycle, self._note_trouble)
@@ -78,11 +80,11 @@ class LaneKeeper:
 
     def update_parameter(self, name: str, value: Any) -> None:
         """Change one live parameter of section `decision`. Raises ParameterError."""
-        parameters = changed("decision", self._parameters, name, value)
-        declaration = declared("decision", DecisionParameters)[name]
+        parameters = changed("decision", self._parameters, name, value, self._offered)
+        declaration = self._offered[name]
         if not declaration.live:
             raise ParameterError(f"decision.{name} is read once, at the start: set it with --set and start again")
-        if name == "controller" or parameters.controller in declaration.used_by:
+        if name == "controller" or (declaration.used_by and is_read_by(declaration, parameters.controller)):
             self._steering.use(parameters)
         self._parameters = parameters
         self._machine.parameters = self._speed.parameters = parameters
@@ -149,7 +151,7 @@ class LaneKeeper:
         lane, last = self._estimator.state(), self._last
         if lane is None or last is None or not self._sight.is_lane_known(self._now_s):
             return TimelineMessage(session=last.session if last is not None else 0, timestamp=self._now_s)
-        controller = self._steering.controller if last.mode in AT_THE_WHEEL else None
+        controller = self._steering.forecaster if last.mode in AT_THE_WHEEL else None
         expected = expected_lanes(lane, self._input.speed_mps or 0.0, self._bicycle, controller)
         return timeline_message(self._now_s, last, expected, self._departure)
 
@@ -208,7 +210,7 @@ class LaneKeeper:
 
     def _note_trouble(self, trouble: str | None) -> None:
         """A controller that can not do its work lets another law steer, and says so."""
-        name = self._parameters.controller
+        name = short_name(self._parameters.controller)
         text = f"{name} steers again" if trouble is None else f"{name} does not steer, its fallback does: {trouble}"
         self._machine.note("controller", "info" if trouble is None else "warning", text)
 

@@ -4,7 +4,7 @@ The safety limits of the last stage are constants in `lkas.decision.limiter`, no
 """
 
 from importlib.util import find_spec
-from typing import Annotated, Literal
+from typing import Annotated
 
 from lkas.parameters import Section, declare
 
@@ -32,9 +32,7 @@ def missing_package(controller: str) -> str | None:
 class DecisionParameters(Section, frozen=True, kw_only=True):
     """Parameters of decision. SI units."""
 
-    controller: Annotated[
-        Literal["lqr", "pure_pursuit", "stanley", "pid", "mpc"], declare("Steering controller", live=True)
-    ] = "lqr"
+    controller: Annotated[str, declare("Steering controller", live=True, choices=CONTROLLERS)] = "lqr"
     enabled: Annotated[bool, declare("Drive; false fades out and stays in standby", live=True)] = True
 
     set_speed_mps: Annotated[

@@ -34,10 +34,12 @@ from lkas.integration.shared_memory.messages import (
     VehicleState,
 )
 from lkas.integration.zmq.ports import Ports, ZmqConfig
-from lkas.parameters import declared
+from lkas.own_code import OwnCodeError
+from lkas.parameters import declared, is_read_by
 from lkas.vehicle import CameraConfig, VehicleConfig
 
 SECTIONS = {"camera": CameraConfig, "vehicle": VehicleConfig, "decision": DecisionParameters, "zmq": ZmqConfig}
+EXIT_USAGE = 2
 STEP_S = 0.01  # of world time between two decisions, at most
 IDLE_S = 0.05  # of monotonic time between two commands, at most
 SILENT_WORLD_S = 0.25  # of world time without a vehicle state: the world's clock is not waited for any longer
@@ -107,7 +109,11 @@ def main() -> int:
     """Run until told to stop; returns the exit code."""
     child = Child.from_environment()
     configuration = child.configuration(SECTIONS)
-    keeper = LaneKeeper(configuration["decision"], configuration["vehicle"], configuration["camera"])
+    try:
+        keeper = LaneKeeper(configuration["decision"], configuration["vehicle"], configuration["camera"])
+    except OwnCodeError as error:
+        logger.error("%s", error, exc_info=error.origin)
+        return EXIT_USAGE
     last = _last_control()
     if last is not None:
         keeper.restore(last)
@@ -176,7 +182,7 @@ def _run(
 def names_in_force(controller: str) -> tuple[str, ...]:
     """The parameters that are read while this controller steers."""
     table = declared("decision", DecisionParameters).values()
-    return tuple(p.name for p in table if not p.used_by or controller in p.used_by)
+    return tuple(p.name for p in table if is_read_by(p, controller))
 
 
 def _last_control() -> ControlMessage | None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from lkas.decision.bicycle import Bicycle, SteeringModel
 from lkas.decision.controllers import Controller, SteeringCommand, create_controller
 from lkas.decision.controllers.handover import Handover
+from lkas.decision.controllers.own import OwnLaw
 from lkas.decision.lane import LaneState
 from lkas.decision.parameters import DecisionParameters
 from lkas.integration.shared_memory.messages import LimiterFlag, SteeringTerms
@@ -46,6 +47,11 @@ class Steering:
         self._command: SteeringCommand | None = None
         self.held_radpm = 0.0  # the curvature of the last known bend
         self.controller: Controller = create_controller(parameters, bicycle)
+
+    @property
+    def forecaster(self) -> Controller:
+        """Who says what the next seconds bring. One of the user's own is not asked: it may remember each question."""
+        return self.controller.fallback if isinstance(self.controller, OwnLaw) else self.controller
 
     def use(self, parameters: DecisionParameters) -> None:
         """Another law, or the same one with other parameters, from the next command on."""

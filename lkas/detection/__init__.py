@@ -12,19 +12,29 @@ __all__ = ["METHODS", "DetectionParameters", "DetectionResult", "LaneDetector", 
 
 
 def create_detector(
-    method: str = "cv",
+    method: str | None = None,
     parameters: "DetectionParameters | None" = None,
     camera: "CameraConfig | None" = None,
 ) -> "LaneDetector":
-    """A new detector. Raises ValueError for an unknown method, naming the known ones."""
+    """A new detector: one of METHODS, or FILE.py:NAME, package.module:NAME of your own; None: as `parameters` say.
+
+    Raises ValueError for an unknown method, naming the known ones, and OwnCodeError (a ValueError) for own code that
+    can not be used.
+    """
     from importlib import import_module
 
+    from lkas.own_code import PATTERN, is_own_name
     from lkas.vehicle import CameraConfig
 
+    parameters, camera = parameters or DetectionParameters(), camera or CameraConfig()
+    method = parameters.method if method is None else method
+    if is_own_name(method):
+        from lkas.detection.own import OwnDetector
+
+        return OwnDetector(method, parameters, camera)
     if method not in METHODS:
-        raise ValueError(f"no detection method {method!r}; known are {', '.join(METHODS)}")
-    module = import_module(f"lkas.detection.methods.{method}")
-    return module.Detector(parameters or DetectionParameters(), camera or CameraConfig())
+        raise ValueError(f"no such detection method {method!r}; known are {', '.join(METHODS)}, or {PATTERN}")
+    return import_module(f"lkas.detection.methods.{method}").Detector(parameters, camera)
 
 
 def __getattr__(name: str):

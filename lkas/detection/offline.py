@@ -11,10 +11,11 @@ from typing import Any, TextIO
 import cv2
 
 from lkas.detection.drawing import annotate, side_by_side
+from lkas.detection.guard import Guard
 from lkas.detection.media import Clip, Frame, Unreadable
 from lkas.detection.outline import record
 from lkas.detection.scoring.sheet import ScoreSheet
-from lkas.detection.types import DetectionResult, LaneDetector
+from lkas.detection.types import DetectionResult, LaneDetector, check_image
 from lkas.health import LatencyTable, Percentiles
 
 STANDARD_OUTPUT = "-"
@@ -114,8 +115,13 @@ class Contender:
 
     def __init__(self, name: str, detector: LaneDetector) -> None:
         self.name = name
-        self.detector = detector
+        self.detector = Guard(detector)
         self.tally = Tally()
+
+    @property
+    def failed(self) -> int:
+        """Frames in which the detector failed; they count as frames without lanes."""
+        return self.detector.causes.total()
 
 
 class OfflineRun:
@@ -132,7 +138,7 @@ class OfflineRun:
         self._lines = lines
         self._drawings = drawings
         self._scores = scores
-        self.failed = 0  # frames that could not be read or detected in
+        self.failed = 0  # frames that could not be read
 
     @property
     def done(self) -> int:
@@ -150,15 +156,16 @@ class OfflineRun:
                 yield reason
 
     def _take(self, frame: Frame) -> str | None:
+        try:
+            check_image(frame.image)
+        except ValueError as error:
+            return f"{frame.name}: {error}"
         height_px, width_px = frame.image.shape[:2]
         results: dict[str, DetectionResult] = {}
         records = []
         for contender in self.contenders:
             begin = time.perf_counter()
-            try:
-                result = contender.detector.detect(frame.image, frame.timestamp)
-            except ValueError as error:  # of the image, so it is every contender's
-                return f"{frame.name}: {error}"
+            result = contender.detector.detect(frame.image, frame.timestamp) or DetectionResult()
             run_time_ms = (time.perf_counter() - begin) * 1e3
             line = record(frame.name, result, width_px, height_px, run_time_ms)
             contender.tally.add(sum(index is not None for index in line["ego"]), run_time_ms)

@@ -11,7 +11,7 @@ CV, HOUGH, ONNX = ("cv", "hybrid", "onnx"), ("hough",), ("onnx",)
 class DetectionParameters(Section, frozen=True, kw_only=True):
     """Parameters of the detectors. Lengths on the road in metres, in the image in pixels."""
 
-    method: Annotated[Literal["cv", "hybrid", "hough", "onnx"], declare("Detection method")] = "cv"
+    method: Annotated[str, declare("Detection method", choices=METHODS)] = "hybrid"
     model: Annotated[str | None, declare("Lane network of method onnx: an ONNX file", used_by=ONNX)] = None
     calibration: Annotated[
         Literal["auto", "config"],

@@ -15,6 +15,7 @@ from lkas.child import Child
 from lkas.clock import Clock, MonotonicClock
 from lkas.detection import create_detector
 from lkas.detection.calibration.kept import KeptPoseError, keep_pose, with_kept_pose
+from lkas.detection.guard import Guard
 from lkas.detection.parameters import DetectionParameters
 from lkas.detection.tracks import LineTracks
 from lkas.health import LatencyTable, RateMeter
@@ -27,7 +28,8 @@ from lkas.integration.shared_memory.messages import (
     VehicleState,
 )
 from lkas.integration.zmq.ports import Ports, ZmqConfig
-from lkas.parameters import declared
+from lkas.own_code import OwnCodeError
+from lkas.parameters import declared, is_read_by
 from lkas.vehicle import CameraConfig
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ SILENT_S = 1.0  # without a frame: the camera is gone
 STATUS_PERIOD_S = 0.5
 STALE_STATE_S = 0.5  # world time between a frame and a vehicle state that still tells of it
 RUNNING, FAILING, PAUSED, WAITING = "running", "failing", "paused", "waiting for camera_feed"
+EXIT_USAGE = 2
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 SET_BY_CHANNEL = ("publish_ns", "sequence")
 
@@ -55,12 +58,11 @@ class DetectionServer:
     def __init__(self, detector: "LaneDetector", clock: Clock, on_event: EventSink) -> None:
         self.frame_rate = RateMeter()
         self.latency = LatencyTable()
-        self.errors: Counter[str] = Counter()  # by kind of exception
         self.state = WAITING
         self.tracks: tuple[Track, ...] = ()  # of the newest frame
         self.calibration: Calibration | None = None  # the newest
         self._line_tracks = LineTracks()
-        self._detector = detector
+        self._detector = Guard(detector, self._tell_failure)
         self._clock = clock
         self._on_event = on_event
         self._session: int | None = None
@@ -77,12 +79,9 @@ class DetectionServer:
         left = right = model = None
         lines: list[LaneLine] = []
         state = state_at(image, vehicle)
-        try:
-            result = self._detector.detect(image.image, image.timestamp, state)
-        except Exception as error:  # one bad frame, or a bug for one scene, must not end the drive
-            self._count_error(error)
-        else:
-            self._is_failing = False
+        result = self._detector.detect(image.image, image.timestamp, state)
+        self._is_failing = result is None
+        if result is not None:
             left, right, model = result.left_lane, result.right_lane, result.lane_model
             ego = () if model is None else (model.left, model.right)
             self.calibration = self.calibration if model is None else model.calibration
@@ -123,13 +122,15 @@ class DetectionServer:
         """Change one live parameter. Raises ParameterError."""
         self._detector.update_parameter(name, value)
 
-    def _count_error(self, error: Exception) -> None:
-        kind = type(error).__name__
-        self.errors[kind] += 1
-        self._is_failing = True
-        if self.errors[kind] == 1:
-            logger.error("the detector failed; further %s are only counted", kind, exc_info=error)
-            self._on_event("detector_error", "error", f"{kind}: {error}")
+    @property
+    def errors(self) -> Counter[str]:
+        """How often the detector failed, by cause."""
+        return self._detector.causes
+
+    def _tell_failure(self, text: str, error: Exception) -> None:
+        traceback = error.origin if isinstance(error, OwnCodeError) else error
+        logger.error("%s; further failures of this kind are only counted", text, exc_info=traceback)
+        self._on_event("detector_error", "error", text)
 
 
 def state_at(image: ImageMessage, vehicle: VehicleState | None) -> VehicleState | None:
@@ -218,6 +219,9 @@ def main() -> int:
             channel.close()
         detections.unlink()
         tracks.unlink()
+    except OwnCodeError as error:  # it is as it was, whatever is started again
+        logger.error("%s", error, exc_info=error.origin)
+        return EXIT_USAGE
     except (SHMError, KeptPoseError, OSError) as error:
         logger.error("%s", error)
         return 1
@@ -231,7 +235,7 @@ def _parameter_client(parameters: DetectionParameters, zmq: ZmqConfig) -> "Param
     from lkas.integration.zmq.client import ParameterClient
 
     table = declared("detection", DetectionParameters).values()
-    active = tuple(p.name for p in table if not p.used_by or parameters.method in p.used_by)
+    active = tuple(p.name for p in table if is_read_by(p, parameters.method))
     return ParameterClient("detection", Ports(zmq.port_base, zmq.host), section=parameters, active=active)
 
 

@@ -3,18 +3,23 @@
 import os
 import re
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from msgspec import structs
 
+from lkas.config import Configuration
 from lkas.decision.parameters import CONTROLLERS
 from lkas.detection.parameters import METHODS
+from lkas.own_code import PATTERN, OwnCodeError, absolute_name
 from simulation.embedded.conditions import CONDITIONS
 from simulation.evaluation.options import (
     DEFAULT_SUITE,
     USAGE,
-    choices,
+    check_own_code,
+    choices_or_own,
     configuration_of,
     earlier_runs,
     fail,
@@ -80,7 +85,7 @@ def evaluate(
         typer.Option(
             "--method",
             metavar="NAME",
-            help=f"{', '.join(METHODS)}, or {TRUTH} (perfect perception); several with commas.",
+            help=f"{', '.join(METHODS)}, {TRUTH} (perfect perception), or {PATTERN} of your own; several with commas.",
             show_default="detection.method",
         ),
     ] = None,
@@ -89,7 +94,7 @@ def evaluate(
         typer.Option(
             "--controller",
             metavar="NAME",
-            help=f"{', '.join(CONTROLLERS)}, or {ZERO} (steers nothing); several with commas.",
+            help=f"{', '.join(CONTROLLERS)}, {ZERO} (steers nothing), or {PATTERN} of your own; several with commas.",
             show_default="decision.controller",
         ),
     ] = None,
@@ -127,6 +132,7 @@ def evaluate(
     Examples:
     simulation eval                                          the suite smoke, into ./eval
     simulation eval --method truth,cv --controller pure_pursuit,zero
+    simulation eval --method cv,my_lanes.py:Detector --controller lqr,my_law.py:create
     simulation eval --scenario my.yaml --seeds 5 --out my-results
     simulation eval --map town.xodr --method truth --seeds 3 --out town
     simulation eval --suite blackout --set decision.hold_offset_m=0.5 --against eval
@@ -139,10 +145,9 @@ def evaluate(
     Exit codes: 0 fine, 1 a run failed, 2 usage, 3 no cluster, 5 below a --require, 130 interrupted, 143 terminated.
     """
     configuration = configuration_of(config, assignments or [])
-    wanted_methods = choices("--method", methods, (*METHODS, TRUTH), configuration["detection"].method)
-    wanted_controllers = choices(
-        "--controller", controllers, (*CONTROLLERS, ZERO), configuration["decision"].controller
-    )
+    default_controller = absolute_name(configuration["decision"].controller)
+    wanted_methods = choices_or_own("--method", methods, (*METHODS, TRUTH), configuration["detection"].method)
+    wanted_controllers = choices_or_own("--controller", controllers, (*CONTROLLERS, ZERO), default_controller)
     for variable in THREAD_VARIABLES:  # read by the libraries when they are imported
         os.environ.setdefault(variable, "1")
     set_speed_mps = configuration["decision"].set_speed_mps
@@ -150,6 +155,7 @@ def evaluate(
     scenarios = in_conditions(scenarios, conditions or [])
     requirements = requirements_of(require or [])
     earlier = earlier_runs(against)
+    check_own_code(configuration, wanted_methods, [*wanted_controllers, default_controller])
 
     from simulation.evaluation.progress import run_behind_bar
     from simulation.evaluation.sweep import Plan, Sweep
@@ -160,8 +166,8 @@ def evaluate(
         methods=tuple(wanted_methods),
         controllers=tuple(wanted_controllers),
         latency_s=latency,
-        configuration=configuration.to_json(),
-        default_controller=configuration["decision"].controller,
+        configuration=_found_anywhere(configuration, default_controller).to_json(),
+        default_controller=default_controller,
     )
     executor = _executor(scheduler, jobs)
     try:
@@ -173,21 +179,47 @@ def evaluate(
     if records:
         _write(out, records, earlier, against)
     _tell_failures(sweep)
-    if code == 0 and sweep.failed:
+    has_failed = _tell_detector_failures(records) or bool(sweep.failed)
+    if code == 0 and has_failed:
         code = FAILED
     if code == 0:
         code = _judge(requirements, records)
     raise typer.Exit(code)
 
 
+def _found_anywhere(configuration: Configuration, controller: str) -> Configuration:
+    """The same configuration for any working directory."""
+    decision = structs.replace(configuration["decision"], controller=controller)
+    return Configuration({**{name: configuration[name] for name in configuration}, "decision": decision})
+
+
 def _tell_failures(sweep: "Sweep") -> None:
     """One line for each reason: a run and its baseline often fail for the same one."""
     names: dict[str, list[str]] = {}
     for job, error in sweep.failed.values():
-        names.setdefault(f"{type(error).__name__}: {error}", []).append(job.name)
+        reason = str(error) if isinstance(error, OwnCodeError) else f"{type(error).__name__}: {error}"
+        names.setdefault(reason, []).append(job.name)
     for reason, (first, *others) in names.items():
         more = f" and {len(others)} more" if others else ""
         typer.echo(f"simulation eval: {first}{more}: {reason}", err=True)
+
+
+def _tell_detector_failures(records: "list[Record]") -> bool:
+    """One line for each thing that detectors failed of; whether there is any. The figures hold those frames' lanes as
+    not seen."""
+    frames: Counter[str] = Counter()
+    runs: Counter[str] = Counter()
+    for record in records:
+        frames.update(record.details.detector_failures)
+        runs.update(record.details.detector_failures.keys())
+    for text, count in frames.items():
+        where = f"{_counted(count, 'frame')} without lanes for it, in {_counted(runs[text], 'run')}"
+        typer.echo(f"simulation eval: {text}; {where}", err=True)
+    return bool(frames)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _executor(scheduler: str | None, jobs: int | None) -> "Executor":

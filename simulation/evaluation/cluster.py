@@ -7,6 +7,7 @@ Start a scheduler and workers with this version of lkas installed, then name the
     simulation eval --scheduler tcp://HOST:8786
 """
 
+import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
 
+from lkas.own_code import OwnCodeError
 from simulation.evaluation.executors import Work, one_thread
 from simulation.evaluation.jobs import Job, code_digest
 from simulation.evaluation.results import Record
@@ -83,7 +85,12 @@ def _worked(work: Work, job: Job, road: bytes, event: "Event", digest: bytes) ->
     with tempfile.TemporaryDirectory(prefix="lkas-road-") as folder:
         path = Path(folder) / Path(job.map_file).name
         path.write_bytes(road)
-        return work(structs.replace(job, map_file=str(path)), _asked_now_and_then(event))
+        try:
+            return work(structs.replace(job, map_file=str(path)), _asked_now_and_then(event))
+        except OwnCodeError as error:
+            raise ClusterError(
+                f"{error} (on the worker {socket.gethostname()}, where your own code has to lie under the same path)"
+            ) from None
 
 
 def _asked_now_and_then(event: "Event") -> Callable[[], bool]:

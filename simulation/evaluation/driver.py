@@ -14,7 +14,9 @@ from msgspec import structs
 from lkas.config import Configuration
 from lkas.decision.keeper import LaneKeeper
 from lkas.detection import create_detector
+from lkas.detection.guard import Guard
 from lkas.integration.shared_memory.messages import ControlMessage, DetectionMessage, ImageMessage, VehicleState
+from lkas.own_code import OwnCodeError, is_own_name
 from simulation.embedded.world import EmbeddedWorld
 from simulation.evaluation.happenings import Happenings
 from simulation.evaluation.perception import TruthPerception
@@ -50,13 +52,16 @@ class Driver:
     ) -> None:
         self._truth = TruthPerception(world) if method == TRUTH else None
         self._detector = (
-            None if method == TRUTH else create_detector(method, configuration["detection"], configuration["camera"])
+            None
+            if method == TRUTH
+            else Guard(create_detector(method, configuration["detection"], configuration["camera"]))
         )
         decision = configuration["decision"]
         if controller != ZERO:
             decision = structs.replace(decision, controller=controller)
         self._keeper = LaneKeeper(decision, configuration["vehicle"], configuration["camera"])
         self._steers = controller != ZERO
+        self._is_own_law = is_own_name(decision.controller)
         self._latency_s = latency_s
         self._world = world
         self._happenings = Happenings(events)
@@ -69,6 +74,11 @@ class Driver:
     @property
     def needs_frames(self) -> bool:
         return self._detector is not None
+
+    @property
+    def detector_failures(self) -> dict[str, int]:
+        """How often the detector failed, by what it said."""
+        return {} if self._detector is None else self._detector.failures
 
     def see(self, tick: Tick) -> None:
         """The tick that `decide` is going to be asked about."""
@@ -94,7 +104,15 @@ class Driver:
         while self._on_the_way and self._on_the_way[0][0] <= now_s + 1e-9:
             newest = self._on_the_way.popleft()[1]
         control = self._keeper.decide(now_s, newest, state)
+        if self._is_own_law:
+            self._check_law()
         return control if self._steers else structs.replace(control, steering=0.0)
+
+    def _check_law(self) -> None:
+        """Raise OwnCodeError when the user's own law lets its fallback steer."""
+        for event in self._keeper.take_events():
+            if event.name == "controller" and event.level == "warning":
+                raise OwnCodeError(event.text)
 
     def _is_withheld(self) -> bool:
         """Whether this tick's frame leads to no detection."""
@@ -127,6 +145,8 @@ class Driver:
         assert frame is not None
         image = np.zeros_like(frame.image) if is_black else frame.image
         result = self._detector.detect(image, frame.timestamp, state)
+        if result is None:
+            return DetectionMessage(**stamps)
         return DetectionMessage(
             **stamps, left_lane=result.left_lane, right_lane=result.right_lane, lane_model=result.lane_model
         )

@@ -53,7 +53,12 @@ class Processes:
             min(self._count, len(jobs)), mp_context=context, initializer=_begin_worker, initargs=(stop,)
         )
         try:
-            futures = {pool.submit(_worked, work, job): job for job in jobs}
+            # Inherited: no worker hears a Ctrl-C before it has said what becomes of it.
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            try:
+                futures = {pool.submit(_worked, work, job): job for job in jobs}
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
             for future in as_completed(futures):
                 error = future.exception()
                 if error is not None and not isinstance(error, Exception):
@@ -72,6 +77,7 @@ def _begin_worker(stop: Any) -> None:
     _stop = stop
     die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent says what to do
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     one_thread()
 
 

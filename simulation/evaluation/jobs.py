@@ -12,6 +12,8 @@ from msgspec import Struct, structs
 
 from lkas.config import Configuration, from_json
 from lkas.integration.shared_memory.messages import ControlMessage
+from lkas.own_code import OwnCodeError, is_own_name, short_name
+from lkas.own_sources import content_digest
 from simulation.config import SimulationConfig
 from simulation.embedded.world import EmbeddedWorld, Start
 from simulation.evaluation.driver import Driver
@@ -44,6 +46,7 @@ class Job(Struct, frozen=True, kw_only=True):
     latency_s: float
     configuration: str  # JSON of SECTIONS
     map_file: str
+    own_code: str  # hash of the sources of the user's own method and controller
     inputs: str  # hash of all of these, of the map's content, and of the code that drives
 
     @property
@@ -51,7 +54,7 @@ class Job(Struct, frozen=True, kw_only=True):
         """Readable, and the name of its file together with the hash."""
         latency_ms = round(self.latency_s * 1e3)
         drive = f"{self.scenario.name}.{self.scenario.head.condition}"
-        return f"{drive}.{self.method}.{self.controller}.{latency_ms}ms.seed{self.seed}"
+        return f"{drive}.{short_name(self.method)}.{short_name(self.controller)}.{latency_ms}ms.seed{self.seed}"
 
     @property
     def file_name(self) -> str:
@@ -64,8 +67,11 @@ def job_of(
     """A job and its hash. A scenario's own latency goes before the given one."""
     if scenario.head.latency_s is not None:
         latency_s = scenario.head.latency_s
-    known = structs.replace(scenario, map=None), seed, method, controller, latency_s, configuration
+    names = short_name(method), short_name(controller)  # own code is its content, wherever it lies
+    known = structs.replace(scenario, map=None), seed, *names, latency_s, configuration
     digest = hashlib.sha256(msgspec.json.encode(known))
+    own_code = own_code_digest(method, controller)
+    digest.update(own_code.encode())
     digest.update(map_file.read_bytes())
     digest.update(code_digest())
     return Job(
@@ -76,8 +82,14 @@ def job_of(
         latency_s=latency_s,
         configuration=configuration,
         map_file=str(map_file),
+        own_code=own_code,
         inputs=digest.hexdigest(),
     )
+
+
+def own_code_digest(*names: str) -> str:
+    """Of the sources of what is the user's own among these; empty when nothing is."""
+    return "".join(content_digest(name).hex() for name in names if is_own_name(name))
 
 
 @functools.cache
@@ -92,7 +104,8 @@ def code_digest() -> bytes:
 
 
 def run_job(job: Job, is_stopped: Callable[[], bool] = lambda: False) -> Record:
-    """Drive it. Raises Interrupted as soon as `is_stopped` says so, and WorldError for a map that can not be driven."""
+    """Drive it. Raises Interrupted as soon as `is_stopped` says so, WorldError for a map that can not be driven, and
+    OwnCodeError for a law of the user's own that fails: what another law steers says nothing about it."""
     scenario = job.scenario
     loaded = from_json(SECTIONS, job.configuration)
     decision = structs.replace(loaded["decision"], set_speed_mps=scenario.head.set_speed_mps)
@@ -126,6 +139,9 @@ def run_job(job: Job, is_stopped: Callable[[], bool] = lambda: False) -> Record:
         on_detection=score.add_detection,
         on_withheld=score.withhold_frame,
     )
+    if own_code_digest(job.method, job.controller) != job.own_code:
+        names = " or ".join(short_name(name) for name in (job.method, job.controller) if is_own_name(name))
+        raise OwnCodeError(f"{names} is not what it was when the evaluation began; start it again")
 
     def on_tick(tick: Tick, control: ControlMessage | None) -> None:
         score.add_tick(tick, control)
@@ -149,14 +165,15 @@ def run_job(job: Job, is_stopped: Callable[[], bool] = lambda: False) -> Record:
         route=_route_words(scenario.route, world),
         condition=scenario.head.condition,
         seed=job.seed,
-        method=job.method,
-        controller=job.controller,
+        method=short_name(job.method),
+        controller=short_name(job.controller),
         latency_s=job.latency_s,
         mean_speed_ratio=None,
         real_time_factor=score.driven_s / max(core_s, 1e-9),
         **score.figures(),
     )
-    return Record(inputs=job.inputs, figures=figures, details=score.details())
+    details = structs.replace(score.details(), detector_failures=driver.detector_failures)
+    return Record(inputs=job.inputs, figures=figures, details=details)
 
 
 def _goal(scenario: Scenario, world: EmbeddedWorld) -> Goal:

@@ -7,6 +7,7 @@ import typer
 from msgspec import structs
 
 from lkas.config import ConfigError, Configuration, load
+from lkas.own_code import PATTERN, OwnCodeError, absolute_name, is_own_name
 from simulation.embedded.conditions import CONDITIONS
 from simulation.evaluation.settings import SECTIONS
 
@@ -34,6 +35,34 @@ def choices(flag: str, given: list[str] | None, allowed: tuple[str, ...], defaul
         if word not in allowed:
             fail(USAGE, f"{flag} {word}: expected one of {', '.join(allowed)}")
     return list(dict.fromkeys(words))
+
+
+def choices_or_own(flag: str, given: list[str] | None, allowed: tuple[str, ...], default: str) -> list[str]:
+    """The same, where FILE.py:NAME of the user's own is allowed too; its file is found from any working directory."""
+    words = _words(flag, given or [default])
+    for word in words:
+        if word not in allowed and not is_own_name(word):
+            fail(USAGE, f"{flag} {word}: expected one of {', '.join(allowed)}, or {PATTERN}")
+    return list(dict.fromkeys(map(absolute_name, words)))
+
+
+def check_own_code(configuration: Configuration, methods: list[str], controllers: list[str]) -> None:
+    """Make and try what is the user's own among these."""
+    from lkas.decision.bicycle import Bicycle
+    from lkas.decision.controllers import create_controller
+    from lkas.decision.controllers.own import try_law
+    from lkas.detection import create_detector
+    from lkas.detection.own import try_detector
+
+    camera, detection, decision = (configuration[name] for name in ("camera", "detection", "decision"))
+    try:
+        for method in filter(is_own_name, methods):
+            try_detector(create_detector(method, detection, camera), camera)
+        for controller in filter(is_own_name, controllers):
+            own = structs.replace(decision, controller=controller)
+            try_law(create_controller(own, Bicycle(configuration["vehicle"], own)))
+    except OwnCodeError as error:
+        fail(USAGE, str(error))
 
 
 def scenarios_of(

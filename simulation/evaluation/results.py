@@ -88,6 +88,7 @@ class Details(Struct, frozen=True, kw_only=True):
     departures: list[Place]
     trace: Trace
     withheld_frame_ratio: float | None = None  # exposed frames that the scenario kept from the detector
+    detector_failures: dict[str, int] = {}  # exceptions of the detector by text; each cost a frame its lanes
 
 
 class Record(Struct, frozen=True, kw_only=True):

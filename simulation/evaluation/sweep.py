@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct, structs
 
+from lkas.own_code import short_names
 from simulation.evaluation.executors import Executor
 from simulation.evaluation.jobs import Job, job_of, run_job
 from simulation.evaluation.results import Record, write_whole
@@ -54,22 +55,29 @@ class Sweep:
         """Make the open runs; each is kept as soon as it is done."""
         for job, result in executor.run(run_job, self.open):
             if isinstance(result, Record):
+                self.done[job.inputs] = result  # first: whoever sees the file and interrupts finds the run counted
                 write_whole(self._folder / job.file_name, msgspec.json.encode(result).decode())
-                self.done[job.inputs] = result
             else:
                 self.failed[job.inputs] = (job, result)
             on_done(job)
 
     def records(self) -> list[Record]:
         """Those of the plan that are done, in its order, held against their baselines."""
-        records = []
+        records, labels = [], self._labels()
         for job in self.jobs:
             record = self.done.get(job.inputs)
             if record is not None:
                 baseline = self.done.get(self._baselines[job.inputs].inputs)
                 ratio = _speed_ratio(record, baseline)
-                records.append(structs.replace(record, figures=structs.replace(record.figures, mean_speed_ratio=ratio)))
+                named = {"method": labels[job.method], "controller": labels[job.controller]}
+                figures = structs.replace(record.figures, mean_speed_ratio=ratio, **named)
+                records.append(structs.replace(record, figures=figures))
         return records
+
+    def _labels(self) -> dict[str, str]:
+        """What people read in the place of each name; two own files of one name are told apart by their folders."""
+        names = [*self._plan.methods, *self._plan.controllers]
+        return dict(zip(names, short_names(names), strict=True))
 
     def _job(self, scenario: Scenario, seed: int, method: str, controller: str) -> Job:
         return job_of(

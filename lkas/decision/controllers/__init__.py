@@ -12,6 +12,7 @@ from msgspec import Struct
 from lkas.decision.bicycle import Bicycle
 from lkas.decision.lane import LaneState
 from lkas.decision.parameters import CONTROLLERS, DecisionParameters, missing_package
+from lkas.own_code import PATTERN, is_own_name
 from lkas.parameters import ParameterError
 
 __all__ = ["Controller", "SteeringCommand", "bounded", "create_controller"]
@@ -49,10 +50,18 @@ def bounded(value: float, limit: float) -> float:
 
 
 def create_controller(parameters: DecisionParameters, bicycle: Bicycle) -> Controller:
-    """The controller that `parameters.controller` names. Raises ParameterError: unknown, or its package is missing."""
+    """The controller that `parameters.controller` names: one of ours, or FILE.py:NAME, package.module:NAME.
+
+    Raises ParameterError: unknown, or its package is missing; OwnCodeError: own code that can not be used.
+    """
     name = parameters.controller
+    if is_own_name(name):
+        from lkas.decision.controllers.own import OwnLaw
+
+        return OwnLaw(name, parameters, bicycle)
     if name not in CONTROLLERS:
-        raise ParameterError(f"decision.controller = {name!r}: no such controller; known are {', '.join(CONTROLLERS)}")
+        known = f"{', '.join(CONTROLLERS)}, or {PATTERN}"
+        raise ParameterError(f"decision.controller = {name!r}: no such controller; known are {known}")
     trouble = missing_package(name)
     if trouble is not None:
         raise ParameterError(trouble)

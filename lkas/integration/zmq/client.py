@@ -29,7 +29,7 @@ from lkas.integration.zmq.messages import (
 )
 from lkas.integration.zmq.ports import Ports
 from lkas.integration.zmq.tool_client import BrokerClient
-from lkas.parameters import Parameter, ParameterError, Section, declared
+from lkas.parameters import Parameter, ParameterError, Section, offered
 
 __all__ = ["Action", "BrokerClient", "ParameterClient", "SimulationClient", "SupervisorClient"]
 
@@ -60,7 +60,7 @@ class ParameterClient:
         self._parameters: dict[str, Parameter] | None = None
         self._values: dict[str, Any] = {}
         if section is not None:
-            self._parameters = declared(category, type(section))
+            self._parameters = offered(category, section)
             self._values = msgspec.structs.asdict(section)
         self._active = active
         self._revision = 0

@@ -1,0 +1,34 @@
+"""Tries the user's own detector and steering law before a drive begins; see `settings.check_own_code`."""
+
+import sys
+
+import typer
+
+from lkas.cli.settings import EXIT_USAGE, SECTIONS
+from lkas.config import from_json
+from lkas.own_code import OwnCodeError, is_own_name
+
+
+def main() -> int:
+    """Make and try what is the user's own in the configuration on standard input; the exit code."""
+    from lkas.decision.bicycle import Bicycle
+    from lkas.decision.controllers import create_controller
+    from lkas.decision.controllers.own import try_law
+    from lkas.detection import create_detector
+    from lkas.detection.own import try_detector
+
+    configuration = from_json(SECTIONS, sys.stdin.read())
+    detection, decision = configuration["detection"], configuration["decision"]
+    try:
+        if is_own_name(detection.method):
+            try_detector(create_detector(detection.method, detection, configuration["camera"]), configuration["camera"])
+        if is_own_name(decision.controller):
+            try_law(create_controller(decision, Bicycle(configuration["vehicle"], decision)))
+    except OwnCodeError as error:
+        typer.echo(f"lkas: {error}", err=True)
+        return EXIT_USAGE
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
