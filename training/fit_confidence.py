@@ -1,12 +1,13 @@
 """Fit the weights of the confidence, and show how far it can be believed.
 
-    python -m training.fit_confidence [--method cv,hybrid] [--photographs FOLDER] [--drives 90]
+    python -m training.fit_confidence [--method cv,hybrid] [--photographs FOLDER] [--drives 90] [--kept 15]
     python -m training.fit_confidence --drives 0 [--judged-drives 60]    judges the weights that stand, fits nothing
 
 Fitted on rendered drives. Judged on rendered drives of other seeds and on labelled photographs, which are never fitted
 on. Prints for each method the reliability table, the expected calibration error (ECE, ten bins) with its 95 % interval
 from a bootstrap over clips, and the area under the ROC curve, first as the weights stand, then as fitted; in the end
-the fitted WEIGHTS for lkas/detection/confidence.py.
+the fitted WEIGHTS for lkas/detection/confidence.py. All but the last one also choose among views and lines, so with
+them the lines that are found change; `--kept 15` leaves them as they stand.
 """
 
 import argparse
@@ -83,15 +84,17 @@ def rendered(drives: range, bare: range) -> Iterator[KnownFrame]:
     yield from map(bare_picture, bare)
 
 
-def fitted(features: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Logistic regression by Newton's method: (N, features) and (N,) bool -> the weights."""
+def fitted(features: np.ndarray, right: np.ndarray, kept: tuple[float, ...] = ()) -> np.ndarray:
+    """Logistic regression by Newton's method: (N, features) and (N,) bool -> the weights, the first ones `kept`."""
+    free = slice(len(kept), None)
     weights = np.zeros(features.shape[1])
-    pull = RIDGE * np.eye(len(weights))
+    weights[: len(kept)] = kept
+    pull = RIDGE * np.eye(len(weights) - len(kept))
     for _ in range(40):
         chance = confidences(features, weights)
-        gradient = features.T @ (right - chance) - pull @ weights
-        curvature = (features * (chance * (1 - chance))[:, None]).T @ features + pull
-        weights += np.linalg.solve(curvature, gradient)
+        gradient = features[:, free].T @ (right - chance) - pull @ weights[free]
+        curvature = (features[:, free] * (chance * (1 - chance))[:, None]).T @ features[:, free] + pull
+        weights[free] += np.linalg.solve(curvature, gradient)
     return weights
 
 
@@ -104,6 +107,7 @@ def main() -> None:
     parser.add_argument("--method", default="cv,hybrid", help="methods whose lines are pooled for the fit")
     parser.add_argument("--photographs", type=Path, help="folder with labels.json and manifest.json")
     parser.add_argument("--drives", type=int, default=90, help="rendered drives to fit on; 0: judge only")
+    parser.add_argument("--kept", type=int, default=0, help="so many of the first weights stay as they are")
     parser.add_argument("--judged-drives", type=int, default=60, help="rendered drives to judge on")
     options = parser.parse_args()
     cv2.setNumThreads(1)
@@ -117,7 +121,7 @@ def main() -> None:
         seeds = range(options.drives)
         known = seen_lines(methods, rendered(seeds, seeds)).values()
         features, right = (np.concatenate([getattr(k, name) for k in known]) for name in ("features", "right"))
-        weights = fitted(features, right)
+        weights = fitted(features, right, WEIGHTS[: options.kept])
         _judge(lines_of, weights, "as fitted")
         print("\nWEIGHTS = (" + ", ".join(f"{value:.2f}" for value in weights) + ")")
 

@@ -3,6 +3,8 @@
     python -m training.judge_network FOLDER lkas/detection/net/patch_net.onnx candidate.onnx
 
 FOLDER holds labels.json and manifest.json. Every photograph stands by itself, and the two lines of its ego lane count.
+With --versions each is looked at five times: as it is, darker, brighter, mirrored, cut. Without a network `cv` and the
+shipped `hybrid` are judged.
 Prints TuSimple's accuracy and CULane's F1 per group of photographs, in all, and in the clips that `is_held_back` names
 and in the others; then the differences between all pairs with the 95 % interval of a paired bootstrap.
 """
@@ -22,13 +24,14 @@ from lkas.detection.scoring.labels import LabelError, Labels
 from lkas.detection.scoring.score import Difference, ScoredFrame, difference, score, summarise
 from lkas.vehicle import CameraConfig
 from training.confidence_frames import LABELS, clips_of_photographs, is_held_back
+from training.photograph_versions import together, versions
 
 GROUP_KEYS = ["set", "difficulty"]
 ALL, HELD_BACK, WORKED_ON = "all", "held back", "worked on"
 
 
-def scored_photographs(detector: LaneDetector, folder: Path) -> dict[str, list[ScoredFrame]]:
-    """Group -> its frames, in one order for every detector."""
+def scored_photographs(detector: LaneDetector, folder: Path, in_versions: bool = False) -> dict[str, list[ScoredFrame]]:
+    """Group -> its frames, in one order for every detector; all versions of a photograph are one frame."""
     labels = Labels(folder / LABELS, GROUP_KEYS)
     groups: dict[str, list[ScoredFrame]] = {}
     for name, clip in clips_of_photographs(folder).items():
@@ -36,9 +39,12 @@ def scored_photographs(detector: LaneDetector, folder: Path) -> dict[str, list[S
         assert label is not None  # both come from one file
         image = cv2.cvtColor(cv2.imread(str(folder / name)), cv2.COLOR_BGR2RGB)
         height_px, width_px = image.shape[:2]
-        detector.reset()
-        seen = record(name, detector.detect(image), width_px, height_px, 0.0)
-        scored = score(seen, label, width_px, height_px, ego_only=True)
+        looks = []
+        for version, as_photograph in versions(image)[: None if in_versions else 1]:
+            detector.reset()
+            seen = as_photograph(record(name, detector.detect(version), version.shape[1], height_px, 0.0))
+            looks.append(score(seen, label, width_px, height_px, ego_only=True))
+        scored = together(looks)
         for group in (labels.group_of(label), ALL, HELD_BACK if is_held_back(clip) else WORKED_ON):
             groups.setdefault(group, []).append(scored)
     return groups
@@ -59,7 +65,8 @@ def interval(of: Difference | None) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="photographs with labels.json and manifest.json")
-    parser.add_argument("networks", type=Path, nargs="+", help="network files")
+    parser.add_argument("networks", type=Path, nargs="*", help="network files")
+    parser.add_argument("--versions", action="store_true", help="look at each photograph in five versions")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     detectors: dict[str, LaneDetector] = {"cv": create_detector("cv")}
@@ -67,7 +74,11 @@ def main() -> None:
         for path in options.networks:
             net = PatchNet(model=path)
             detectors[str(path)] = hybrid.Detector(DetectionParameters(), CameraConfig(), net)
-        scored = {name: scored_photographs(detector, options.folder) for name, detector in detectors.items()}
+        if not options.networks:
+            detectors["hybrid"] = create_detector("hybrid")
+        scored = {
+            name: scored_photographs(detector, options.folder, options.versions) for name, detector in detectors.items()
+        }
     except (LabelError, ModelError) as error:
         parser.error(str(error))
     print("| photographs | " + " | ".join(scored) + " |")

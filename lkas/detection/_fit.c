@@ -41,6 +41,7 @@ static void prior_of(const FitProblem *p, const double *shared, double reach, do
     of[HEADING] = 1 / (p->sigma_heading * p->sigma_heading);
     of[CURVATURE] = 1 / (p->sigma_curvature * p->sigma_curvature);
     of[PITCH] = 1 / (p->sigma_pitch * p->sigma_pitch);
+    of[SAG] = 1 / (p->sigma_sag * p->sigma_sag);
     for (int j = 0; j < p->stretches; j++) {
         const double rate = shared[RATES + j];
         of[RATES + j] = p->stretches == 1 ? 1 / (usual * usual) : 2 / (usual * usual + rate * rate);

@@ -230,10 +230,10 @@ static int problem_of(Buffers *buffers, PyObject *const arrays[5], FitProblem *p
     return (p->from = memory(buffers, arrays[4], "from", 8 * (Py_ssize_t)p->stretches, 0)) ? 0 : -1;
 }
 
-#define NUMBERS "(iiidddddddddddddddi)"
+#define NUMBERS "(iiiddddddddddddddddi)"
 #define NUMBERS_OF(p)                                                                                              \
     &(p).points, &(p).lines, &(p).stretches, &(p).height, &(p).far, &(p).most_slope, &(p).curvature,               \
-        &(p).sigma_heading, &(p).sigma_curvature, &(p).sigma_rate, &(p).sigma_pitch, &(p).rate_per_square, &(p).correlated, &(p).bound, \
+        &(p).sigma_heading, &(p).sigma_curvature, &(p).sigma_rate, &(p).sigma_pitch, &(p).sigma_sag, &(p).rate_per_square, &(p).correlated, &(p).bound, \
         &(p).inlier, &(p).least_solved_scatter, &(p).most_solved_scatter,              \
         &(p).least_scatter, &(p).least_points
 
@@ -249,7 +249,7 @@ static PyObject *fit(PyObject *module, PyObject *args) {
     double *states = NULL;
     if (problem_of(&buffers, arrays, &p) == 0 &&
         (schedule = memory(&buffers, steps, "steps", (Py_ssize_t)sizeof(FitStep) * count, 0)) &&
-        (states = memory(&buffers, state, "state", 8 * (Py_ssize_t)(p.lines + 3 + p.stretches), 1)))
+        (states = memory(&buffers, state, "state", 8 * (Py_ssize_t)(p.lines + SHARED + p.stretches), 1)))
         failed = fit_road(&p, schedule, count, states);
     release(&buffers);
     return states ? PyBool_FromLong(failed == 0) : NULL;
@@ -263,7 +263,7 @@ static PyObject *judge(PyObject *module, PyObject *args) {
                           NUMBERS_OF(p), &gate, &state, &owner, &residual, &covariance))
         return NULL;
     Buffers buffers = {.count = 0};
-    const int n = p.lines + 3 + p.stretches;
+    const int n = p.lines + SHARED + p.stretches;
     double *states = NULL, *residuals = NULL, *covariances = NULL;
     int8_t *owners = NULL;
     int failed = 0;
@@ -287,7 +287,7 @@ static PyObject *shape(PyObject *module, PyObject *args) {
     const Py_ssize_t bytes = 8 * (Py_ssize_t)points;
     double *states = NULL, *at = NULL, *places = NULL, *stretches = NULL;
     if (are_countable(&p) && (p.from = memory(&buffers, from, "from", 8 * (Py_ssize_t)p.stretches, 0)) &&
-        (states = memory(&buffers, state, "state", 8 * (Py_ssize_t)(p.lines + 3 + p.stretches), 0)) &&
+        (states = memory(&buffers, state, "state", 8 * (Py_ssize_t)(p.lines + SHARED + p.stretches), 0)) &&
         (at = memory(&buffers, x, "x", bytes, 0)) && (places = memory(&buffers, y, "y", bytes, 1)) &&
         (stretches = memory(&buffers, stretch, "stretch", bytes, 1)))
         shape_road(&p, states, at, points, places, stretches);
@@ -306,7 +306,7 @@ static PyObject *line(PyObject *module, PyObject *args) {
     if (!are_countable(&p)) return NULL;
     if (index < 0 || index >= p.lines) return PyErr_Format(PyExc_IndexError, "line %d of %d", index, p.lines);
     Buffers buffers = {.count = 0};
-    const Py_ssize_t states = p.lines + 3 + p.stretches;
+    const Py_ssize_t states = p.lines + SHARED + p.stretches;
     double *values = NULL, *spreads = NULL, *at = NULL, *cubic = NULL, *spread4 = NULL, *places = NULL;
     if ((p.from = memory(&buffers, from, "from", 8 * (Py_ssize_t)p.stretches, 0)) &&
         (values = memory(&buffers, state, "state", 8 * states, 0)) &&

@@ -119,7 +119,7 @@ double known_to(const double *c, const double *covariance, const Reach *reach);
 
 /* ---- _fit.c */
 
-enum { MOST_LINES = 2, MOST_STRETCHES = 7, MOST_STATES = MOST_LINES + 3 + MOST_STRETCHES };
+enum { MOST_LINES = 2, MOST_STRETCHES = 7, SHARED = 4, MOST_STATES = MOST_LINES + SHARED + MOST_STRETCHES };
 
 typedef struct {
     int points;
@@ -131,7 +131,7 @@ typedef struct {
     double height;
     double most_slope;   /* beyond it a curve is no function of x any more */
     double curvature; /* expected beside the camera */
-    double sigma_heading, sigma_curvature, sigma_rate, sigma_pitch;
+    double sigma_heading, sigma_curvature, sigma_rate, sigma_pitch, sigma_sag;
     double rate_per_square; /* what a bend adds to the usual curvature rate, over its curvature squared */
     double correlated; /* neighbouring points that err together count as one */
     double bound;         /* largest curvature */

@@ -8,7 +8,7 @@ void shape_road(const FitProblem *p, const double *state, const double *x, int p
     for (int i = 0; i < points; i++) {
         const Shape s = shape_at(p, shared, &turn, x[i]);
         y[i] = s.y;
-        stretch[i] = 1 + (s.slope * s.slope - b * b) / 2 + shared[PITCH] * x[i] / p->height;
+        stretch[i] = 1 + (s.slope * s.slope - b * b) / 2 + fan(p, shared, x[i]);
     }
 }
 
@@ -16,13 +16,14 @@ void cubic_of(const FitProblem *p, const double *state, const double *covariance
               double *spread) {
     const int states = p->lines + RATES + p->stretches, shared = p->lines;
     const double a = state[line], b = state[shared + HEADING], k = state[shared + CURVATURE];
-    const double delta = state[shared + PITCH], rate = state[shared + RATES];
+    const double delta = state[shared + PITCH], sag = state[shared + SAG], rate = state[shared + RATES];
     double second = k, third = rate; /* derivatives of the slope */
     if (p->stretches > 1) {          /* the tangent of the road's direction turns faster than its sine */
         second += 1.5 * b * b * k;
         third += 1.5 * b * b * rate + 3 * b * k * k;
     }
-    const double by_place[4] = {1, b * second + delta / p->height, second * second + b * third, 3 * second * third};
+    const double by_place[4] = {1, b * second + delta / p->height, second * second + b * third + sag / p->height,
+                                3 * second * third};
     const double straight[4] = {0, b, second, third};
     double by[4][MOST_STATES] = {{0}};
     for (int i = 0; i < 4; i++) {
@@ -34,6 +35,7 @@ void cubic_of(const FitProblem *p, const double *state, const double *covariance
     by[1][shared + PITCH] = a / p->height;
     by[2][shared + HEADING] = a * rate;
     by[2][shared + CURVATURE] = 1 + 2 * a * k;
+    by[2][shared + SAG] = a / p->height;
     by[2][shared + RATES] = a * b;
     by[3][shared + CURVATURE] = 3 * a * rate;
     by[3][shared + RATES] = 1 + 3 * a * k;

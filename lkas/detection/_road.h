@@ -8,7 +8,7 @@
 #include "_kernels.h"
 
 /* Where the shared states stand after the places. */
-enum { HEADING, CURVATURE, PITCH, RATES, MOST_SHARED = RATES + MOST_STRETCHES };
+enum { HEADING, CURVATURE, PITCH, SAG, RATES, MOST_SHARED = RATES + MOST_STRETCHES };
 
 typedef struct {
     double y, slope;               /* of the road's shape at lateral position 0 */
@@ -31,10 +31,10 @@ static inline Shape polynomial_at(const FitProblem *p, const double *shared, dou
     Shape s = {.y = shared[HEADING] * x + shared[CURVATURE] * x2, .slope = shared[HEADING] + shared[CURVATURE] * x};
     s.by[HEADING] = x;
     s.by[CURVATURE] = x2;
-    s.by[PITCH] = 0;
+    s.by[PITCH] = s.by[SAG] = 0;
     s.slope_by[HEADING] = 1;
     s.slope_by[CURVATURE] = x;
-    s.slope_by[PITCH] = 0;
+    s.slope_by[PITCH] = s.slope_by[SAG] = 0;
     double second = x2, third = x2 * x / 3;
     for (int j = 0; j < p->stretches; j++) {
         double next_second = 0, next_third = 0;
@@ -87,21 +87,27 @@ static inline Shape shape_at(const FitProblem *p, const double *shared, const Tu
     return s;
 }
 
-/* A line beside the road's shape keeps its distance along the normal, and fans out with a pitch error. */
+/* By how much of their place lines fan out there, as the road is nearer to the camera than its level. */
+static inline double fan(const FitProblem *p, const double *shared, double x) {
+    return (shared[PITCH] + shared[SAG] * x / 2) * x / p->height;
+}
+
+/* A line beside the road's shape keeps its distance along the normal, and fans out where the road rises. */
 static inline double beside(const FitProblem *p, const double *shared, const Shape *s, double place, double x) {
     const double b = shared[HEADING];
-    return place + s->y + place * ((s->slope * s->slope - b * b) / 2 + shared[PITCH] * x / p->height);
+    return place + s->y + place * ((s->slope * s->slope - b * b) / 2 + fan(p, shared, x));
 }
 
 static inline void derivatives(const FitProblem *p, const double *shared, const Shape *s, int line, double place, double x,
                         double *by_state) {
     const double b = shared[HEADING];
     for (int l = 0; l < p->lines; l++) by_state[l] = 0;
-    by_state[line] = 1 + (s->slope * s->slope - b * b) / 2 + shared[PITCH] * x / p->height;
+    by_state[line] = 1 + (s->slope * s->slope - b * b) / 2 + fan(p, shared, x);
     double *shared_by = by_state + p->lines;
     for (int j = 0; j < RATES + p->stretches; j++) shared_by[j] = s->by[j] + place * s->slope * s->slope_by[j];
     shared_by[HEADING] -= place * b;
     shared_by[PITCH] = place * x / p->height;
+    shared_by[SAG] = shared_by[PITCH] * x / 2;
 }
 
 #endif

@@ -14,15 +14,33 @@ from lkas.detection.ridge import Peaks
 from lkas.detection.road import FittedLine
 from lkas.detection.road_problem import INLIER_SIGMAS
 
-# Of 1, coverage, its square, chance, contrast, residual, span, sigmas of place and heading, being alone, the same
-# in a chosen view, width, fan, being new, step.
-WEIGHTS = (1.98, 3.85, -2.32, 0.70, 1.67, -3.95, -1.00, -0.92, -0.51, -2.25, -0.86, -0.58, -0.43, -0.26, -0.08)
+# All but that of the place also choose among views and lines.
+WEIGHTS = (
+    1.98,  # of 1
+    3.85,  # of coverage
+    -2.32,  # of its square
+    0.70,  # of chance
+    1.67,  # of contrast
+    -3.95,  # of residual
+    -1.00,  # of span
+    -0.92,  # of sigma of the place
+    -0.51,  # of sigma of the heading
+    -2.25,  # of being alone
+    -0.86,  # of being alone in a chosen view
+    -0.58,  # of width
+    -0.43,  # of fan
+    -0.26,  # of being new
+    -0.08,  # of step
+    -0.97,  # of place
+)
 MOST_COVERAGE = 0.6  # more is as good
 FULL_PARTNER = 0.15  # coverage from which the other line counts as there: that of a few dashes
 MOST_SQUARE = 6.0  # of sigmas; more is as bad
 PLACE_SIGMA_M, HEADING_SIGMA_RAD = 0.1, 0.01  # units
 MOST_SIGMAS = 3.0
 STEP_SIGMA_M = 0.1  # of a line from frame to frame
+PLACE_OFF = 0.2  # lane widths
+MOST_PLACE_SQUARE = 2.0  # of those: a line a metre off is doubted, no more
 SOLID_COVERAGE = 0.72
 MOST_CHANCE = 0.9  # however full of tops a view is
 NEAR_VIEW_ROWS = 0.5  # share of the rows, nearest first, in which gaps tell dashed from solid
@@ -89,6 +107,9 @@ class Agreement:
     width_off_sigmas: float | None = None  # the lane's width against the expected one
     fan_sigmas: float | None = None  # by how much pitch the two lines are out of parallel
     step_m: float | None = None  # from where the line was one frame ago
+    # From where the lines of a car in the middle of its lane are, in lane widths; of a followed line the least so far:
+    # a car may leave its lane, and its lines are still the same. Not asked while lines are chosen.
+    place_off: float = 0.0
 
 
 def features_of(support: Support, agreement: Agreement) -> tuple[float, ...]:
@@ -112,6 +133,7 @@ def features_of(support: Support, agreement: Agreement) -> tuple[float, ...]:
         0.0 if fan is None else min(fan * fan, MOST_SQUARE),
         float(step is None),
         0.0 if step is None else min((step / STEP_SIGMA_M) ** 2, MOST_SQUARE),
+        min((agreement.place_off / PLACE_OFF) ** 2, MOST_PLACE_SQUARE),
     )
 
 

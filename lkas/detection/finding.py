@@ -30,6 +30,7 @@ class Scene:
     lean_rad: float  # of the car, taken out of the peaks; positive lowers the right side
     pitch_sigma_rad: float  # how far this frame's pitch may stray from the view's
     may_change: bool  # whether a bend may begin or end in the view; see fit_road
+    sag_sigma_radpm: float  # how the road's vertical curvature strays
     curvature: Curvature | None = None  # what the car feels of the road
 
 

@@ -7,8 +7,8 @@ from lkas.integration.shared_memory.messages import VehicleState
 
 MOST_FELT_MPS2 = 6.0  # lateral acceleration; beyond, nobody keeps a lane
 LEAST_SPEED_MPS = 3.0  # a slower car may turn on the spot
-TURNING_SIGMA_RADPS = 0.025  # how fast a car that keeps its lane turns against it
-GAIN_SIGMA_RATIO = 0.2  # how wrong speed and yaw rate may be
+TURNING_SIGMA_RADPS = 0.018  # how fast a car that keeps its lane turns against it
+GAIN_SIGMA_RATIO = 0.05  # how wrong speed and yaw rate may be
 
 
 @dataclass(frozen=True, slots=True)

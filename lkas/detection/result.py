@@ -25,28 +25,20 @@ class CalibrationState:
     spread_px: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Reporting:
-    """What is reported, and what lanes are expected."""
-
-    least_confidence: float  # a line with less is left out
-    lane_width_m: float
-    width_spread: float  # how far real widths stray from that, as a share of it
-
-
 def result_of(
-    finding: Finding, ages: tuple[int, int], state: CalibrationState, reporting: Reporting
+    finding: Finding, ages: tuple[int, int], state: CalibrationState, lane_width_m: float, width_spread: float
 ) -> DetectionResult:
-    """`ages`: for how many frames the left and the right line have been followed."""
+    """`ages`: for how many frames the left and the right line have been followed. Lanes are expected to be
+    `lane_width_m` wide, give or take `width_spread` of it."""
     geometry, fit = finding.geometry, finding.fit
     lines: list[LaneLine | None] = [None, None]
     neighbours: list[LaneLine | None] = [None, None]
     for side, seen in enumerate(finding.lines):
-        if seen is None or seen.confidence < reporting.least_confidence:
+        if seen is None:
             continue
         lines[side] = lane_line(seen, geometry, ages[side])
         if seen.confidence >= SURE and fit is not None and finding.peaks is not None:
-            expected = reporting.lane_width_m, reporting.width_spread
+            expected = lane_width_m, width_spread
             beside = neighbour_of(fit, side, seen.support.coverage, finding.peaks, finding.view, *expected)
             neighbours[side] = beside and lane_line(beside, geometry, 0)
     left, right = lines

@@ -30,6 +30,7 @@ class Solution:
     problem: Problem
     state: np.ndarray
     pitch_error_rad: float
+    sag_radpm: float
     covariance: np.ndarray  # of the state
     owner: np.ndarray  # (N,) line of each point, -1 where it belongs to none
     residual: np.ndarray  # (N,) in sigmas
@@ -47,9 +48,8 @@ class Solution:
         most = INLIER_SIGMAS**2
         square = np.where(self.owner >= 0, self.residual**2, np.inf)
         unexplained = most / (1 + most / np.maximum(square, 1e-9))
-        return float(self.problem.weight @ unexplained) / CORRELATED_ROWS + self.problem.pitch_cost(
-            self.pitch_error_rad
-        )
+        ground = self.problem.ground_cost(self.pitch_error_rad, self.sag_radpm)
+        return float(self.problem.weight @ unexplained) / CORRELATED_ROWS + ground
 
 
 class Road:

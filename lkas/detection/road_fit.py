@@ -18,6 +18,7 @@ from lkas.detection.ridge import Peaks
 from lkas.detection.road import FittedLine, Road, Solution
 from lkas.detection.road_problem import ONE_STRETCH, RATES, STRETCHES, Problem
 
+SAG_SIGMA_RADPM = 7e-5  # of vertical curvature, that of a radius of 14 km; more, and a nod passes for a crest
 GATE_M = 0.9  # points so near to a line may belong to it
 # See Problem.solve.
 STEPS = np.array([(1, GATE_M, scale, 1) for scale in (9, 6, 4, 2.5, 2.5)])
@@ -37,6 +38,7 @@ LATE_STEPS = GROWING_STEPS[-3:]  # from a cubic through all of the view
 LAST_STEPS = STEPS[-2:]
 SPARSE_RATIO = 0.25  # of the view's rows: a line seen in fewer may have been fitted to what is none
 NO_PITCH_SIGMA_RAD = 1e-6  # one line alone can not tell it
+NO_SAG_SIGMA_RADPM = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,24 +57,27 @@ def fit_road(
     guess: LaneGuess,
     pitch_sigma_rad: float,
     may_change: bool = True,
+    sag_sigma_radpm: float = SAG_SIGMA_RADPM,
     expected: Curvature | None = None,
 ) -> RoadFit | None:
     """Fit one or two lines, starting from `guess`. None when too few points support them.
 
     `may_change`: whether a bend may begin or end in the view. Not where the pitch is a guess: there the far points
-    must hold the near ones. `expected`: what is known of the curvature beside the camera, whatever the image shows.
+    must hold the near ones. `sag_sigma_radpm`: how far the road's vertical curvature strays. `expected`: what is known
+    of the curvature beside the camera, whatever the image shows.
     """
     places = [place for place in (guess.left_m, guess.right_m) if place is not None]
     lines = len(places)
     sigma_rad = pitch_sigma_rad if lines == 2 else NO_PITCH_SIGMA_RAD
+    sag_sigma = max(sag_sigma_radpm if lines == 2 else 0.0, NO_SAG_SIGMA_RADPM)
 
     def problem(stretches: np.ndarray) -> Problem:
-        return Problem(peaks, view, lines, stretches, sigma_rad, expected)
+        return Problem(peaks, view, lines, stretches, sigma_rad, sag_sigma, expected)
 
     def winding(cubic: np.ndarray, steps: np.ndarray) -> Solution | None:
         return _solved(problem(STRETCHES), np.concatenate([cubic, np.full(len(STRETCHES) - 1, cubic[-1])]), steps)
 
-    cubic = np.array([*places, guess.course.heading_rad, guess.course.curvature_radpm, 0.0, 0.0])
+    cubic = np.array([*places, guess.course.heading_rad, guess.course.curvature_radpm, 0.0, 0.0, 0.0])
     if may_change:
         solution = winding(cubic, GROWING_STEPS)
         is_doubtful = lines == 2 and (solution is None or solution.fewest < SPARSE_RATIO * len(view.x_m))
@@ -103,17 +108,17 @@ def _better(one: Solution | None, other: Solution | None) -> Solution | None:
 def _solved(problem: Problem, state: np.ndarray, steps: np.ndarray) -> Solution | None:
     if not problem.solve(state, steps):
         return None
-    pitch_error_rad = 0.0
+    pitch_error_rad = sag_radpm = 0.0
     if problem.lines == 2:
-        # Ground points move with the pitch: take it out of them and solve again, now for parallel lines.
-        pitch = problem.lines + RATES - 1
-        pitch_error_rad = float(state[pitch])
-        problem.take_out_pitch(pitch_error_rad)
-        state[pitch] = 0.0
+        # Ground points move with the pitch and the sag: take them out and solve again, now for parallel lines.
+        ground = slice(problem.lines + RATES - 2, problem.lines + RATES)
+        pitch_error_rad, sag_radpm = state[ground].tolist()
+        problem.level(pitch_error_rad, sag_radpm)
+        state[ground] = 0.0
         if not problem.solve(state, LAST_STEPS):
             return None
     judgement = problem.judge(state, GATE_M)
     if judgement is None:
         return None
     owner, residual, covariance = judgement
-    return Solution(problem, state, pitch_error_rad, covariance, owner, residual)
+    return Solution(problem, state, pitch_error_rad, sag_radpm, covariance, owner, residual)

@@ -8,10 +8,14 @@ position 0 has the slope
 
 (u is the sine of the road's direction; the second term is what the tangent has more; with one stretch only, it is that
 of a circle, (k x)³ / 2). The line at lateral position a
-keeps its distance along the normal, and a pitch error delta (what the camera is pitched down beyond its calibration, h
-its height) turns parallel lines into a fan:
+keeps its distance along the normal. A pitch error delta (what the camera is pitched down beyond its calibration, h its
+height) turns parallel lines into a fan, and a road that bends upwards by g (1/m, a sag; a crest is negative) into a
+trumpet:
 
-    y(x) = a + s(x) + a (s'(x)² - b²)/2 + a delta x / h
+    y(x) = a + s(x) + a (s'(x)² - b²)/2 + a (delta x + g x²/2) / h
+
+Both are taken out of the points before the last steps, as they also move the points along the road. A banked bend has
+a sag too: against the plane in which the car stands its surface falls away to the high side.
 
 Gauss-Newton with Geman-McClure weights (_fit.c). Priors are weak against what a real road shows (a strong curvature
 prior hides bends), and the points' own scatter says how much they weigh against them. Rates are Cauchy distributed: a
@@ -34,7 +38,7 @@ STRETCHES = np.array([0.0, 0.25, 0.42, 0.65])
 ONE_STRETCH = STRETCHES[:1]  # a cubic
 USUAL_RATE = 5e-5  # 1/m², of a straight road; one stretch alone has to follow all that the road does in the view
 USUAL_RATE_OF_ONE = 4e-4
-RATE_PER_SQUARE = 3.0  # usual rate of a bend over its curvature squared: transitions as short as a third of the radius
+RATE_PER_SQUARE = 2.0  # usual rate of a bend over its curvature squared: transitions as short as half the radius
 MOST_SLOPE = 0.8  # of a line against the car's axis; beyond it a curve over x is a poor one
 CORRELATED_ROWS = 4.0  # neighbouring rows err together: so many make one independent point
 INLIER_SIGMAS = 2.5
@@ -45,7 +49,7 @@ SOLVED_SCATTER_OF_ONE = 1 / 16, 1 / 16
 MIN_SCATTER = 0.25  # and in the covariance: a lucky frame is not that good
 MIN_POINTS = 6
 CURVATURE_BOUND = 1 / 25
-RATES = 3  # shared states before the rates: heading, curvature, pitch error
+RATES = 4  # shared states before the rates: heading, curvature, pitch error, sag
 
 Judgement = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -60,6 +64,7 @@ class Problem:
         lines: int,
         stretches: np.ndarray,
         pitch_sigma_rad: float,
+        sag_sigma_radpm: float,
         expected: Curvature | None,
     ) -> None:
         self.lines, self.stretches = lines, len(stretches)
@@ -68,7 +73,7 @@ class Problem:
         self.sigma_m = view.point_sigma_m[peaks.row]
         self.weight = peaks.weight
         self._from_m = stretches * view.far_m
-        self._pitch_sigma_rad = pitch_sigma_rad
+        self._pitch_sigma_rad, self._sag_sigma_radpm = pitch_sigma_rad, sag_sigma_radpm
         expected = expected or NO_CURVATURE
         self._shape_numbers = lines, self.stretches, self._height_m, view.far_m, MOST_SLOPE
         self._numbers = (
@@ -79,6 +84,7 @@ class Problem:
             expected.sigma_radpm,
             USUAL_RATE if self.stretches > 1 else USUAL_RATE_OF_ONE,
             pitch_sigma_rad,
+            sag_sigma_radpm,
             RATE_PER_SQUARE if self.stretches > 1 else 0.0,
             CORRELATED_ROWS,
             CURVATURE_BOUND,
@@ -88,12 +94,13 @@ class Problem:
             MIN_POINTS,
         )
 
-    def pitch_cost(self, pitch_error_rad: float) -> float:
-        """What speaks against a pitch error, in squared sigmas."""
-        return (pitch_error_rad / self._pitch_sigma_rad) ** 2
+    def ground_cost(self, pitch_error_rad: float, sag_radpm: float) -> float:
+        """What speaks against a pitch error and a sag, in squared sigmas."""
+        return (pitch_error_rad / self._pitch_sigma_rad) ** 2 + (sag_radpm / self._sag_sigma_radpm) ** 2
 
-    def take_out_pitch(self, pitch_error_rad: float) -> None:
-        self.x_m, self.y_m = without_pitch_error(self.x_m, self.y_m, pitch_error_rad, self._height_m)
+    def level(self, pitch_error_rad: float, sag_radpm: float) -> None:
+        """Put the points where they would be on level ground."""
+        self.x_m, self.y_m = levelled(self.x_m, self.y_m, pitch_error_rad, sag_radpm, self._height_m)
 
     def solve(self, state: np.ndarray, steps: np.ndarray) -> bool:
         """Improve the state in place; False when it runs away or the points run out.
@@ -145,9 +152,12 @@ class Problem:
         return self.x_m, self.y_m, self.sigma_m, self.weight, self._from_m
 
 
-def without_pitch_error(
-    x_m: np.ndarray, y_m: np.ndarray, pitch_error_rad: float, height_m: float
+def levelled(
+    x_m: np.ndarray, y_m: np.ndarray, pitch_error_rad: float, sag_radpm: float, height_m: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Ground points seen with a camera that looks down by `pitch_error_rad` more than was assumed."""
-    scale = 1 / np.maximum(1 + pitch_error_rad * x_m / height_m, 0.2)
+    """Ground points seen with a camera that looks down by `pitch_error_rad` more than was assumed, on a road that bends
+    upwards by `sag_radpm`."""
+    # On ground at pitch * x + sag * x² / 2, x looks to be at x / (1 - that / height).
+    tilt = np.maximum(1 + pitch_error_rad * x_m / height_m, 0.2)
+    scale = 2 / (tilt + np.sqrt(np.maximum(tilt**2 + 2 * sag_radpm * x_m**2 / height_m, 0.04)))
     return x_m * scale, y_m * scale

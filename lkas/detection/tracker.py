@@ -4,6 +4,9 @@ It never smooths: it only lets the line that was there win between two of like s
 in time or a frame without a lane it knows nothing, so a cut costs nothing.
 """
 
+import math
+from collections.abc import Sequence
+
 from lkas.detection.lane_search import LaneGuess
 from lkas.detection.road import FittedLine
 from lkas.detection.road_fit import RoadFit
@@ -19,6 +22,7 @@ class LaneTracker:
         self._timestamp: float | None = None
         self._guess: LaneGuess | None = None
         self._ages = [0, 0]
+        self._offs: list[float] = [math.inf, math.inf]
 
     def expected(self, timestamp: float) -> LaneGuess | None:
         """Where the lines were in a frame just before this one."""
@@ -33,8 +37,19 @@ class LaneTracker:
             return False
         return _is_same(before.left_m, _place_m(fit.left)) and _is_same(before.right_m, _place_m(fit.right))
 
-    def follow(self, timestamp: float, guess: LaneGuess | None, fit: RoadFit | None) -> tuple[int, int]:
-        """Remember this frame; returns for how many frames (left, right) were there before it."""
+    def least_off(self, place_m: float, off: float) -> float:
+        """How far a line that is `off` now was off at the least while it was followed, on either side of the car.
+
+        Only where `expected` knows something."""
+        assert self._guess is not None
+        olds = zip((self._guess.left_m, self._guess.right_m), self._offs, strict=True)
+        return min([off, *(old_off for old_m, old_off in olds if _is_same(old_m, place_m))])
+
+    def follow(
+        self, timestamp: float, guess: LaneGuess | None, fit: RoadFit | None, offs: Sequence[float]
+    ) -> tuple[int, int]:
+        """Remember this frame, and how far its lines were off; returns for how many frames (left, right) were there
+        before it."""
         before = self.expected(timestamp)
         places: list[float | None] = []
         for side, line in enumerate((fit.left, fit.right) if fit else (None, None)):
@@ -43,6 +58,7 @@ class LaneTracker:
             self._ages[side] = self._ages[side] + 1 if _is_same(old, place) else 0
             places.append(place)
         self._timestamp = timestamp
+        self._offs = list(offs)
         self._guess = None if guess is None else LaneGuess(guess.course, places[0], places[1])
         return self._ages[0], self._ages[1]
 

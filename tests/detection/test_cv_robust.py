@@ -10,12 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lkas.detection import DetectionParameters, create_detector
+from lkas.detection.methods import cv
 from lkas.integration.shared_memory.messages import VehicleState
 from lkas.parameters import ParameterError
 from lkas.vehicle import CameraConfig
 from tests.detection.drawn_road import DrawnLine, DrawnRoad
 
 CONFIGURED = DetectionParameters(calibration="config")
+FAINT = (105, 105, 107)  # a line as much brighter than the asphalt as the noise is strong
 
 
 def confidences(result) -> list[float]:
@@ -47,7 +49,7 @@ def test_nothing_is_claimed_where_nothing_is(image, calibration):
         assert all(confidence < 0.5 for confidence in confidences(result))
 
 
-@settings(max_examples=15, deadline=None, derandomize=True)
+@settings(max_examples=15)
 @given(
     seed=st.integers(0, 10_000),
     blur=st.floats(0.0, 8.0),
@@ -104,6 +106,23 @@ def test_stills_do_not_know_each_other():
     assert after_another.lane_model.left.age == 0
 
 
+def test_turned_views_find_faint_lines_of_stills_that_one_view_misses(monkeypatch):
+    def found() -> int:
+        count = 0
+        for seed in range(12):
+            lines = (DrawnLine(1.8, dash_m=3.0, phase_m=seed, colour=FAINT), DrawnLine(-1.8, colour=FAINT))
+            offset_m, pitch_rad = 0.1 * (seed - 6), math.radians(1 + 0.5 * seed)
+            road = DrawnRoad(lines=lines, offset_m=offset_m, pitch_rad=pitch_rad, noise_levels=9.0, seed=seed)
+            model = create_detector("cv").detect(road.image()).lane_model
+            for line, seen in zip(road.lines, (model.left, model.right), strict=True):
+                count += seen is not None and abs(seen.c0 - road.truth(line)[0]) < 0.3
+        return count
+
+    in_turned_views = found()
+    monkeypatch.setattr(cv, "TURNS_RAD", ())
+    assert in_turned_views > found()
+
+
 def test_film_counts_how_long_a_line_is_followed():
     detector = create_detector("cv", CONFIGURED)
     ages = [detector.detect(DrawnRoad(seed=k).image(), 0.04 * k).lane_model.left.age for k in range(4)]
@@ -121,6 +140,16 @@ def test_a_cut_is_followed_at_once():
     assert jumped.left.c0 == pytest.approx(road.truth(road.lines[0])[0], abs=0.03)
     assert jumped.left.c0 == pytest.approx(alone.left.c0, abs=1e-9)
     assert jumped.left.age == 0
+
+
+def test_lines_beside_the_ego_lane_are_doubted_unless_the_car_went_there():
+    """One image cannot tell a car that leaves its lane from one that took the wrong lines; who saw it go there can."""
+    detector = create_detector("cv", CONFIGURED)
+    offsets_m = (0.0, 0.3, 0.6, 0.9, 1.1)
+    followed = [detector.detect(DrawnRoad(offset_m=at).image(), 0.04 * k) for k, at in enumerate(offsets_m)]
+    alone = create_detector("cv", CONFIGURED).detect(DrawnRoad(offset_m=offsets_m[-1]).image())
+    doubt_at_first, doubt_there = (1 - min(confidences(result)) for result in (followed[0], followed[-1]))
+    assert 1 - min(confidences(alone)) > 4 * max(doubt_at_first, doubt_there)
 
 
 def test_film_with_a_blind_stretch_finds_the_lane_in_the_first_good_frame():
@@ -168,7 +197,7 @@ def test_parameters_have_an_effect_at_once():
         detector.update_parameter("no_such_key", 1.0)
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40)
 @given(
     shape=st.tuples(*[st.integers(0, 80)] * 2, st.integers(1, 5)) | st.tuples(*[st.integers(0, 80)] * 2),
     kind=st.sampled_from([np.uint8, np.uint16, np.int8, np.float32, np.float64, bool]),
@@ -189,7 +218,7 @@ def test_any_array_is_looked_at_or_refused_by_name(shape, kind, method):
 NOT_NUMBERS = st.sampled_from([math.nan, math.inf, -math.inf, 0.0, -1.0, 1e300])
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40)
 @given(
     values=st.lists(NOT_NUMBERS, min_size=4, max_size=4),
     field=st.sampled_from(["focal_px", "cx_px", "cy_px", "height_m", "pitch_rad", "yaw_rad", "roll_rad", "x_m", "y_m"]),

@@ -18,7 +18,7 @@ from tests.detection.straight_road import road_image, true_column, write_film, w
 
 COMMAND = [sys.executable, "-c", "from lkas.cli import main; main()", "detect"]
 CHECKOUT = Path(__file__).parents[2]
-DEADLINE_S = 60.0
+DEADLINE_S = 180.0
 
 
 def environment(**more):

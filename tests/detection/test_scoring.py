@@ -228,7 +228,7 @@ def test_the_measuring_data_s_scorer_says_the_same(tmp_path, ego_only):
     (tmp_path / "labels.json").write_text("\n".join(truth))
     arguments = ["labels.json", "lanes.jsonl", "--manifest", str(folder / "manifest.json"), *["--ego"] * ego_only]
     run = subprocess.run(
-        [sys.executable, str(scorer), *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, str(scorer), *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=True
     )
     theirs, ours = json.loads(run.stdout), summarise(frames)
     figures = (ours.accuracy, ours.false_positive, ours.false_negative)

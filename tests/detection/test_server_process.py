@@ -20,7 +20,7 @@ pytest.importorskip("lkas.integration.shared_memory._core", reason="the channels
 
 from lkas.integration.shared_memory import DetectionChannel, ImageChannel, TracksChannel, VehicleChannel
 
-DEADLINE_S = 20.0
+DEADLINE_S = 120.0
 SESSION = 4711
 
 

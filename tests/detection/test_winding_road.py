@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from lkas.detection.lane_search import Course, LaneGuess, choose_lane, find_course
-from lkas.detection.motion import curvature_felt
+from lkas.detection.motion import Curvature, curvature_felt
 from lkas.detection.rectify import RoadView
 from lkas.detection.ridge import Peaks
-from lkas.detection.road_fit import fit_road
+from lkas.detection.road_fit import SAG_SIGMA_RADPM, fit_road
 from lkas.integration.shared_memory.messages import CameraGeometry, VehicleState
 
 WIDTH_M = 3.2
@@ -136,3 +136,31 @@ def test_a_gap_in_the_near_paint_of_one_line_does_not_trade_pitch_for_heading(vi
     assert fit.right is not None
     assert abs(math.degrees(fit.right.coefficients[1])) < 0.25
     assert math.degrees(fit.pitch_error_rad) == pytest.approx(math.degrees(pitch_rad), abs=0.15)
+
+
+@pytest.mark.parametrize("sag_radpm", [-3e-4, 3e-4])
+def test_a_road_that_bends_up_or_down_leaves_place_and_heading_right(view, sag_radpm):
+    """As a banked bend does: 30 m ahead its lines are 10 % off the plane, which passes for pitch, heading and place."""
+    peaks = tops_of(view, lambda s_m: 1 / 200 + 0 * s_m)
+    near = peaks.x_m < 35
+    seen = 1 / (1 - sag_radpm * peaks.x_m**2 / 2 / view.geometry.height_m)
+    columns = peaks.row, peaks.x_m * seen, peaks.y_m * seen, peaks.weight, peaks.yellow, peaks.painted
+    tops = Peaks(*(column[near] for column in columns))
+    guess = LaneGuess(Course(0.0, 1 / 200, 1.0), *PLACES_M)
+    felt = Curvature(1 / 200, 0.001)
+
+    def worst(sigma_radpm):
+        fit = fit_road(tops, view, guess, PITCH_SIGMA_RAD, sag_sigma_radpm=sigma_radpm, expected=felt)
+        assert fit is not None
+        assert fit.left is not None
+        assert fit.right is not None
+        lines = zip((fit.left, fit.right), PLACES_M, strict=True)
+        off_m, turned_rad = zip(*((line.coefficients[0] - at, line.coefficients[1]) for line, at in lines), strict=True)
+        return max(map(abs, off_m)), math.degrees(max(map(abs, turned_rad)))
+
+    off_m, turned_deg = worst(SAG_SIGMA_RADPM)
+    flat_off_m, flat_turned_deg = worst(0.0)
+    assert off_m < 0.007
+    assert turned_deg < 0.1
+    assert flat_off_m > 2 * off_m
+    assert flat_turned_deg > turned_deg

@@ -16,6 +16,8 @@ def test_the_fit_finds_the_weights_that_made_the_data():
     right = rng.uniform(size=20_000) < 1 / (1 + np.exp(-features @ true))
     weights = fitted(features, right)
     assert weights == pytest.approx(true, abs=0.1)
+    assert fitted(features, right, kept=(0.5, 2.0)) == pytest.approx([0.5, 2.0, -1.0], abs=0.1)
+    assert fitted(features, right, kept=(3.0,))[0] == 3.0
     confidence = confidences(features, weights)
     assert calibration_error(confidence, right) < 0.01
     assert calibration_error(np.full(20_000, 0.9), right) == pytest.approx(0.9 - right.mean(), abs=1e-9)

@@ -20,10 +20,10 @@ from lkas.detection.lane_search import Course, LaneGuess, choose_lane, find_cour
 from lkas.detection.motion import Curvature, curvature_felt, lean_felt_rad
 from lkas.detection.parameters import DetectionParameters
 from lkas.detection.rectify import RoadView
-from lkas.detection.result import CalibrationState, Reporting, result_of
+from lkas.detection.result import CalibrationState, result_of
 from lkas.detection.ridge import Peaks, find_peaks, find_ridges, ridges_of, without_lean
-from lkas.detection.road_fit import fit_road
-from lkas.detection.road_problem import without_pitch_error
+from lkas.detection.road_fit import SAG_SIGMA_RADPM, fit_road
+from lkas.detection.road_problem import levelled
 from lkas.detection.tracker import LaneTracker
 from lkas.detection.types import DetectionResult, check_camera, check_image
 from lkas.integration.shared_memory.messages import CalibrationStatus, CameraGeometry, VehicleState
@@ -32,15 +32,17 @@ from lkas.vehicle import CameraConfig
 
 STILL_PITCH_TRIALS_RAD = tuple(math.radians(0.35 * k) for k in (0, -1, 1, -2, 2, -3, 3))
 # How far a frame's pitch may stray from the calibration: known, found over a film, guessed from one image.
-GIVEN_PITCH_SIGMA_RAD = math.radians(0.5)  # a car nods and roads bend
+GIVEN_PITCH_SIGMA_RAD = math.radians(0.4)  # a car nods
 FOUND_PITCH_SIGMA_RAD = math.radians(0.8)
 STILL_PITCH_SIGMA_RAD = math.radians(2.0)
 # A view whose pitch is this far off shows its far part squeezed or stretched: another one is likely to show it better.
 VIEW_PITCH_SIGMA_RAD = math.radians(1.0)
 REFINE_PITCH_RAD = math.radians(0.15)  # a still with a larger pitch error is looked at again without it
+# Which tops stand out is partly chance: a still is looked at again from views turned by so much in yaw and in pitch.
+TURNS_RAD = tuple((math.radians(yaw), math.radians(pitch)) for yaw, pitch in ((1, 0), (-1, 0), (0, 0.5), (0, -0.5)))
 REAIM_RATIO = 0.004  # of the image width: a smaller move of the estimate is not worth a new view
 FAINT_RATIO = 0.6  # of the ridge threshold: tops that count beside a sure line without a sure partner
-DROPPED = 0.2  # a line with less confidence is not reported
+DROPPED = 0.2  # a line with less confidence, wherever it lies, is not reported
 LANE_WIDTH_SPREAD = 0.2  # of the expected lane width: how roads differ
 UNKNOWN_HEIGHT_SPREAD = 0.3  # and the same where the camera's height is a guess
 
@@ -53,7 +55,7 @@ class Detector:
         self._camera = camera
         self._width_spread = LANE_WIDTH_SPREAD
         self._least_confidence = DROPPED
-        self.seen: tuple[SeenLine | None, SeenLine | None] = (None, None)  # what speaks for the newest frame's lines
+        self.seen: tuple[SeenLine | None, SeenLine | None] = (None, None)  # the newest frame's lines
         self.reset()
 
     def reset(self) -> None:
@@ -132,7 +134,24 @@ class Detector:
         if best.fit is not None and abs(best.fit.pitch_error_rad) > REFINE_PITCH_RAD:
             again = self._look(image, self._new_view(best.geometry, image), None, STILL_PITCH_SIGMA_RAD)
             best = max(best, again, key=_still_score)
-        return best
+        return self._best_turned(image, best) if best.fit is not None else best
+
+    def _best_turned(self, image: np.ndarray, finding: Finding) -> Finding:
+        """The best of a finding and those of views turned a little; what only one of them shows is doubted."""
+        findings = [finding]
+        for yaw_rad, pitch_rad in TURNS_RAD:
+            geometry = finding.geometry
+            turned = msgspec.structs.replace(
+                geometry, yaw_rad=geometry.yaw_rad + yaw_rad, pitch_rad=geometry.pitch_rad + pitch_rad
+            )
+            findings.append(self._look(image, self._new_view(turned, image), None, STILL_PITCH_SIGMA_RAD))
+        best = max(findings, key=_still_score)
+        averages = np.mean([each.confidences for each in findings], axis=0).tolist()
+        left, right = (
+            line and dataclasses.replace(line, confidence=(line.confidence + average) / 2)
+            for line, average in zip(best.lines, averages, strict=True)
+        )
+        return dataclasses.replace(best, lines=(left, right))
 
     def _best_pitched(self, image: np.ndarray, view: RoadView) -> RoadView:
         """The view, pitched so that the ridge tops in it agree best: segments tell the pitch only roughly."""
@@ -141,7 +160,7 @@ class Detector:
         peaks = self._peaks(image, view)
         best_rad, most = 0.0, 0.0
         for pitch_rad in STILL_PITCH_TRIALS_RAD:
-            x_m, y_m = without_pitch_error(peaks.x_m, peaks.y_m, pitch_rad, view.geometry.height_m)
+            x_m, y_m = levelled(peaks.x_m, peaks.y_m, pitch_rad, 0.0, view.geometry.height_m)
             course = find_course(dataclasses.replace(peaks, x_m=x_m, y_m=y_m), view)
             prior = math.exp(-0.5 * (pitch_rad / STILL_PITCH_SIGMA_RAD) ** 2)
             if course is not None and course.agreement * prior > most:
@@ -158,7 +177,11 @@ class Detector:
         before = None if timestamp is None else self._tracker.expected(timestamp)
         may_change = pitch_sigma_rad < STILL_PITCH_SIGMA_RAD
         peaks = without_lean(self._peaks(image, view), self._lean_rad, view.geometry.height_m)
-        scene = Scene(view, peaks, before, self._lean_rad, pitch_sigma_rad, may_change, self._curvature)
+        # Where the pitch is found from lanes, a sag would take its part of it, and the lines would be less steady.
+        sag_sigma_radpm = SAG_SIGMA_RADPM if pitch_sigma_rad <= GIVEN_PITCH_SIGMA_RAD else 0.0
+        scene = Scene(
+            view, peaks, before, self._lean_rad, pitch_sigma_rad, may_change, sag_sigma_radpm, self._curvature
+        )
         if before is not None:
             finding = self._followed(scene, find_course(scene.peaks, view, around=before.course))
             if finding.is_sure_lane and self._tracker.is_followed(before, finding.fit):
@@ -199,7 +222,9 @@ class Detector:
         view, peaks = scene.view, scene.peaks
         if guess is None:
             return Finding(view)
-        fit = fit_road(peaks, view, guess, scene.pitch_sigma_rad, scene.may_change, scene.curvature)
+        fit = fit_road(
+            peaks, view, guess, scene.pitch_sigma_rad, scene.may_change, scene.sag_sigma_radpm, scene.curvature
+        )
         if fit is None:
             return Finding(view)
         width_off = fan = None
@@ -240,10 +265,31 @@ class Detector:
         return RoadView(geometry, width_px, height_px, p.lane_width_m, p.marking_width_m)
 
     def _result(self, finding: Finding, timestamp: float | None, state: CalibrationState) -> DetectionResult:
-        ages = (0, 0) if timestamp is None else self._tracker.follow(timestamp, finding.guess, finding.fit)
-        self.seen = finding.lines
-        reporting = Reporting(self._least_confidence, self._parameters.lane_width_m, self._width_spread)
-        return result_of(finding, ages, state, reporting)
+        ages, self.seen = (0, 0), self._placed(finding, timestamp)
+        if timestamp is not None:
+            ages = self._tracker.follow(timestamp, finding.guess, finding.fit, [_place_off(seen) for seen in self.seen])
+        expected = self._parameters.lane_width_m, self._width_spread
+        return result_of(dataclasses.replace(finding, lines=self.seen), ages, state, *expected)
+
+    def _placed(self, finding: Finding, timestamp: float | None) -> tuple[SeenLine | None, SeenLine | None]:
+        """The lines that there are, and how sure it is that they are those of the ego lane."""
+        before = None if timestamp is None else self._tracker.expected(timestamp)
+        lines: list[SeenLine | None] = []
+        for seen in finding.lines:
+            if seen is None or seen.confidence < self._least_confidence:
+                lines.append(None)
+                continue
+            here_m = float(seen.line.coefficients[0])
+            off = abs(abs(here_m + finding.geometry.y_m) / self._parameters.lane_width_m - 0.5)
+            if before is not None:
+                off = self._tracker.least_off(here_m, off)
+            agreement = dataclasses.replace(seen.agreement, place_off=off)
+            lines.append(SeenLine(seen.line, seen.support, agreement, confidence_of(seen.support, agreement)))
+        return lines[0], lines[1]
+
+
+def _place_off(seen: SeenLine | None) -> float:
+    return math.inf if seen is None else seen.agreement.place_off
 
 
 def _still_score(finding: Finding) -> float:

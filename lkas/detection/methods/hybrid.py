@@ -20,7 +20,7 @@ from lkas.vehicle import CameraConfig
 # is none: on real ones they are better by so much. Without, worn dashes on bright concrete were lost.
 REAL_ODDS = 20.0
 WHERE_NO_LINE = 0.25  # so much a ridge counts where the network is sure that there is no line: no veto
-WHERE_LINE = 2.0  # and where it is sure that there is one
+WHERE_LINE = 1.25  # and where it is sure that there is one: more would let in tops too faint to measure
 LEAST_BESIDE_SURE = 0.2  # line probability that a ridge has at the least where one line of the lane is sure
 
 
