@@ -24,7 +24,7 @@ class Process(Struct, frozen=True, kw_only=True):
     command: tuple[str, ...]
     restart: Restart = Restart.ALWAYS
     heartbeat_limit_s: float | None = None  # silent for longer, once it has spoken: hung; None: it sends none
-    stop_limit_s: float = 3.0  # after this it is killed
+    stop_limit_s: float = 10.0  # after this it is killed, and leaves its segments behind
     settings: Mapping[str, object] | None = None  # of a child that speaks lkas.child; None: any program
 
     def child_environment(self, heartbeat_fd: int | None) -> dict[str, str]:

@@ -6,8 +6,14 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.stack import Stack
+
+# The same examples on every machine, however long one takes there: a search by chance is a run of its own
+# (`--hypothesis-profile=default`), and no reason for a red build.
+settings.register_profile("lkas", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("lkas")
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ def test_every_package_is_listed():
 
 def test_the_installed_configuration_is_found_from_anywhere(tmp_path):
     code = "from importlib import resources; print(sorted(p.name for p in resources.files('lkas.configs').iterdir()))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=30)
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert "default.yaml" in done.stdout
 

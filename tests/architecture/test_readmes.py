@@ -41,7 +41,7 @@ def test_python_blocks_run(readme, tmp_path):
         env={**os.environ, "LKAS_INSTANCE": instance},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     assert segments(instance) == []
@@ -72,7 +72,7 @@ def test_every_flag_of_the_readme_exists():
             env={**os.environ, "COLUMNS": "200"},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
         )
         known += done.stdout
     text = (ROOT / "README.md").read_text()

@@ -3,7 +3,7 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from lkas.integration.zmq.ports import Ports, free_port_base
 from tests.support.fake_broker import FakeBroker
@@ -18,7 +18,9 @@ CHROMIUM_ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-TIMEOUT_MS = 15_000
+TIMEOUT_MS = 120_000
+RATE_HZ = 10.0  # of pictures: a machine with more to do than this keeps up
+expect.set_options(timeout=TIMEOUT_MS)
 
 
 @pytest.fixture(scope="package")
@@ -31,14 +33,14 @@ def browser() -> Iterator[Browser]:
     if path is None:
         pytest.skip("no chromium found: install it or name it in the environment variable CHROMIUM")
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGUMENTS)
+        chromium = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGUMENTS, timeout=2 * TIMEOUT_MS)
         yield chromium
         chromium.close()
 
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[tuple[FakeBroker, ViewerProcess]]:
-    with FakeBroker(Ports(free_port_base())) as fake, running_viewer(fake.ports) as process:
+    with FakeBroker(Ports(free_port_base()), rate_hz=RATE_HZ) as fake, running_viewer(fake.ports) as process:
         yield fake, process
 
 

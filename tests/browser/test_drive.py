@@ -7,22 +7,27 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import TIMEOUT_MS
+from lkas.integration.shared_memory import ImageChannel
+from tests.browser.conftest import RATE_HZ, TIMEOUT_MS
 from tests.support.stack import Stack, wait_until
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.browser
 
 CANVAS = "id => document.getElementById(id).toDataURL('image/png')"
-START_MS = 60_000
-STANDING_MS = 400
+STANDING_MS = 500
 
 
 @pytest.fixture
 def drive(stack: Stack) -> Stack:
     stack.start(
-        "lkas", "demo", "--no-browser", "--port", str(stack.viewer_port), "--set", "simulation.start_speed_mps=12"
+        "lkas",
+        "demo",
+        "--no-browser",
+        "--port",
+        str(stack.viewer_port),
+        *("--set", "simulation.start_speed_mps=12", "--set", f"camera.rate_hz={RATE_HZ}"),
     )
-    wait_until(lambda: stack.health().get("latency_ms", {}).get("pose_to_control"), f"a drive\n{stack.output()}", 60)
+    wait_until(lambda: stack.health().get("latency_ms", {}).get("pose_to_control"), f"a drive\n{stack.output()}")
     return stack
 
 
@@ -39,7 +44,7 @@ def open_page(browser: Browser, drive: Stack):
         page.on("console", lambda message: complaints.append(message.text) if message.type != "log" else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(f"http://localhost:{drive.viewer_port}/")
-        expect(page.locator("#picture")).to_have_attribute("data-state", "live", timeout=START_MS)
+        expect(page.locator("#picture")).to_have_attribute("data-state", "live")
         return page
 
     yield opened
@@ -54,20 +59,19 @@ def canvas(page: Page, name: str) -> np.ndarray:
     return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
 
 
-def pause(page: Page) -> None:
+def pause(page: Page, drive: Stack) -> str:
+    """Pause, and wait until the page shows the last frame: its number."""
     page.get_by_role("button", name="Pause").click()
     expect(page.locator("#picture")).to_have_attribute("data-state", "paused")
-    # Frames that were under way when the world stopped are still drawn.
-    wait_until(lambda: frame_id_after(page, 0) == frame_id_after(page, STANDING_MS), "a standing picture")
+    with ImageChannel(instance=drive.instance) as images:
+        last = images.latest()
+    assert last is not None
+    expect(page.locator("#frame-id")).to_have_text(str(last.frame_id))
+    return str(last.frame_id)
 
 
-def frame_id_after(page: Page, wait_ms: int) -> str:
-    page.wait_for_timeout(wait_ms)
-    return page.locator("#frame-id").inner_text()
-
-
-def solid_line_errors_px(page: Page) -> np.ndarray:
-    """Per row, how far the drawn right line lies from the middle of the right edge marking, in picture pixels."""
+def solid_line_errors(page: Page) -> np.ndarray:
+    """Per row, how far the drawn right line lies from the middle of the right edge marking, in half widths of that."""
     video = canvas(page, "video")
     height, width = video.shape[:2]
     drawn = cv2.resize(canvas(page, "overlay")[:, :, 3], (width, height), interpolation=cv2.INTER_AREA)
@@ -82,28 +86,28 @@ def solid_line_errors_px(page: Page) -> np.ndarray:
         low, high = max(0, round(line) - 30), min(width, round(line) + 30)
         marking = np.flatnonzero(brightness[row, low:high] > brightness[row, low:high].max() - 40)
         if brightness[row, low:high].max() > 150:
-            errors.append(line - (low + marking.mean()))
+            errors.append((line - (low + marking.mean())) / (marking.size / 2))
     return np.array(errors)
 
 
 def test_a_drive_in_the_browser(drive, open_page):
     page = open_page()
     first = canvas(page, "video")
-    expect(page.locator("#mode")).to_have_text("lane keeping", timeout=START_MS)
+    expect(page.locator("#mode")).to_have_text("lane keeping")
     wait_until(lambda: (canvas(page, "video") != first).any(), "another picture on the page")
 
     # The overlay sits on the markings of its own picture.
     page.get_by_role("button", name="Lane", exact=True).click()
     page.get_by_role("button", name="Centre", exact=True).click()
-    pause(page)
+    frozen = pause(page, drive)
     expect(page.locator("#overlay")).to_have_attribute("data-join", "exact")
-    errors = solid_line_errors_px(page)
+    errors = solid_line_errors(page)
     assert len(errors) > 15
-    assert np.median(np.abs(errors)) < 2
+    assert np.median(np.abs(errors)) < 1
 
     # Paused, the picture stands; resumed, it goes on.
-    frozen = frame_id_after(page, 0)
-    assert frame_id_after(page, 500) == frozen
+    page.wait_for_timeout(STANDING_MS)
+    assert page.locator("#frame-id").inner_text() == frozen
     page.get_by_role("button", name="Resume").click()
     expect(page.locator("#picture")).to_have_attribute("data-state", "live")
     expect(page.locator("#frame-id")).not_to_have_text(frozen)
@@ -120,15 +124,26 @@ def test_a_drive_in_the_browser(drive, open_page):
 
 def test_a_change_of_the_detector_changes_what_it_finds(stack, browser):
     """hough with an impossible threshold finds nothing: the slider really reaches the detector."""
-    stack.start("lkas", "demo", "--no-browser", "--method", "hough", "--port", str(stack.viewer_port))
-    wait_until(lambda: stack.health().get("latency_ms", {}).get("pose_to_control"), f"a drive\n{stack.output()}", 60)
+    stack.start(
+        "lkas",
+        "demo",
+        "--no-browser",
+        "--method",
+        "hough",
+        "--port",
+        str(stack.viewer_port),
+        "--set",
+        f"camera.rate_hz={RATE_HZ}",
+    )
+    wait_until(lambda: stack.health().get("latency_ms", {}).get("pose_to_control"), f"a drive\n{stack.output()}")
     page = browser.new_page()
+    page.set_default_timeout(TIMEOUT_MS)
     page.goto(f"http://localhost:{stack.viewer_port}/")
-    expect(page.locator("#mode")).to_have_text("lane keeping", timeout=START_MS)
+    expect(page.locator("#mode")).to_have_text("lane keeping")
     for name, value in (("hough_threshold", "150"), ("hough_min_line_len", "150"), ("canny_low", "150")):
         row = page.locator(f"[data-parameter='detection.{name}']")
         row.locator(".entry").fill(value)
         row.locator(".entry").press("Enter")
         expect(row).to_have_attribute("data-state", "applied")
-    expect(page.locator("#mode")).not_to_have_text("lane keeping", timeout=START_MS)
+    expect(page.locator("#mode")).not_to_have_text("lane keeping")
     page.close()

@@ -6,9 +6,9 @@ from playwright.sync_api import Page, expect
 
 from lkas.integration.shared_memory.messages import ControlMode
 from lkas.integration.zmq.ports import Ports, free_port_base
-from tests.browser.conftest import TIMEOUT_MS
+from tests.browser.conftest import RATE_HZ, TIMEOUT_MS
 from tests.support.fake_broker import FakeBroker
-from tests.support.stack import wait_until
+from tests.support.stack import free_port, wait_until
 from tests.support.viewer_process import running_viewer
 
 pytestmark = pytest.mark.browser
@@ -24,7 +24,7 @@ PIXEL = """([id, u, v]) => {
 
 
 def wait_for_state(page: Page, state: str) -> None:
-    expect(page.locator("#picture")).to_have_attribute("data-state", state, timeout=TIMEOUT_MS)
+    expect(page.locator("#picture")).to_have_attribute("data-state", state)
 
 
 def overlay_alpha(page: Page, u: float, v: float) -> int:
@@ -35,8 +35,7 @@ def overlay_alpha(page: Page, u: float, v: float) -> int:
 def freeze(page: Page, broker: FakeBroker) -> None:
     """Stop the frames, and wait until the last one is on the canvas with its own detection."""
     wait_for_state(page, "live")
-    broker.frames_on = False
-    expect(page.locator("#frame-id")).to_have_text(str(broker.frame_id))
+    expect(page.locator("#frame-id")).to_have_text(str(broker.stop_frames()))
     expect(page.locator("#overlay")).to_have_attribute("data-join", "exact")
 
 
@@ -181,26 +180,29 @@ def test_a_silent_broker_is_said_and_its_return_seen(browser):
     ports = Ports(free_port_base())
     with running_viewer(ports) as viewer:
         page = browser.new_page()
+        page.set_default_timeout(TIMEOUT_MS)
         page.goto(viewer.url)
-        expect(page.locator("#banner-title")).to_have_text("Waiting for broker", timeout=TIMEOUT_MS)
+        expect(page.locator("#banner-title")).to_have_text("Waiting for broker")
         expect(page.locator("#banner-command")).to_contain_text("lkas")
         page.get_by_role("button", name="Respawn").click()
         expect(page.locator(".toast")).to_contain_text("not connected to the broker")
-        with FakeBroker(ports):
+        with FakeBroker(ports, rate_hz=RATE_HZ):
             wait_for_state(page, "live")
-        expect(page.locator("#banner-title")).to_have_text("Waiting for broker", timeout=TIMEOUT_MS)
+        expect(page.locator("#banner-title")).to_have_text("Waiting for broker")
         wait_for_state(page, "stale")
         page.close()
 
 
 def test_an_ended_viewer_is_said_and_the_picture_greyed(browser, broker):
-    with running_viewer(broker.ports) as viewer:
+    port = ("--port", str(free_port()))  # the last --port counts
+    with running_viewer(broker.ports, *port) as viewer:
         page = browser.new_page()
+        page.set_default_timeout(TIMEOUT_MS)
         page.goto(viewer.url)
         wait_for_state(page, "live")
-    expect(page.locator("#banner-title")).to_have_text("Viewer disconnected", timeout=TIMEOUT_MS)
+    expect(page.locator("#banner-title")).to_have_text("Viewer disconnected")
     wait_for_state(page, "stale")
-    with running_viewer(broker.ports, "--port", str(viewer.port)):  # the last --port counts
+    with running_viewer(broker.ports, *port):
         wait_for_state(page, "live")
     page.close()
 

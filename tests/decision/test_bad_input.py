@@ -66,7 +66,7 @@ def test_a_speed_frozen_low_ends_in_a_stop_not_in_full_throttle():
 numbers = st.floats(allow_nan=True, allow_infinity=True) | st.floats(-5, 5)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, phases=[Phase.generate])
+@settings(max_examples=60, phases=[Phase.generate])
 @given(
     rows=st.lists(
         st.tuples(

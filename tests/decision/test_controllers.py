@@ -60,7 +60,7 @@ def test_zero_stays_zero(name, speed_mps):
 
 
 @every_controller
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(sequence=st.lists(lanes(), min_size=1, max_size=5), speed_mps=st.floats(0, 60))
 def test_a_mirrored_lane_gives_mirrored_steering(name, sequence, speed_mps):
     left, right = make(name), make(name)

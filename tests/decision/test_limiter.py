@@ -219,7 +219,7 @@ def test_without_a_steering_range_it_does_not_steer(max_steer_rad):
     assert LimiterFlag.NO_STEERING_RANGE in out.flags
 
 
-@settings(deadline=None, max_examples=150, derandomize=True, phases=[Phase.generate])
+@settings(max_examples=150, phases=[Phase.generate])
 @given(
     steps=st.lists(
         st.tuples(wishes, st.one_of(anything, st.floats(0, 0.05)), speeds, ages, st.one_of(st.none(), st.just(0.6))),

@@ -50,7 +50,6 @@ def test_what_was_seen_is_forgotten_with_the_drive():
     assert (sight.sees_left(0.1), sight.is_lane_known(0.1)) == (False, False)
 
 
-@pytest.mark.timeout(120)
 def test_with_four_of_five_frames_lost_the_car_slows_down_and_stays_in_its_lane():
     driven = drive(s_bend(800.0, 33.0), 33.0, lost=0.8, noise=0.7, seed=4)
     assert not driven.departed()

@@ -1,11 +1,13 @@
 """`lkas bench ipc` measures every row it can; the figures themselves are nobody's to assert."""
 
+from types import SimpleNamespace
+
 import msgspec
 from typer.testing import CliRunner
 
 from lkas.cli.app import app
 from lkas.cli.bench_ipc import TARGETS, TITLES
-from lkas.cli.ipc.plan import ROWS
+from lkas.cli.ipc import plan, roles
 
 
 def test_a_tiny_run_has_every_row_and_metric():
@@ -14,7 +16,7 @@ def test_a_tiny_run_has_every_row_and_metric():
     report = msgspec.json.decode(done.stdout)
     assert set(report) == {"machine", "rounds", "scale", "readers", "took_s", "skipped", "rows", "targets"}
     assert set(report["machine"]) == {"system", "processor", "cpus", "load", "python"}
-    assert {*report["rows"], *report["skipped"]} == {row.name for row in ROWS} | {"numpy copyto", "C futex"}
+    assert {*report["rows"], *report["skipped"]} == {row.name for row in plan.ROWS} | {"numpy copyto", "C futex"}
     assert {"stream", "round_trip", "round_trip_asleep"} <= set(report["rows"]["pyzmq ipc"])
     assert {metric for metric in report["rows"]["lkas"] if not metric.endswith("_call")} == set(TITLES)
     for metrics in report["rows"].values():
@@ -24,6 +26,15 @@ def test_a_tiny_run_has_every_row_and_metric():
     assert [(target["metric"], target["against"]) for target in report["targets"]] == [
         (target.metric, target.against) for target in TARGETS
     ]
+
+
+def test_a_reader_that_was_held_up_until_the_end_has_the_newest():
+    stamps = [5]
+    receiver = SimpleNamespace(poll=lambda: stamps.pop() if stamps else None, close=lambda: None)
+    test = plan.Test(metric="many_small", kind="small", count=5, sleeps=True, readers=2)
+    has_ended_and_began_at_5 = [0, 1, 5]
+    row, connection = SimpleNamespace(receiver=lambda *_: receiver), SimpleNamespace(send=lambda word: None)
+    assert len(roles._read(row, "topic", test, None, has_ended_and_began_at_5, connection)) == 1
 
 
 def test_what_is_printed_names_the_machine(monkeypatch):

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from lkas.clock import FakeClock
 from lkas.processes import Process, Restart
 from lkas.supervisor import Supervisor
 
@@ -37,7 +38,7 @@ def supervise():
                 os.kill(pid, 0)
 
 
-def step_until(supervisor: Supervisor, condition, limit_s: float = 20.0) -> None:
+def step_until(supervisor: Supervisor, condition, limit_s: float = 120.0) -> None:
     deadline = time.monotonic() + limit_s
     while not condition():
         assert time.monotonic() < deadline, supervisor.states
@@ -70,6 +71,21 @@ def test_a_process_that_keeps_failing_is_started_ever_more_slowly(supervise, cap
 def test_a_hung_process_is_killed_and_started_again(supervise):
     supervisor = supervise(python("a", BEATS + FOREVER, heartbeat_limit_s=0.3, settings={}))
     step_until(supervisor, lambda: supervisor.restarts == 1)
+
+
+def test_time_in_which_the_supervisor_did_not_run_is_no_silence(supervise):
+    clock = FakeClock()
+    row = python("a", BEATS + FOREVER, heartbeat_limit_s=3.0, settings={})
+    supervisor = supervise(row, clock=clock)
+    step_until(supervisor, lambda: supervisor.states[0].state == "running")
+    clock.advance(100.0)
+    for _ in range(3):  # kill, notice, start again
+        supervisor.step(0)
+    assert supervisor.restarts == 0
+    for _ in range(10):
+        clock.advance(0.4)
+        supervisor.step(0)
+    assert supervisor.restarts == 1
 
 
 def test_a_process_that_never_beat_is_not_called_hung(supervise):

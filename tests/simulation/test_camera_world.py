@@ -11,7 +11,7 @@ from simulation.config import SimulationConfig
 from simulation.video.camera import CameraWorld
 from simulation.world import WorldError
 
-DEADLINE_S = 10.0
+DEADLINE_S = 120.0
 
 
 class FakeCapture:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.simulation.films import write_folder
 
-DEADLINE_S = 30
+DEADLINE_S = 120
 
 
 def simulation(*arguments, **environ):

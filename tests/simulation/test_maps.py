@@ -17,7 +17,7 @@ from simulation.opendrive.routes import find_route
 from simulation.opendrive.survey import survey
 from tests.simulation.opendrive import roads
 
-DEADLINE_S = 60
+DEADLINE_S = 180
 LOOP = built_in_map()
 
 

@@ -15,7 +15,7 @@ from simulation.status import statistics
 from tests.simulation.fakes import Bench
 
 README = Path(__file__).parents[2] / "simulation" / "README.md"
-DEADLINE_S = 60
+DEADLINE_S = 180
 
 
 def blocks(language):

@@ -21,17 +21,20 @@ from tests.support.drawn_road import LANE_WIDTH_M, DrawnRoad
 
 SESSION = 4_503_599_627_370_497  # above 2**32: a page that cuts it to 32 bits is found out
 SPEED_MPS = 16.7
-FRAME_PERIOD_S = 1 / 30
+PATIENCE_S = 60.0
 
 
 class FakeBroker:
     """Runs in a thread of its own between `start` and `stop`; the flags may be changed at any time."""
 
-    def __init__(self, ports: Ports, *, picture: Callable[[float], object] | None = None) -> None:
+    def __init__(
+        self, ports: Ports, *, rate_hz: float = 30.0, picture: Callable[[float], object] | None = None
+    ) -> None:
         self.ports = ports
         self.frame_subscribers = 0
         self.frame_id = 0
         self.lines_px: list[list] = []  # of the newest frame: left, right
+        self._frame_period_s = 1 / rate_hz
         self._picture = picture
         self._road = DrawnRoad()
         self._table: dict[tuple[str, str], Parameter] = {
@@ -44,6 +47,7 @@ class FakeBroker:
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, name="fake broker", daemon=True)
         self._outgoing: list[list[bytes]] = []
+        self._rounds = 0
 
     def reset(self) -> None:
         """Everything as at the start, except what was sent."""
@@ -57,13 +61,22 @@ class FakeBroker:
 
     def __enter__(self) -> "FakeBroker":
         self._thread.start()
-        assert self._ready.wait(5)
+        assert self._ready.wait(PATIENCE_S)
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._stop.set()
-        self._thread.join(5)
+        self._thread.join(PATIENCE_S)
         assert not self._thread.is_alive()
+
+    def stop_frames(self) -> int:
+        """No more frames: the number of the last one, which is sent when this returns."""
+        self.frames_on = False
+        rounds, deadline_s = self._rounds, time.monotonic() + PATIENCE_S
+        while self._rounds < rounds + 2:  # the first may have looked at `frames_on` before
+            assert time.monotonic() < deadline_s
+            time.sleep(0.001)
+        return self.frame_id
 
     def send(self, *parts: bytes) -> None:
         """Broadcast these parts as they are, however malformed."""
@@ -102,11 +115,12 @@ class FakeBroker:
                 self._broadcast.send_multipart(self._outgoing.pop(0))
             now_s = time.monotonic()
             if now_s >= frame_due_s:
-                frame_due_s = max(frame_due_s + FRAME_PERIOD_S, now_s)
+                frame_due_s = max(frame_due_s + self._frame_period_s, now_s)
                 self._drive(now_s - started_s)
             if now_s >= health_due_s:
-                health_due_s += 0.25
+                health_due_s = now_s + 0.25
                 self._send("health", self._health())
+            self._rounds += 1
         for socket in sockets:
             socket.close()
         context.term()

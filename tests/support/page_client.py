@@ -10,17 +10,18 @@ from websockets.sync.client import ClientConnection
 
 from viewer.wire import FRAME_HEADER
 
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 
 
 def received(page: ClientConnection, wanted, patience_s: float = PATIENCE_S) -> Any:
-    """The first message for which `wanted(message)` holds; text as dict, frames as bytes."""
+    """The first message for which `wanted(message)` holds; text as dict, frames as bytes. Raises TimeoutError."""
     deadline = time.monotonic() + patience_s
-    while True:
-        data = page.recv(timeout=max(0.01, deadline - time.monotonic()))
+    while (left_s := deadline - time.monotonic()) > 0:
+        data = page.recv(timeout=left_s)
         message = json.loads(data) if isinstance(data, str) else data
         if wanted(message):
             return message
+    raise TimeoutError(f"nothing of the kind within {patience_s:g} s")
 
 
 def received_all(page: ClientConnection, *wanted, patience_s: float = PATIENCE_S) -> list[Any]:

@@ -9,7 +9,7 @@ import sys
 import time
 from typing import Any
 
-DEADLINE_S = 30.0
+DEADLINE_S = 120.0
 
 
 class Peer:

@@ -1,7 +1,8 @@
 """A whole stack of real processes for a test: its own instance and ports, and proof that nothing is left."""
 
-import json
+import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -12,19 +13,24 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from lkas.integration.zmq import BrokerClient, Ports
 from lkas.integration.zmq.ports import free_port_base
 
 ROOT = Path(__file__).parents[2]
+PATIENCE_S = 120.0  # on a machine that does many other things a program needs its time to start, and to end
 
 
 def free_port() -> int:
-    """A TCP port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A TCP port that is free now: none that an outgoing connection could be given, nor a broker's, nor one that
+    Chromium refuses to open."""
+    while True:
+        port = random.randrange(7_000, 10_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
-def wait_until(condition: Callable[[], Any], what: str, limit_s: float = 30.0, period_s: float = 0.02) -> Any:
+def wait_until(condition: Callable[[], Any], what: str, limit_s: float = PATIENCE_S, period_s: float = 0.02) -> Any:
     """The first true answer of `condition`; AssertionError naming `what` when the time is over."""
     deadline = time.monotonic() + limit_s
     while True:
@@ -49,6 +55,8 @@ class Stack:
         self.port_base = free_port_base()
         self.viewer_port = free_port()
         self.programs: list[subprocess.Popen[str]] = []
+        self._viewer = BrokerClient(Ports(self.port_base), topics=("health",))
+        self._health: dict[str, Any] = {}
 
     def start(self, program: str, *arguments: str, settings: bool = True) -> subprocess.Popen[str]:
         """Start `python -m program`; its output goes to a file that `output` reads."""
@@ -75,7 +83,7 @@ class Stack:
             cwd=ROOT,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=PATIENCE_S,
         )
 
     def output(self) -> str:
@@ -83,9 +91,9 @@ class Stack:
         return "\n".join(path.read_text() for path in sorted(self.folder.glob("*.log")))
 
     def health(self) -> dict[str, Any]:
-        """The broker's health message, or an empty dict while there is none."""
-        done = self.lkas("status", "--json")
-        return json.loads(done.stdout) if done.returncode == 0 else {}
+        """The broker's newest health message, or an empty dict while there is none."""
+        self._health = self._viewer.poll().get("health", self._health)
+        return self._health
 
     def pid_of(self, name: str) -> int | None:
         """Pid of a supervised process, as the broker knows it."""
@@ -93,16 +101,19 @@ class Stack:
 
     def close(self) -> None:
         """End everything that still runs."""
+        self._viewer.close()
         for process in self.programs:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
         for process in self.programs:
             try:
-                process.wait(15)
+                process.wait(PATIENCE_S)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
-                raise AssertionError(f"{process.args} did not end within 15 s of SIGTERM\n{self.output()}") from None
-        wait_until(lambda: not processes_of(self.instance), f"children of {self.instance} are gone", 5.0)
+                raise AssertionError(
+                    f"{process.args} did not end within {PATIENCE_S:g} s of SIGTERM\n{self.output()}"
+                ) from None
+        wait_until(lambda: not processes_of(self.instance), f"children of {self.instance} are gone")
         assert segments(self.instance) == []
 
 

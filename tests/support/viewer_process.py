@@ -8,11 +8,15 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from queue import Empty, Queue
+from typing import Any
+
+import httpx
 
 from lkas.integration.zmq.ports import Ports
 
-START_S = 20.0
-STOP_S = 10.0
+PATIENCE_S = 60.0  # of whoever asks a viewer
+START_S = 60.0
+STOP_S = 60.0
 
 
 class ViewerProcess:
@@ -27,6 +31,11 @@ class ViewerProcess:
     @property
     def port(self) -> int:
         return int(self.host.rpartition(":")[2])
+
+
+def get(url: str, **options: Any) -> httpx.Response:
+    """What a viewer answers, however busy the machine."""
+    return httpx.get(url, timeout=PATIENCE_S, **options)
 
 
 @contextmanager

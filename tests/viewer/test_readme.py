@@ -6,6 +6,7 @@ from pathlib import Path
 import httpx
 
 import viewer as package
+from tests.support.viewer_process import PATIENCE_S
 
 README = Path(package.__file__).with_name("README.md").read_text(encoding="utf-8")
 
@@ -14,7 +15,7 @@ def test_the_doors_of_the_readme_open(viewer):
     addresses = re.findall(r"curl -s[^\n]*? '?http://localhost:8080/([^\s']+)", README)
     assert len(addresses) >= 3
     for address in addresses:
-        with httpx.stream("GET", viewer.url + address, timeout=10) as response:
+        with httpx.stream("GET", viewer.url + address, timeout=PATIENCE_S) as response:
             assert response.status_code == 200, address
 
 

@@ -12,7 +12,7 @@ from lkas.detection.parameters import DetectionParameters
 from lkas.integration.shared_memory.messages import ControlMessage, DetectionMessage, LaneMessage, VehicleState
 from lkas.integration.zmq import LKASBroker, ParameterClient, Ports, SimulationClient
 from tests.support.page_client import final_ack, next_frame, of_type, received, say
-from tests.support.viewer_process import running_viewer
+from tests.support.viewer_process import PATIENCE_S, running_viewer
 
 SESSION = 77
 
@@ -30,12 +30,12 @@ class Stack:
 
     def __enter__(self) -> "Stack":
         self._thread.start()
-        assert self._is_ready.wait(10)
+        assert self._is_ready.wait(PATIENCE_S)
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._stop.set()
-        self._thread.join(10)
+        self._thread.join(PATIENCE_S)
         assert not self._thread.is_alive()
 
     def _run(self) -> None:

@@ -1,11 +1,11 @@
 import socket
 
-import httpx
 import pytest
 from starlette.datastructures import Headers
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from tests.support.viewer_process import PATIENCE_S, get
 from viewer.security import refusal
 
 
@@ -52,7 +52,7 @@ def test_two_host_headers_are_refused():
 @pytest.mark.parametrize("path", ["/", "/healthz", "/stream.mjpg", "/snapshot.jpg", "/js/main.js", "/nowhere"])
 @pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Origin": "http://evil.example"}])
 def test_http_refuses_strangers_everywhere(viewer, path, headers):
-    response = httpx.get(viewer.url + path[1:], headers=headers)
+    response = get(viewer.url + path[1:], headers=headers)
     assert response.status_code == 403
     assert "refused" in response.text
 
@@ -74,12 +74,12 @@ def test_the_websocket_refuses_strangers(viewer, host, origin):
 
 def test_the_websocket_takes_its_own_page(viewer):
     with connect(viewer.websocket_url, origin=viewer.url.rstrip("/")) as page:  # type: ignore[arg-type]
-        assert page.recv(timeout=5)
+        assert page.recv(timeout=PATIENCE_S)
 
 
 @pytest.mark.parametrize("path", ["", "healthz", "css/tokens.css", "nowhere"])
 def test_every_response_carries_the_security_headers(viewer, path):
-    headers = httpx.get(viewer.url + path).headers
+    headers = get(viewer.url + path).headers
     policy = headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "frame-ancestors 'none'" in policy
@@ -90,4 +90,4 @@ def test_every_response_carries_the_security_headers(viewer, path):
 
 @pytest.mark.parametrize("path", ["../viewer/cli.py", "..%2fcli.py", "%2e%2e/cli.py", "/etc/passwd"])
 def test_nothing_outside_the_page_is_served(viewer, path):
-    assert httpx.get(viewer.url + path).status_code in (400, 403, 404)
+    assert get(viewer.url + path).status_code in (400, 403, 404)

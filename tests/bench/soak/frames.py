@@ -60,13 +60,12 @@ def _write(connection: Connection, duration_s: float) -> dict[str, int]:
         connection.recv()
         growth = Growth(round(WARM_S * RATE_HZ))
         due, frames = time.monotonic(), 0
-        end = due + duration_s
-        while due < end:
+        while frames < duration_s * RATE_HZ:
             time.sleep(max(0.0, due - time.monotonic()))
             frames += 1
             channel.write(image, frame_id=frames)
             growth.count()
-            due += 1 / RATE_HZ
+            due = max(due, time.monotonic()) + 1 / RATE_HZ  # a camera that was held up sends no burst
         time.sleep(0.5)
         channel.write(image, frame_id=0)  # the end
         connection.send({"frames": frames, "growth_kb": growth.result_kb()})

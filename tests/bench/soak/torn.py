@@ -118,7 +118,7 @@ def _checked_detections(name: str) -> Iterator[int]:
 
 
 def _checked_images(name: str) -> Iterator[int]:
-    with ImageChannel(name, attach_timeout=10.0) as channel:
+    with ImageChannel(name, attach_timeout=60.0) as channel:
         while True:
             with channel.view(timeout=0.1) as message:
                 if message is None:

@@ -10,7 +10,7 @@ from lkas.integration.shared_memory import DetectionChannel, SHMError, SHMSchema
 from tests.integration.client.conftest import EXAMPLE, WAIT_S, Core, compiled
 from tests.support.stack import wait_until
 
-PATIENCE_MS = 5000.0  # for a machine with more to do than this
+PATIENCE_MS = 60_000.0  # for a machine with more to do than this
 
 
 def until(condition, what):
@@ -52,10 +52,11 @@ def test_everything_a_core_in_c_publishes(start, client):
 def test_rates_are_ten_ten_and_one_a_second(start, client):
     start()
     until(lambda: client.get_stats()["detections"]["sequence"] >= 12, "twelve detections")
-    stats = client.get_stats()
-    detections, tracks, timelines = (stats[name]["sequence"] for name in ("detections", "tracks", "timelines"))
-    assert 0 <= tracks - detections <= 3  # some may come while these are read
-    assert timelines == (detections + 9) // 10
+    before, stats, after = (client.get_stats() for _ in range(3))
+    before, after = (figures["detections"]["sequence"] for figures in (before, after))
+    # The core writes a frame's detection first: of the newest one the rest may still be on its way.
+    assert before - 1 <= stats["tracks"]["sequence"] <= after
+    assert (before - 1 + 9) // 10 <= stats["timelines"]["sequence"] <= (after + 9) // 10
 
 
 def test_nobody_there(client, caplog):
@@ -199,7 +200,7 @@ def test_a_python_publisher_is_as_good(client, instance):
     channels[2].write(frame_id=4)
     assert (client.get_detections()["frame_id"], client.get_detections()["timestamp"]) == (5, 2.5)
     assert client.get_timelines()["timelines"] == []
-    assert client.health_check()["data_fresh"]
+    until(lambda: all(c.write(frame_id=5) for c in channels) and client.health_check()["data_fresh"], "fresh data")
     channels[0].write(frame_id=6, capture_ns=time.monotonic_ns() + 10**12)
     assert client.get_detections()["frame_id"] == 6
     assert not client.get_detections()["fresh"]  # a stamp from the future is not to be trusted

@@ -15,7 +15,7 @@ from lkas.integration.events.messages import MAX_LINE_BYTES
 from lkas.integration.events.server import MAX_CLIENTS
 from tests.support.stack import wait_until
 
-WAIT_S = 20.0
+WAIT_S = 120.0
 
 
 def until(condition, what):

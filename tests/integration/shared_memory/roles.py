@@ -49,8 +49,8 @@ def die_mid_write(width: int = WIDTH, height: int = HEIGHT) -> None:
 
 
 def hold_views(count: int = 1) -> None:
-    channel = ImageChannel(attach_timeout=20.0)
-    views = [channel.view(timeout=20.0) for _ in range(count)]
+    channel = ImageChannel(attach_timeout=120.0)
+    views = [channel.view(timeout=120.0) for _ in range(count)]
     for view in views:
         view.__enter__()
         say("holding")
@@ -62,7 +62,7 @@ def read_controls() -> None:
     channel = ControlChannel()
     say("ready")
     while True:
-        message = channel.read(timeout=20.0)
+        message = channel.read(timeout=120.0)
         say(None if message is None else message.frame_id)
 
 

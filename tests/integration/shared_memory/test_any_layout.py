@@ -5,15 +5,14 @@ from typing import Annotated, Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Meta
 
 from lkas.integration.shared_memory import MessageChannel, layout, messages
 from lkas.integration.shared_memory.layout import Field, Record
-from tests.integration.shared_memory.test_round_trips import same, values
+from tests.integration.shared_memory.test_round_trips import QUIET, same, values
 
-QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 ENUMS = [messages.LineType, messages.ControlMode]
 
 
@@ -60,7 +59,7 @@ def check(record: Record) -> None:
 
 
 @given(made=MADE)
-@settings(max_examples=100, derandomize=True, deadline=None, suppress_health_check=QUIET)
+@settings(max_examples=100, suppress_health_check=QUIET)
 def test_fields_lie_apart_aligned_and_inside(made):
     record = layout.record_of(made)
     check(record)
@@ -69,7 +68,7 @@ def test_fields_lie_apart_aligned_and_inside(made):
 
 
 @given(made=MADE, data=st.data())
-@settings(max_examples=80, derandomize=True, deadline=None, suppress_health_check=QUIET)
+@settings(max_examples=80, suppress_health_check=QUIET)
 def test_every_struct_arrives_as_written(instance, made, data):
     record = layout.record_of(made)
     if record.size > 4096:

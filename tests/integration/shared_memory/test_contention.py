@@ -11,7 +11,7 @@ from tests.integration.shared_memory.test_lifecycle import in_forked_child
 
 NEUTRAL = {"steering": 0.0, "throttle": 0.0, "brake": 0.0}
 NOBODY = 65534
-PATIENCE_S = 20.0
+PATIENCE_S = 120.0
 
 
 @pytest.mark.parametrize("left", ["nothing", "a segment of this shape", "a segment of another shape"])

@@ -39,8 +39,8 @@ def test_compilers_agree_with_every_offset(compiler, tmp_path):
     program, source = tmp_path / "program", tmp_path / "source"
     source.write_text("\n".join(lines) + "\n")
     flags = ["-Wall", "-Wextra", "-pedantic", "-Werror", "-I", get_include(), "-o", str(program), "-pthread"]
-    subprocess.run([*compiler, *flags, str(source)], check=True, timeout=60)
-    assert subprocess.run([program], timeout=10).returncode == 0
+    subprocess.run([*compiler, *flags, str(source)], check=True, timeout=300)
+    assert subprocess.run([program], timeout=300).returncode == 0
 
 
 def test_every_message_of_the_pipeline_has_a_record():
@@ -120,5 +120,5 @@ def test_the_header_is_printed_without_numpy_or_the_core():
         "import sys; from lkas.integration.shared_memory import layout, messages; sys.stdout.write(layout.c_header());"
         "assert not {'numpy', 'lkas.integration.shared_memory._core'} & set(sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=True)
     assert done.stdout == layout.c_header()

@@ -18,7 +18,7 @@ from lkas.integration.shared_memory import (
 from tests.integration.shared_memory.roles import HEIGHT, WIDTH
 
 NEUTRAL = {"steering": 0.0, "throttle": 0.0, "brake": 0.0}
-PATIENCE_S = 20.0
+PATIENCE_S = 120.0
 
 
 def frame(value: int) -> np.ndarray:

@@ -49,7 +49,7 @@ def build(tmp_path):
         program = tmp_path / "ring"
         options = ["-std=c11", "-D_GNU_SOURCE", "-O1", "-g", "-fno-builtin", "-pthread", "-Wall", "-Wextra", *flags]
         folders = ["-I", tmp_path, "-I", get_include()]
-        subprocess.run(["gcc", *options, *folders, "-o", program, FOLDER / "ring.c"], check=True, timeout=100)
+        subprocess.run(["gcc", *options, *folders, "-o", program, FOLDER / "ring.c"], check=True, timeout=300)
         return program, environment
 
     return built
@@ -61,7 +61,7 @@ def play(built: tuple[Path, dict[str, str]], count: int) -> tuple[int, str]:
         [program, program.with_name("inbox"), str(count)],
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=300,
         env={**os.environ, **environment},
     )
     return done.returncode, done.stderr

@@ -15,6 +15,7 @@ from lkas.integration.shared_memory.messages import ImageMessage
 from lkas.integration.shared_memory.packing import packed_record
 from lkas.integration.shared_memory.segment import segment_path
 
+QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 RECORDS = [layout.record_of(kind) for kind in layout.RECORD_TYPES if kind is not ImageMessage]
 
 
@@ -64,7 +65,7 @@ def pair(request, opened):
 
 
 @given(data=st.data())
-@settings(max_examples=50, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=QUIET)
 def test_messages_arrive_as_written(pair, data):
     record, writer, reader = pair
     message = data.draw(structs_of(record))
@@ -92,7 +93,7 @@ def test_too_long_tuples_are_refused(record, opened):
 
 
 @given(data=st.data())
-@settings(max_examples=50, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=QUIET)
 def test_image_stamps_arrive_as_written(camera_pair, data):
     writer, reader = camera_pair
     message = data.draw(st.builds(ImageMessage, image=st.integers(0, 255), **stamps()))

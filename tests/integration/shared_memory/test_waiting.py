@@ -11,7 +11,7 @@ from lkas.integration.shared_memory import ControlChannel, ImageChannel, SHMErro
 from lkas.integration.shared_memory.messages import VehicleState
 
 NEUTRAL = {"steering": 0.0, "throttle": 0.0, "brake": 0.0}
-PATIENCE_S = 20.0
+PATIENCE_S = 120.0
 
 
 def in_thread(action):
@@ -43,10 +43,10 @@ def test_a_wait_in_vain_uses_no_cpu(opened, has_writer):
         opened(ControlChannel, create=True).write(**NEUTRAL)
     reader = opened(ControlChannel)
     reader.read()
-    started_s = time.process_time()
+    started_s = time.thread_time()
     assert reader.read(timeout=0.5) is None
     assert wait_any([reader, opened(VehicleChannel)], 0.3) == []
-    assert time.process_time() - started_s < 0.2
+    assert time.thread_time() - started_s < 0.2
 
 
 @pytest.mark.parametrize("timeout", [0, 0.0, -1.0, float("nan")])

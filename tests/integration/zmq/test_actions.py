@@ -3,7 +3,7 @@
 import pytest
 
 from lkas.integration.zmq import ParameterClient, SimulationClient
-from tests.integration.zmq.peers import settle, until
+from tests.integration.zmq.peers import arrived, settle, until
 
 
 class World:
@@ -27,7 +27,7 @@ class World:
 @pytest.fixture
 def world(broker, closing, subscribe):
     """A simulation the broker knows of."""
-    world, viewer = closing(World(broker)), subscribe("health")
+    world, viewer = closing(World(broker)), subscribe("health", "event")
 
     def is_known():
         world.client.send_status("running", rate_hz=30.0)
@@ -35,8 +35,8 @@ def world(broker, closing, subscribe):
         return any(health["processes"] for health in viewer.of("health"))
 
     until(is_known, broker, world, viewer)
-    until(lambda: broker._to_simulation.has_receiver("simulation"), broker)
-    settle(broker)
+    until(lambda: broker._to_simulation.has_receiver("simulation") and broker.wants("event"), broker)
+    arrived(broker, viewer, world.client)
     return world
 
 

@@ -15,7 +15,7 @@ from lkas.integration.shared_memory.messages import (
 )
 from lkas.integration.zmq import BrokerClient, LKASBroker, Ports, SimulationClient, SupervisorClient
 from lkas.integration.zmq.messages import MalformedMessageError, ProcessEntry, StatusReport, VehicleReport
-from tests.integration.zmq.peers import Subscriber, settle, until
+from tests.integration.zmq.peers import Subscriber, arrived, settle, until
 
 COMMAND = ControlMessage(steering=0.1, throttle=0.2, brake=0.0, mode=ControlMode.LANE_KEEPING)
 
@@ -80,8 +80,12 @@ def test_nothing_is_encoded_for_subscribers_of_something_else(broker, subscribe,
 
 def test_frames_end_with_the_last_of_several_viewers(broker, subscribe):
     first, second = subscribe("frame"), subscribe("frame")
-    until(lambda: broker.wants("frame"), broker)
-    settle(broker)
+    until(
+        lambda: broker.broadcast_frame(coloured_image(), 1) and first.messages and second.messages,
+        first,
+        second,
+        broker,
+    )
     first.close()
     settle(broker)
     assert broker.broadcast_frame(coloured_image(), 1)
@@ -191,7 +195,7 @@ def test_the_simulation_reports_the_state_where_nobody_else_does(broker, viewer,
 
     until(reported, broker, viewer)
     broker.broadcast_state(VehicleState(speed_mps=3.0))
-    settle(broker, viewer)
+    arrived(broker, viewer)
     viewer.messages.clear()
     for _ in range(20):
         world.send_vehicle(VehicleReport(frame_id=2, speed=7.0))
@@ -230,21 +234,29 @@ def test_health_joins_what_processes_and_supervisor_say(broker, viewer, closing,
     assert set(health["latency_ms"]) == {"read", "render", "encode"}
     assert health["latency_ms"]["render"] == {"p50": 1.0, "p99": 2.0}
 
-    settle(broker, viewer)
+    supervisor.send_processes(
+        (ProcessEntry(name="broker", state="restarting"), ProcessEntry(name="detection", state="restarting"))
+    )
+    until(lambda: broker.broadcast_health() or states(viewer)["detection"] == "restarting", broker, viewer)
+    arrived(broker, viewer, world)
     clock.advance(2.1)
-    settle(broker, viewer)
-    states = {process["name"]: process["state"] for process in viewer.of("health")[-1]["processes"]}
-    assert states == {"broker": "silent", "detection": "silent", "simulation": "silent"}
+    until(lambda: broker.broadcast_health() or "silent" in states(viewer).values(), broker, viewer)
+    assert states(viewer) == {"broker": "silent", "detection": "silent", "simulation": "silent"}
     assert set(viewer.of("health")[-1]["latency_ms"]) == {"encode"}
 
 
+def states(viewer):
+    """The newest word on each process."""
+    return {process["name"]: process["state"] for process in viewer.of("health")[-1]["processes"]}
+
+
 def test_health_comes_twice_a_second(broker, viewer, clock):
-    settle(broker, viewer)
+    arrived(broker, viewer)
     viewer.messages.clear()
     for _ in range(200):
         clock.advance(0.01)
         broker.poll()
-    settle(broker, viewer)
+    arrived(broker, viewer)
     assert len(viewer.of("health")) == 4
 
 

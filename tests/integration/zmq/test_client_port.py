@@ -12,7 +12,7 @@ from lkas.integration.zmq import ParameterClient
 from lkas.integration.zmq.client_port import ClientPort
 from lkas.integration.zmq.messages import ParameterRequest
 from lkas.parameters import ParameterError
-from tests.integration.zmq.peers import until
+from tests.integration.zmq.peers import DEADLINE_S, until
 from tests.integration.zmq.test_parameters import Knobs
 
 
@@ -56,7 +56,7 @@ def send(broker, port, closing):
         def ask():
             with LKASClient() as client:
                 try:
-                    answers.append(client.send_command(name, params, timeout=5000))
+                    answers.append(client.send_command(name, params, timeout=DEADLINE_S * 1000))
                 except CommandRefusedError as error:
                     answers.append(str(error))
 
@@ -106,7 +106,7 @@ def test_rubbish_is_refused(broker, port):
     with Requester("lkas_commands", serializer="raw") as requester:
         requester.send(b"{")
         port.poll()
-        assert b'"ok":false' in requester.recv(timeout=5000)
+        assert b'"ok":false' in requester.recv(timeout=DEADLINE_S * 1000)
     with Requester("lkas_commands") as requester:
         requester.send({"a": "pickle"})
         port.poll()

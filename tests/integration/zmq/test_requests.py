@@ -122,7 +122,8 @@ def test_more_waiting_requests_than_there_is_room_for_are_refused(broker, closin
     tool = dealer("parameters")
     request = {"category": "free", "name": "a", "value": 1}
     until(lambda: tool.ask(request, broker, process)["ok"], broker, process)
-    settle(broker, process, tool)
+    accepted = tool.answers[-1]["request_id"]
+    until(lambda: [answer["request_id"] for answer in tool.answers].count(accepted) == 2, broker, process, tool)
     tool.answers.clear()
     for number in range(request_port.MAX_WAITING + 10):
         tool.send({**request, "request_id": f"waiting {number}"})

@@ -27,6 +27,7 @@ def test_a_restarted_process_is_given_the_brokers_values(broker, closing, dealer
     second = closing(Process(broker))
     until(lambda: len(second.changes) == 2, broker, second)
     assert dict(second.changes) == {"low": 60.0, "votes": 7}
+    until(lambda: revision(viewer) == 2, broker, second, viewer)
     settle(broker, second, viewer)
     assert len(second.changes) == 2
     assert revision(viewer) == 2

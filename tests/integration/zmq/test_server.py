@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import uuid
 
 import cv2
@@ -24,7 +23,7 @@ from lkas.integration.shared_memory.messages import LaneMessage, VehicleState
 from lkas.integration.zmq import BrokerClient, LKASBroker, ParameterClient, Ports, ZmqConfig
 from lkas.integration.zmq.ports import free_port_base
 from lkas.integration.zmq.server import BrokerServer
-from tests.integration.zmq.peers import Subscriber, until
+from tests.integration.zmq.peers import DEADLINE_S, Subscriber, until
 
 WIDTH, HEIGHT = 160, 120
 LEFT = LaneMessage(x1=20, y1=119, x2=70, y2=60, confidence=0.9)
@@ -42,7 +41,8 @@ class Writers:
 
     def write(self):
         self.frame_id += 1
-        stamps = {"session": 77, "frame_id": self.frame_id, "capture_ns": time.monotonic_ns()}
+        # A second apart, so that no two are mixed up however long it takes to send them.
+        stamps = {"session": 77, "frame_id": self.frame_id, "capture_ns": self.frame_id * 1_000_000_000}
         red = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
         red[:, :, 0] = 255
         self.image.write(red, **stamps)
@@ -90,7 +90,7 @@ def test_every_channel_reaches_viewers_and_joins_by_session_and_frame(server, wr
     assert {session for session, _ in stamps["frame"] | stamps["detection"]} == {77}
     by_stamp = {m["frame_id"]: m["timestamp"] for m in viewer.of("frame")}
     detection = next(m for m in viewer.of("detection") if m["frame_id"] in by_stamp)
-    assert detection["timestamp"] == pytest.approx(by_stamp[detection["frame_id"]], abs=0.005)
+    assert detection["timestamp"] == pytest.approx(by_stamp[detection["frame_id"]], abs=0.4)
     assert detection["left_line_px"] == [[20, 119], [70, 60]]
     jpeg = next(message[2] for message in viewer.messages if message[0] == "frame")
     blue, _, red = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)[60, 80]
@@ -158,7 +158,7 @@ def process(base, instance, host="127.0.0.1", notify=False):
         yield child
     finally:
         child.kill()
-        child.communicate(timeout=10)
+        child.communicate(timeout=DEADLINE_S)
 
 
 def test_the_process_serves_its_ports_and_ends_when_told_to(closing):
@@ -175,10 +175,10 @@ def test_the_process_serves_its_ports_and_ends_when_told_to(closing):
 
         until(complete)
         assert newest["frame"]["session"] == newest["detection"]["session"] == 77
-        ack = tool.act("pause", timeout_s=5)
+        ack = tool.act("pause", timeout_s=DEADLINE_S)
         assert ack.error == "simulation not connected"
         child.send_signal(signal.SIGTERM)
-        assert child.wait(timeout=10) == 0
+        assert child.wait(timeout=DEADLINE_S) == 0
 
 
 def test_the_process_answers_clients_and_notifies_pages(closing, monkeypatch):
@@ -190,9 +190,9 @@ def test_the_process_answers_clients_and_notifies_pages(closing, monkeypatch):
         heard = []
         page.add_handler(heard.append)
         page.start()
-        until(lambda: page.is_connected and client.get_status()["fresh"])
+        waiting = "waiting for detection, decision, simulation"
+        until(lambda: page.is_connected and client.get_status()["state"] == waiting)
         assert client.get_status()["pid"] == child.pid
-        assert client.get_status()["state"] == "waiting for detection, decision, simulation"
         until(lambda: client.send_command("PING"))
 
         def told():
@@ -202,7 +202,7 @@ def test_the_process_answers_clients_and_notifies_pages(closing, monkeypatch):
         event = until(told)[0]
         assert (event["name"], event["process"], event["text"]) == ("departure", "knobs", "left line crossed")
         child.send_signal(signal.SIGTERM)
-        assert child.wait(timeout=10) == 0
+        assert child.wait(timeout=DEADLINE_S) == 0
         assert client.get_status()["state"] == "stopped"
         until(lambda: not page.is_connected)
 
@@ -213,13 +213,13 @@ def test_the_process_says_which_port_is_in_use():
         other.bind(("127.0.0.1", base + 2))
         other.listen()
         with process(base, "test-unused") as child:
-            _, text = child.communicate(timeout=20)
+            _, text = child.communicate(timeout=DEADLINE_S)
     assert child.returncode == 2
     assert f"port {base + 2} on 127.0.0.1 is in use" in text
 
 
 def test_an_address_for_others_is_a_configuration_error():
     with process(free_port_base(), "test-unused", host="0.0.0.0") as child:
-        _, text = child.communicate(timeout=20)
+        _, text = child.communicate(timeout=DEADLINE_S)
     assert child.returncode == 2
     assert "loopback only" in text

@@ -71,7 +71,7 @@ def ports(monkeypatch):
 
 
 class Running:
-    """`while running`: each time it is asked the rest of the world does a step, until `is_done` or 10 s."""
+    """`while running`: each time it is asked the rest of the world does a step, until that says it is done."""
 
     def __init__(self, step):
         self._step = step

@@ -8,7 +8,7 @@ from lkas.vehicle import CameraConfig, VehicleConfig
 from simulation.carla.config import CarlaConfig
 from simulation.config import SimulationConfig
 
-TIMEOUT_S = 4.0  # of the client; the stub's first tick draws a new road
+TIMEOUT_S = 60.0  # of the client; the stub's first tick draws a new road
 CAMERA = CameraConfig(width_px=160, height_px=120, rate_hz=20.0)
 
 

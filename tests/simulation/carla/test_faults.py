@@ -141,7 +141,7 @@ def test_what_a_crashed_run_left_behind_is_cleared_away(open_world, server, capl
     )  # fmt: skip
     assert crashing.stdout.readline() == "driving\n"
     crashing.send_signal(signal.SIGKILL)
-    crashing.communicate(timeout=10)
+    crashing.communicate(timeout=300)
     state = server.state()
     assert (len(state["actors"]), state["is_synchronous"]) == (2, True)
     drives_on(open_world())
@@ -150,7 +150,6 @@ def test_what_a_crashed_run_left_behind_is_cleared_away(open_world, server, capl
     assert "removed 2 actors that an earlier run had left behind" in caplog.text
 
 
-@pytest.mark.timeout(60)
 def test_a_server_that_dies_is_waited_for_and_its_successor_driven_on(open_world, server):
     world = open_world(timeout_s=2.0)
     before = drives_on(world)
@@ -164,7 +163,6 @@ def test_a_server_that_dies_is_waited_for_and_its_successor_driven_on(open_world
     assert after.state.session != before.state.session
 
 
-@pytest.mark.timeout(30)
 def test_closing_on_a_dead_server_asks_it_nothing(caplog):
     from lkas.vehicle import VehicleConfig
     from simulation.carla.config import CarlaConfig

@@ -14,7 +14,7 @@ from tests.support.stack import ROOT, free_port, segments, wait_until
 
 pytest.importorskip("carla", reason="the package carla is not installed (Python below 3.13, x86_64 Linux)")
 
-DEADLINE_S = 40
+DEADLINE_S = 120
 SMALL = ["camera.width_px=160", "camera.height_px=120", "camera.rate_hz=20"]
 
 

@@ -1,5 +1,8 @@
 """Whole sweeps of short drives: baselines, resuming, failures."""
 
+import signal
+from multiprocessing.popen_spawn_posix import Popen
+
 import pytest
 from msgspec import structs
 
@@ -7,6 +10,7 @@ from lkas.config import load
 from lkas.vehicle import CameraConfig
 from simulation.evaluation.executors import InProcess, Processes
 from simulation.evaluation.jobs import Interrupted, run_job
+from simulation.evaluation.results import write_whole
 from simulation.evaluation.scenarios import gallery, load_scenario
 from simulation.evaluation.settings import SECTIONS
 from simulation.evaluation.sweep import Plan, Sweep
@@ -141,17 +145,39 @@ def test_a_run_that_fails_is_told_and_the_others_go_on(tmp_path):
     assert [record.figures.scenario for record in swept.records()] == ["short"]
 
 
-def test_several_processes_give_what_one_gives(tmp_path):
+def test_several_processes_give_what_one_gives(tmp_path, monkeypatch):
     path = write_short(tmp_path, distance_m=15)
     one, two = (Sweep(plan(path, seeds=(1, 2)), tmp_path / name) for name in ("one", "two"))
     run(one)
+    masks, launch = [], Popen._launch
+
+    def launch_and_look(self, process):
+        masks.append(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+        launch(self, process)
+
+    monkeypatch.setattr(Popen, "_launch", launch_and_look)
     two.run(Processes(2), lambda job: None)
+    assert len(masks) == 2
+    assert all(signal.SIGINT in mask for mask in masks), "a Ctrl-C meets workers that do not expect it yet"
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
     def without_time(records):
         return [structs.replace(r, figures=structs.replace(r.figures, real_time_factor=1.0)) for r in records]
 
     assert without_time(one.records()) == without_time(two.records())
     assert len(two.records()) == 2
+
+
+def test_a_run_is_counted_when_its_file_is_there(tmp_path, monkeypatch):
+    def write_and_interrupt(file, text):
+        write_whole(file, text)
+        raise KeyboardInterrupt
+
+    swept = Sweep(plan(write_short(tmp_path, distance_m=15), seeds=(1, 2)), tmp_path / "out")
+    monkeypatch.setattr("simulation.evaluation.sweep.write_whole", write_and_interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        swept.run(InProcess(), lambda job: None)
+    assert len(list((tmp_path / "out" / "runs").iterdir())) == len(swept.records()) == 1
 
 
 def test_a_run_ends_when_asked_to(tmp_path):

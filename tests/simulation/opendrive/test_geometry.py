@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from simulation.opendrive.geometry import Curve, cubic_nodes, joined, ramp_nodes
@@ -68,7 +68,6 @@ def test_heading_is_the_direction_of_the_curve():
         assert (h1 - h0) / 2e-3 == pytest.approx(curvature, abs=1e-5)
 
 
-@settings(deadline=None)
 @given(s_m=st.floats(1.0, 229.0), t_m=st.floats(-12.0, 12.0), guess_m=st.floats(-15.0, 15.0))
 def test_to_lane_undoes_to_world(s_m, t_m, guess_m):
     curve = WINDING

@@ -79,14 +79,12 @@ def test_a_lateral_shape_goes_linearly_from_one_cross_section_to_the_next():
     assert surface.to_world(100.0, 2.0)[2] == 0.0
 
 
-@settings(deadline=None)
 @given(s_m=st.floats(0.5, 199.5), t_m=st.floats(-12.0, 12.0), h_m=st.floats(-2.0, 5.0), guess_m=st.floats(-15.0, 15.0))
 def test_to_lane_undoes_to_world(s_m, t_m, h_m, guess_m):
     found = LANDSCAPE.to_lane(*LANDSCAPE.to_world(s_m, t_m, h_m), s_m + guess_m)
     assert found == pytest.approx((s_m, t_m, h_m), abs=1e-6)
 
 
-@settings(deadline=None)
 @given(x_m=st.floats(20.0, 60.0), y_m=st.floats(20.0, 60.0), z_m=st.floats(10.0, 16.0))
 def test_to_world_undoes_to_lane(x_m, y_m, z_m):
     near_s_m = BEND.nearest_s_m(x_m, y_m)

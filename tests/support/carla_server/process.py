@@ -12,23 +12,23 @@ from typing import Any
 import msgpack
 
 from tests.support.carla_server.server import BREAK, STATE, VANISH
-from tests.support.stack import ROOT
+from tests.support.stack import ROOT, free_port
 
-START_S, CALL_S, LIFETIME_S = 30.0, 10.0, 900.0
+START_S, CALL_S, LIFETIME_S = 120.0, 60.0, 3600.0
 READY = re.compile(r"on port (\d+)")
 
 
 class StubServer:
     """Every wait has a deadline, and the process ends with the test that started it."""
 
-    def __init__(self, *arguments: str, port: int = 0) -> None:
+    def __init__(self, *arguments: str) -> None:
         self._arguments = arguments
-        self.port = port
+        self.port = free_port()
         self._process: subprocess.Popen[str] | None = None
         self.start()
 
     def start(self) -> None:
-        """Start it; a second time on the port it had."""
+        """Start it, always on the same port."""
         command = [sys.executable, "-m", "tests.support.carla_server"]
         self._process = subprocess.Popen(
             [*command, "--port", str(self.port), "--lifetime", str(LIFETIME_S), *self._arguments],

@@ -182,8 +182,8 @@ static const struct {
 
 int main(int count, char **words) {
     lkas_spec spec = SPEC(3);
-    if (count != 3) return 2;
-    alarm(3);
+    if (count != 4) return 2;
+    alarm((unsigned)atoi(words[3])); /* seconds until a sleep counts as one without end */
     if (lkas_open(&writer, words[1], &spec, &error)) stop_with(1, error.text);
     lkas_reader_init(&reader, words[1], &spec);
     must(lkas_follow(&reader, &error) == 0 && reader.segment, "not attached");

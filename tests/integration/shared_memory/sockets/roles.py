@@ -9,7 +9,7 @@ from typing import Any
 from lkas.integration.shared_memory.sockets import Publisher, Puller, Pusher, Replier, Requester, Subscriber
 from tests.support.peer import say, wait_for_release
 
-WAIT_MS = 20_000
+WAIT_MS = 120_000
 
 
 def publish(items: list[Any]) -> None:

@@ -30,7 +30,7 @@ def test_example(instance, name):
         env={**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     assert re.search(EXPECTED[name], done.stdout)

@@ -42,7 +42,7 @@ def pending(socket) -> list:
             return items
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(item=plain, serializer=st.sampled_from(["pickle", "msgpack"]))
 def test_an_object_comes_out_as_it_went_in(item, serializer):
     with (
@@ -54,7 +54,7 @@ def test_an_object_comes_out_as_it_went_in(item, serializer):
     assert received == (item if serializer == "pickle" else msgspec.msgpack.decode(msgspec.msgpack.encode(item)))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     array=any_array,
     serializer=st.sampled_from(["pickle", "raw"]),
@@ -83,7 +83,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(steps=STEPS)
 def test_a_subscriber_gets_all_that_was_sent_while_it_had_room(steps):
     publisher = Publisher("topic", instance=INSTANCE)
@@ -111,7 +111,7 @@ def test_a_subscriber_gets_all_that_was_sent_while_it_had_room(steps):
     publisher.close()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(steps=STEPS, serializer=st.sampled_from(["raw", "msgpack"]))
 def test_work_is_done_once_whoever_comes_and_goes(steps, serializer):
     """Two pushers; workers come and leave with work in their inboxes; the last one there finds all that is left."""
@@ -151,7 +151,7 @@ def _as_bytes(items: list) -> list[bytes]:
     return [item if isinstance(item, bytes) else item.to_bytes(2, "big") for item in items]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     steps=st.lists(st.tuples(st.sampled_from(["ask", "answer", "hear"]), st.integers(0, 2)), min_size=10, max_size=60)
 )

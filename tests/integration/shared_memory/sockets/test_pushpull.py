@@ -5,7 +5,7 @@ import pytest
 from lkas.integration.shared_memory import SHMTimeoutError, list_segments
 from lkas.integration.shared_memory.sockets import Puller, Pusher
 
-WAIT_MS = 20_000
+WAIT_MS = 120_000
 
 
 def drain(puller: Puller) -> list[int]:

@@ -7,7 +7,7 @@ import pytest
 from lkas.integration.shared_memory import SHMConnectionError, SHMError, SHMTimeoutError
 from lkas.integration.shared_memory.sockets import Replier, Requester
 
-WAIT_MS = 20_000
+WAIT_MS = 120_000
 
 
 def test_question_and_answer(made):
