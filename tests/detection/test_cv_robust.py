@@ -123,6 +123,14 @@ def test_turned_views_find_faint_lines_of_stills_that_one_view_misses(monkeypatc
     assert in_turned_views > found()
 
 
+def test_what_only_one_view_of_a_still_shows_is_doubted(monkeypatch):
+    image = DrawnRoad().image()
+    monkeypatch.setattr(cv, "TURNS_RAD", ())
+    own = confidences(create_detector("cv").detect(image))
+    monkeypatch.setattr(cv, "TURNS_RAD", ((math.radians(60), 0.0),) * 4)  # away from the road
+    assert confidences(create_detector("cv").detect(image)) == pytest.approx([0.6 * one for one in own])
+
+
 def test_film_counts_how_long_a_line_is_followed():
     detector = create_detector("cv", CONFIGURED)
     ages = [detector.detect(DrawnRoad(seed=k).image(), 0.04 * k).lane_model.left.age for k in range(4)]

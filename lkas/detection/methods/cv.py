@@ -284,7 +284,8 @@ class Detector:
             if before is not None:
                 off = self._tracker.least_off(here_m, off)
             agreement = dataclasses.replace(seen.agreement, place_off=off)
-            lines.append(SeenLine(seen.line, seen.support, agreement, confidence_of(seen.support, agreement)))
+            confidence = min(seen.confidence, confidence_of(seen.support, agreement))  # a still's may be lower already
+            lines.append(SeenLine(seen.line, seen.support, agreement, confidence))
         return lines[0], lines[1]
 
 
