@@ -49,17 +49,15 @@ def test_garbage_instead_of_orders_is_dropped_and_said_once(rogue, closing, port
     client, changes = closing(ParameterClient("detection", ports)), []
     client.register_callback(lambda name, value: changes.append((name, value)))
     order = {"type": "parameter", "category": "detection", "name": "a", "value": 1, "revision": 1, "request_id": "x"}
-
-    def applied():
-        for garbage in GARBAGE:
-            rogue.send_multipart([b"detection", garbage])
-        rogue.send_multipart([b"detection"])
-        rogue.send_multipart([b"detection", b"{}", b"{}"])
-        rogue.send_multipart([b"detection2", json.dumps(order).encode()])
-        rogue.send_multipart([b"detection", json.dumps({**order, "name": "b"}).encode()])
-        return changes
-
-    until(applied, client)
+    until(lambda: rogue.poll(0), client)
+    assert rogue.recv() == b"\x01detection"
+    for garbage in GARBAGE:
+        rogue.send_multipart([b"detection", garbage])
+    rogue.send_multipart([b"detection"])
+    rogue.send_multipart([b"detection", b"{}", b"{}"])
+    rogue.send_multipart([b"detection2", json.dumps(order).encode()])
+    rogue.send_multipart([b"detection", json.dumps({**order, "name": "b"}).encode()])
+    until(lambda: changes, client)
     assert {name for name, _ in changes} == {"b"}
     assert len([record for record in caplog.records if "dropped" in record.message]) == 1
 
