@@ -92,6 +92,10 @@ class SteeringModel:
         while len(self._sent) > 1 and self._sent[1][0] <= now_s - self._delay_s:
             self._sent.popleft()
 
+    def rewind(self, now_s: float) -> None:
+        """World time is only here: commands sent after it are all on their way now, and the last one counts."""
+        self._sent = deque((min(sent_s, now_s), steer_rad) for sent_s, steer_rad in self._sent)
+
     def advance(
         self,
         now_s: float,

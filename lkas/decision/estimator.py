@@ -58,6 +58,7 @@ class LaneEstimator:
     def reset(self) -> None:
         """Forget the lane and the way driven."""
         self._odometry.reset()
+        self._kept: tuple[float, bool, LaneFilter] | None = None
         self._now_s: float | None = None
         self._speed_mps = 0.0
         self._yaw_rate_radps = 0.0
@@ -93,6 +94,21 @@ class LaneEstimator:
             self._odometry.advance(
                 then_s + dt_s * step / steps if not is_first else now_s, speed_mps, turn_radps, slip_rad
             )
+
+    def keep(self) -> None:
+        """Remember what is known now, for `rewind`."""
+        if self._now_s is not None:
+            self._kept = self._now_s, self._is_known, self._filter.copy()
+
+    def rewind(self) -> None:
+        """Back to what was kept: the car has not driven what was predicted since."""
+        kept = self._kept
+        if kept is None:
+            self.reset()
+            return
+        self.forget_lane()
+        self._now_s, self._is_known, self._filter = kept[0], kept[1], kept[2].copy()
+        self._odometry.rewind(self._now_s)
 
     def measure(self, exposed_s: float, lines: tuple[Line, ...]) -> tuple[bool, bool]:
         """Use the lines of one frame. Returns for left and right whether it was there and believed."""

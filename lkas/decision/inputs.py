@@ -12,9 +12,10 @@ JUMP_M = 2.0  # a pose this far from where the car can be: it was put there
 
 
 class Break(Enum):
-    """Why what was known about the lane is void."""
+    """Why what was known about the lane is void, or at least not of now."""
 
     NONE = ""
+    STALL = "the world stood still"  # time was counted on past its last state; what was known then still holds
     WORLD = "another world"
     TIME = "time went back"
     PLACE = "the car was moved"
@@ -31,20 +32,20 @@ class VehicleInput:
         self.max_steer_rad: float | None = None
 
     def take(self, now_s: float, state: VehicleState | None) -> tuple[float, Break]:
-        """Take the newest state (None: there is none). Returns the world time passed and whether the past is void."""
+        """Take the newest state (None: there is none). Returns the world time passed and what broke, if anything."""
         passed_s = 0.0 if self._now_s is None else now_s - self._now_s
         found = Break.NONE
         if state is not None and self.session is not None and state.session != self.session:
             found = Break.WORLD
         elif passed_s < 0:
-            found = Break.TIME
-        if found is not Break.NONE:
+            found = Break.STALL if self._goes_on(now_s, state) else Break.TIME
+        if found in (Break.WORLD, Break.TIME):
             self._state = self._speed = self.max_steer_rad = None
         self._now_s = now_s
         if state is not None:
             self.session = state.session
             if math.isfinite(state.timestamp) and state.timestamp <= now_s + FUTURE_S:
-                if found is Break.NONE and self._has_jumped(state):
+                if found in (Break.NONE, Break.STALL) and self._has_jumped(state):
                     found = Break.PLACE
                 self._state = state
                 if state.max_steer_rad is None or math.isfinite(state.max_steer_rad):
@@ -53,6 +54,11 @@ class VehicleInput:
                 if speed_mps is not None:
                     self._speed = (max(0.0, speed_mps), state.timestamp)
         return (max(0.0, passed_s) if found in (Break.NONE, Break.PLACE) else 0.0), found
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether the newest state is of now."""
+        return self._state is not None and (self.age_s or 0.0) <= max(FRESH_S, 2 * self._state.tick_s)
 
     @property
     def age_s(self) -> float | None:
@@ -71,14 +77,14 @@ class VehicleInput:
     @property
     def yaw_rate_radps(self) -> float | None:
         return (
-            _within(self._state.yaw_rate_radps, MOST_YAW_RADPS) if self._state is not None and self._is_fresh else None
+            _within(self._state.yaw_rate_radps, MOST_YAW_RADPS) if self._state is not None and self.is_fresh else None
         )
 
     @property
     def wheel_rad(self) -> float | None:
         return (
             _within(self._state.steering_angle_rad, MOST_WHEEL_RAD)
-            if self._state is not None and self._is_fresh
+            if self._state is not None and self.is_fresh
             else None
         )
 
@@ -86,9 +92,9 @@ class VehicleInput:
     def camera(self) -> CameraGeometry | None:
         return self._state.camera if self._state is not None else None
 
-    @property
-    def _is_fresh(self) -> bool:
-        return self._state is not None and (self.age_s or 0.0) <= max(FRESH_S, 2 * self._state.tick_s)
+    def _goes_on(self, now_s: float, state: VehicleState | None) -> bool:
+        """Whether the world only goes on after its last state, though time was counted further than this."""
+        return state is not None and self._state is not None and self._state.timestamp < state.timestamp <= now_s
 
     def _has_jumped(self, state: VehicleState) -> bool:
         before = self._state

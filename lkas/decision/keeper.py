@@ -111,7 +111,9 @@ class LaneKeeper:
         if vehicle is not None and vehicle.paused and self._last is not None and vehicle.session == self._last.session:
             return structs.replace(self._last, valid_until=now_s + VALID_FOR_S)
         dt_s, void = self._input.take(now_s, vehicle)
-        if void is not Break.NONE or dt_s > FORGET_AFTER_S:
+        if void is Break.STALL:
+            self._rewind(now_s)
+        elif void is not Break.NONE or dt_s > FORGET_AFTER_S:
             self._start_again(void)
         if self._restored_steering is not None and self._input.max_steer_rad is not None:
             self._limiter.restore(left_rad_from_steering(self._restored_steering, self._input.max_steer_rad))
@@ -123,6 +125,8 @@ class LaneKeeper:
             camera = self._input.camera or self._camera
             self._sight.take(now_s, detection, self._input.session, camera, self._estimator)
         self._sight.advance(now_s, dt_s)
+        if self._input.is_fresh:
+            self._estimator.keep()
         lane = self._estimator.state()
         mode = self._machine.update(self._situation(now_s, dt_s, lane))
         wish = self._wish(now_s, dt_s, mode, lane)
@@ -154,6 +158,13 @@ class LaneKeeper:
         controller = self._steering.forecaster if last.mode in AT_THE_WHEEL else None
         expected = expected_lanes(lane, self._input.speed_mps or 0.0, self._bicycle, controller)
         return timeline_message(self._now_s, last, expected, self._departure)
+
+    def _rewind(self, now_s: float) -> None:
+        """The world stood still while time was counted on without it: the car is where it was."""
+        self._estimator.rewind()
+        self._sight.rewind(now_s)
+        self._steering.rewind(now_s)
+        self._machine.note("break", "info", f"the world stood still: {self._now_s - now_s:.2f} s are taken back")
 
     def _start_again(self, void: Break) -> None:
         """The lane is unknown; after a break in world or place so is the mode, but no stop is cancelled by time."""

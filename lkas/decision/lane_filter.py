@@ -47,6 +47,12 @@ class LaneFilter:
         self._x = np.zeros(5)
         self._p = np.zeros((5, 5))
 
+    def copy(self) -> "LaneFilter":
+        """Another filter that knows the same."""
+        other = LaneFilter(self._bicycle)
+        other._x, other._p = self._x.copy(), self._p.copy()
+        return other
+
     def begin(self, means: tuple[float, ...], variances: tuple[float, ...], offset_width: float) -> None:
         """Start with these, in the order of the state; `offset_width` is the covariance of offset and width."""
         self._x = np.array(means)

@@ -48,6 +48,11 @@ class Odometry:
             keep = bisect_right(self._times_s, now_s - SPAN_S)
             del self._times_s[:keep], self._poses[:keep]
 
+    def rewind(self, then_s: float) -> None:
+        """Forget the way since then: it was not driven."""
+        keep = bisect_right(self._times_s, then_s)
+        del self._times_s[keep:], self._poses[keep:]
+
     def since(self, then_s: float) -> Displacement | None:
         """How the car moved from then to the newest pose, or None when that is before the ring begins."""
         times_s = self._times_s

@@ -32,6 +32,10 @@ class Sight:
         self._newest_exposed_s = self._believed_exposed_s = -math.inf
         self.steadiness = 1.0
 
+    def rewind(self, now_s: float) -> None:
+        """World time is only here: what was believed after it was believed now."""
+        self._left_s, self._right_s = min(self._left_s, now_s), min(self._right_s, now_s)
+
     def take(
         self,
         now_s: float,

@@ -62,6 +62,10 @@ class Steering:
         """Begin with the wheel at rest at this angle."""
         self._model.reset(steer_rad)
 
+    def rewind(self, now_s: float) -> None:
+        """World time is only here."""
+        self._model.rewind(now_s)
+
     def rest(self) -> None:
         """Nobody steers by the lane."""
         self.controller.reset()

@@ -219,6 +219,36 @@ def test_time_going_back_and_a_respawn_forget_the_lane():
     assert any("moved" in event.text for event in made.take_events())
 
 
+@pytest.mark.parametrize("silent_s", [0.3, 0.8, 5.0])
+def test_a_world_that_stood_still_finds_its_lane_as_it_was(silent_s):
+    """Time is counted on while no state comes; what was predicted in it did not happen."""
+    made, twin = keeper(), keeper()
+    for each in (made, twin):
+        settle(each, offset_m=0.3, heading_rad=0.03)
+    for tick in range(25, round(silent_s * 100) + 25, 5):
+        ahead = made.decide(1.0 + tick / 100, None, state(0.99))
+    after = made.decide(1.0, None, state(1.0))
+    expected = twin.decide(1.0, None, state(1.0))
+    if silent_s < 1.0:
+        assert ahead.lateral_offset is None or abs(ahead.lateral_offset - expected.lateral_offset) > 0.05
+    assert after.lateral_offset == pytest.approx(expected.lateral_offset, abs=1e-9)
+    assert after.heading_angle == pytest.approx(expected.heading_angle, abs=1e-9)
+    assert [event.text for event in made.take_events() if event.name == "break"] == [
+        f"the world stood still: {0.2 + silent_s:.2f} s are taken back"
+    ]
+
+
+@pytest.mark.parametrize("until_tick", [140, 160])
+def test_a_world_that_stood_still_is_driven_on_without_another_start(until_tick):
+    made = keeper()
+    settle(made)
+    for tick in range(125, until_tick, 5):
+        made.decide(tick / 100, None, state(0.99))
+    modes = [settle(made, tick / 100, (tick + 1) / 100).mode for tick in range(100, 250)]
+    assert ControlMode.STANDBY not in modes
+    assert modes[-1] is ControlMode.LANE_KEEPING
+
+
 def test_the_terms_add_up_to_the_curvature_that_is_steered():
     made = keeper()
     assert made.decide(0.0, None, state(0.0)).terms is None

@@ -47,6 +47,27 @@ def test_world_time_goes_on_between_states_and_through_silence():
     assert made.step(2000 * MS, None, None)[0].valid_until == pytest.approx(6.2)  # a second of silence
 
 
+@pytest.mark.parametrize("stall_ms", [200, 400, 600])
+def test_a_world_that_gets_no_core_for_a_moment_is_driven_on(stall_ms):
+    """Its time stands still while decision's goes on; then it goes on as if nothing had been."""
+    made, camera, plant = server(), Camera(0, 0.0), Plant(road=straight(), speed_mps=10.0, offset_m=0.2)
+    modes = []
+
+    def drive(ticks: range, late_ms: int) -> None:
+        for tick in ticks:
+            now_ns, now_s = (tick * 10 + late_ms) * MS, tick / 100
+            detection = camera.expose(plant, now_s, tick) if tick % 3 == 0 else None
+            modes.append(made.step(now_ns, detection, state(now_s, now_ns))[0].mode)
+
+    drive(range(1, 101), 0)
+    for silent_ms in range(50, stall_ms, 50):
+        made.step((1000 + silent_ms) * MS, None, None)
+    events = made.step((1000 + stall_ms) * MS, None, None)[1]
+    drive(range(101, 200), stall_ms)
+    assert ControlMode.STANDBY not in modes[50:], events
+    assert modes[-1] is ControlMode.LANE_KEEPING
+
+
 def test_a_paused_world_does_not_age():
     made = server()
     made.step(1000 * MS, None, state(5.0, 1000 * MS))
