@@ -74,6 +74,11 @@ class Child:
         except BrokenPipeError:
             self.stopping = True
 
+    def goes_on(self) -> bool:
+        """Whether to go on with what is waited for: a heartbeat, and False once it is told to stop."""
+        self.heartbeat()
+        return not self.stopping
+
     def _on_signal(self, number: int, frame: object) -> None:
         self.stopping = True
 

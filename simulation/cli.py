@@ -209,7 +209,7 @@ def _run(
     try:
         code = program.run(world, program.Settings(ports=ports, **settings), stop)
     except SHMWriterExistsError as error:
-        _fail(FAILED, f"{error}; give this one a name of its own with --instance NAME")
+        _fail(FAILED, f"{error} (--instance NAME)")
     except (WorldError, SHMError, OSError) as error:
         _fail(FAILED, str(error))
     raise typer.Exit(code)

@@ -17,6 +17,7 @@ for _library in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 
 from lkas.child import Child
 from lkas.clock import WorldClock
+from lkas.config import Configuration
 from lkas.decision.keeper import LaneKeeper
 from lkas.decision.parameters import DecisionParameters
 from lkas.decision.state_machine import Event
@@ -28,11 +29,13 @@ from lkas.integration.shared_memory import (
     VehicleChannel,
     wait_any,
 )
+from lkas.integration.shared_memory.errors import SHMError
 from lkas.integration.shared_memory.messages import (
     ControlMessage,
     DetectionMessage,
     VehicleState,
 )
+from lkas.integration.shared_memory.ownership import unless_written, when_free
 from lkas.integration.zmq.ports import Ports, ZmqConfig
 from lkas.own_code import OwnCodeError
 from lkas.parameters import declared, is_read_by
@@ -114,18 +117,29 @@ def main() -> int:
     except OwnCodeError as error:
         logger.error("%s", error, exc_info=error.origin)
         return EXIT_USAGE
-    last = _last_control()
+    try:
+        return _serve(child, keeper, configuration)
+    except SHMError as error:
+        logger.error("%s", error)
+        return 1
+
+
+def _serve(child: Child, keeper: LaneKeeper, configuration: Configuration) -> int:
+    taken = when_free(lambda: (_last_control(), ControlChannel(create=True)), child.goes_on)
+    if taken is None:
+        return 0
+    last, controls = taken
     if last is not None:
         keeper.restore(last)
-    detections, vehicles, controls = DetectionChannel(), VehicleChannel(), ControlChannel(create=True)
-    timelines = TimelineChannel(create=True)
+    detections, vehicles, timelines = DetectionChannel(), VehicleChannel(), unless_written(TimelineChannel)
     link = _connect(child, configuration["zmq"], configuration["decision"], keeper) if child.broadcast else None
+    written = [controls] if timelines is None else [controls, timelines]
     try:
         _run(child, DecisionServer(keeper), detections, vehicles, controls, timelines, link)
-        controls.unlink()
-        timelines.unlink()
+        for channel in written:
+            channel.unlink()
     finally:
-        for channel in (detections, vehicles, controls, timelines):
+        for channel in (detections, vehicles, *written):
             channel.close()
         if link is not None:
             link.close()
@@ -138,7 +152,7 @@ def _run(
     detections: DetectionChannel,
     vehicles: VehicleChannel,
     controls: ControlChannel,
-    timelines: TimelineChannel,
+    timelines: TimelineChannel | None,
     link: "ParameterClient | None",
 ) -> None:
     vehicle = vehicles.latest()
@@ -150,7 +164,7 @@ def _run(
         controls.write_message(control)
         now_ns = time.monotonic_ns()
         server.written(control, now_ns)
-        if now_ns >= next_timeline_ns:
+        if timelines is not None and now_ns >= next_timeline_ns:
             next_timeline_ns = now_ns + TIMELINE_PERIOD_NS
             expected = server.keeper.timeline()
             timelines.write(

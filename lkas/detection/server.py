@@ -148,7 +148,7 @@ def run(
     images: "ImageChannel",
     vehicles: "VehicleChannel",
     detections: "DetectionChannel",
-    tracks: "TracksChannel",
+    tracks: "TracksChannel | None",
     client: "ParameterClient | None",
     clock: Clock,
 ) -> None:
@@ -162,8 +162,9 @@ def run(
         if message is not None:
             fields = {name: getattr(message, name) for name in message.__struct_fields__ if name not in SET_BY_CHANNEL}
             detections.write(**fields)
-            stamps = {name: fields[name] for name in ("session", "frame_id", "timestamp", "capture_ns")}
-            tracks.write(server.tracks, **stamps)
+            if tracks is not None:
+                stamps = {name: fields[name] for name in ("session", "frame_id", "timestamp", "capture_ns")}
+                tracks.write(server.tracks, **stamps)
         server.update_state(vehicle)
         if client is None:
             continue
@@ -188,6 +189,7 @@ def main() -> int:
 
     from lkas.integration.shared_memory import DetectionChannel, ImageChannel, TracksChannel, VehicleChannel
     from lkas.integration.shared_memory.errors import SHMError
+    from lkas.integration.shared_memory.ownership import unless_written, when_free
 
     cv2.setNumThreads(1)
     configuration = child.configuration({"camera": CameraConfig, "detection": DetectionParameters, "zmq": ZmqConfig})
@@ -201,8 +203,11 @@ def main() -> int:
             client.send_event(name, level, text)
 
     try:
-        detections, tracks = DetectionChannel(create=True), TracksChannel(create=True)
-        images, vehicles = ImageChannel(), VehicleChannel()
+        detections = when_free(lambda: DetectionChannel(create=True), child.goes_on)
+        if detections is None:
+            return 0
+        tracks, images, vehicles = unless_written(TracksChannel), ImageChannel(), VehicleChannel()
+        written = [detections] if tracks is None else [detections, tracks]
         camera: CameraConfig = configuration["camera"]
         if parameters.calibration_file is not None:
             camera = with_kept_pose(camera, parameters.calibration_file)
@@ -215,10 +220,10 @@ def main() -> int:
             keep_pose(parameters.calibration_file, server.calibration)
         if server.errors:
             logger.warning("frames in which the detector failed: %s", dict(server.errors))
-        for channel in (images, vehicles, detections, tracks):
+        for channel in (images, vehicles, *written):
             channel.close()
-        detections.unlink()
-        tracks.unlink()
+        for channel in written:
+            channel.unlink()
     except OwnCodeError as error:  # it is as it was, whatever is started again
         logger.error("%s", error, exc_info=error.origin)
         return EXIT_USAGE

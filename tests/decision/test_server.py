@@ -121,6 +121,20 @@ def read_until(controls: ControlChannel, wanted, deadline_s: float = PATIENCE_S)
     raise AssertionError("no such command in time")
 
 
+def test_the_process_decides_beside_a_program_that_writes_the_timeline(instance):
+    with TimelineChannel(create=True, instance=instance) as own, ControlChannel(instance=instance) as controls:
+        process = start(instance)
+        try:
+            read_until(controls, lambda control: True)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=PATIENCE_S) == 0
+            assert own.write((), frame_id=1)
+        finally:
+            process.kill()
+            process.wait()
+            own.unlink()
+
+
 def test_the_process_drives_is_killed_and_goes_on(instance):
     controls = ControlChannel(instance=instance)
     process = start(instance)

@@ -118,11 +118,16 @@ def test_a_killed_server_is_followed_by_another_without_loss_for_readers(stack):
     assert after.sequence > before.sequence
 
 
-def test_a_second_server_says_who_was_first(stack):
+def test_a_second_server_says_who_was_first_and_goes_on_after_it(stack):
     first = stack.start_server()
     stack.detection_of(1)
     second = stack.start_server()
-    output = second.communicate(timeout=DEADLINE_S)[1]
-    assert second.returncode == 1
-    assert str(first.pid) in output
-    assert "Traceback" not in output
+    said = second.stderr.readline()
+    assert f"process {first.pid} already writes this channel" in said
+    assert "waiting until it ends" in said
+    first.send_signal(signal.SIGTERM)
+    first.wait(timeout=DEADLINE_S)
+    assert stack.detection_of(2).left_lane is not None
+    second.send_signal(signal.SIGTERM)
+    assert "Traceback" not in second.communicate(timeout=DEADLINE_S)[1]
+    assert second.returncode == 0

@@ -1,0 +1,55 @@
+"""A channel that several want to write."""
+
+import logging
+
+from lkas.integration.shared_memory import DetectionChannel, TracksChannel
+from lkas.integration.shared_memory.ownership import unless_written, when_free
+
+
+def test_who_comes_second_waits_until_the_first_one_ends(instance, caplog):
+    first = DetectionChannel(create=True)
+    looks = []
+
+    def go_on() -> bool:
+        looks.append(1)
+        if len(looks) == 3:
+            first.close()
+        return True
+
+    second = when_free(lambda: DetectionChannel(create=True), go_on)
+    assert second is not None
+    assert second.write(None, None, frame_id=1)
+    assert len(looks) == 3
+    said = [record.message for record in caplog.records if "already writes this channel" in record.message]
+    assert len(said) == 1
+    assert said[0].endswith("waiting until it ends")
+    second.close()
+    second.unlink()
+
+
+def test_waiting_ends_when_it_is_told_to(instance):
+    with DetectionChannel(create=True) as first:
+        assert when_free(lambda: DetectionChannel(create=True), lambda: False) is None
+        first.unlink()
+
+
+def test_a_channel_that_is_free_is_taken_at_once(instance):
+    def never() -> bool:
+        raise AssertionError("nobody is waited for")
+
+    channel = when_free(lambda: DetectionChannel(create=True), never)
+    assert channel is not None
+    channel.close()
+    channel.unlink()
+
+
+def test_a_channel_one_can_do_without_is_left_to_its_writer(instance, caplog):
+    caplog.set_level(logging.INFO)
+    with TracksChannel(create=True) as first:
+        assert unless_written(TracksChannel) is None
+        assert "going on without it" in caplog.text
+        first.unlink()
+    own = unless_written(TracksChannel)
+    assert own is not None
+    own.close()
+    own.unlink()
