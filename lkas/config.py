@@ -19,6 +19,7 @@ from lkas.parameters import Parameter, ParameterError, Section, declared
 # Every section there is, also those of programs that lkas never imports.
 SECTIONS = ("camera", "vehicle", "detection", "decision", "zmq", "events", "simulation", "carla", "viewer")
 ENVIRONMENT_PREFIX = "LKAS_"
+MOST_LISTED = 12  # names in an error text; more are no longer read
 
 
 class ConfigError(ValueError):
@@ -98,12 +99,14 @@ class _Reader:
     def read_file(self, path: Path) -> None:
         try:
             text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+        except OSError as error:
+            raise ConfigError(f"{path}: can not read this configuration file: {error.strerror}") from error
+        except UnicodeDecodeError as error:
             raise ConfigError(f"{path}: can not read this configuration file: {error}") from error
         try:
             raw = yaml.safe_load(text)
         except yaml.YAMLError as error:
-            raise ConfigError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+            raise ConfigError(f"{path}: not valid YAML: {_yaml_trouble(error)}") from error
         if raw is None:
             return
         if not isinstance(raw, dict):
@@ -167,4 +170,16 @@ class _Reader:
 def _suggestion(word: str, known: Iterable[str]) -> str:
     known = list(known)
     close = difflib.get_close_matches(word, known, n=1)
-    return f"; did you mean {close[0]}?" if close else f"; known are {', '.join(known)}"
+    if close:
+        return f"; did you mean {close[0]}?"
+    if len(known) > MOST_LISTED:
+        return f"; configs/default.yaml lists all {len(known)}"
+    return f"; known are {', '.join(known)}"
+
+
+def _yaml_trouble(error: yaml.YAMLError) -> str:
+    """Where and what, in a line: `line 2, column 1: expected ',' or ']', but got '<stream end>'`."""
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+    if mark is None or problem is None:
+        return " ".join(str(error).split())
+    return f"line {mark.line + 1}, column {mark.column + 1}: {problem}"

@@ -40,7 +40,12 @@ FLAGS = {
     "video": {"source", "loop"},
 }
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
+app = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 app.command("eval")(evaluate)
 app.command("maps")(maps)
 app.command("bench")(bench)

@@ -15,21 +15,40 @@ from viewer.listener import AddressError, listen
 
 USAGE_ERROR = 2
 
-app = typer.Typer(add_completion=False)
-
-
-@app.command(
-    epilog="Examples:  viewer  |  viewer --port 0 --browser  |  viewer --broker 127.0.0.1:6557  |  "
-    "viewer --set viewer.max_clients=8"
+app = typer.Typer(
+    add_completion=False, rich_markup_mode="rich", context_settings={"help_option_names": ["-h", "--help"]}
 )
+
+EXAMPLES = """
+[bold]Examples[/bold]
+
+  viewer                               http://localhost:8080
+  viewer --port 0 --browser            a free port, opened in the browser
+  viewer --broker 127.0.0.1:6557       a broker whose first port is 6557
+  viewer --set viewer.max_clients=8    fewer pages at a time
+
+Exit codes: 0 fine, 1 failed, 2 usage, configuration or a port that is taken, 130 interrupted, 143 terminated.
+"""
+
+
+@app.command(epilog=EXAMPLES)
 def viewer(
-    port: Annotated[int | None, typer.Option(help="Port of the page; 0 takes a free one.  [default: 8080]")] = None,
-    host: Annotated[str | None, typer.Option(help="Address of the page; loopback only.  [default: 127.0.0.1]")] = None,
+    port: Annotated[
+        int | None, typer.Option(metavar="PORT", help="Port of the page; 0 takes a free one.", show_default="8080")
+    ] = None,
+    host: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Address of the page; loopback only.", show_default="127.0.0.1"),
+    ] = None,
     broker: Annotated[
         str | None,
-        typer.Option(metavar="HOST[:PORT]", help="Where the broker is; PORT is the first of its six.  [default: 5557]"),
+        typer.Option(
+            metavar="HOST[:PORT]",
+            help="Where the broker is; PORT is the first of its six.",
+            show_default="127.0.0.1:5557",
+        ),
     ] = None,
-    config: Annotated[Path | None, typer.Option(help="Configuration file.")] = None,
+    config: Annotated[Path | None, typer.Option(metavar="FILE", help="Configuration file (YAML).")] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="One configuration value.")
     ] = None,

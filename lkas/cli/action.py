@@ -11,8 +11,13 @@ ACTION_LIMIT_S = 31.0  # a respawn or another map may take 30 s
 
 
 def action(
-    name: Annotated[str, typer.Argument(help="pause, resume, respawn, override or indicator.")],
-    params: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Its parameters.")] = None,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="pause, resume, respawn, override or indicator.")],
+    params: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[KEY=VALUE]...", help="active=true or false (override); side=left, right or off (indicator)."
+        ),
+    ] = None,
     config: ConfigOption = None,
     assignments: SetOption = None,
 ) -> None:

@@ -1,6 +1,5 @@
 """The command line of `lkas`: one typer app; each group of commands has its own module."""
 
-import os
 from typing import Annotated
 
 import typer
@@ -16,7 +15,15 @@ from lkas.cli.detect import detect
 from lkas.cli.doctor import doctor
 from lkas.cli.param import param_app
 from lkas.cli.run import run
-from lkas.cli.settings import CONTROLLER_HELP, METHOD_HELP, MODEL_HELP, ConfigOption, InstanceOption, SetOption
+from lkas.cli.settings import (
+    CONTROLLER_HELP,
+    METHOD_HELP,
+    MODEL_HELP,
+    ConfigOption,
+    InstanceOption,
+    SetOption,
+    checked_instance,
+)
 from lkas.cli.status import status
 
 EXAMPLES = """
@@ -65,7 +72,6 @@ def main(
     """
     if context.invoked_subcommand is not None:
         return
-    os.environ["LKAS_INSTANCE"] = instance
     raise typer.Exit(
         run(
             config=config,
@@ -75,7 +81,7 @@ def main(
                 "--model": ("detection.model", model),
                 "--controller": ("decision.controller", controller),
             },
-            instance=instance,
+            instance=checked_instance(instance),
             broadcast=broadcast,
             verbose=verbose,
         )

@@ -1,13 +1,12 @@
 """`lkas bench pipeline`: where the time goes in the processes that run now, measured at their channels."""
 
-import os
 import time
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
-from lkas.cli.settings import EXIT_UNREACHABLE, InstanceOption, JsonOption, fail
+from lkas.cli.settings import EXIT_UNREACHABLE, InstanceOption, JsonOption, checked_instance, fail
 
 if TYPE_CHECKING:
     from lkas.pipeline_latency import PipelineLatency
@@ -27,7 +26,7 @@ def bench_pipeline(
 
     Example: lkas bench pipeline --duration 30
     """
-    os.environ["LKAS_INSTANCE"] = instance
+    instance = checked_instance(instance)
     latency, took_s = _listened(duration, is_quiet=as_json)
     if not latency.frames:
         fail(

@@ -28,6 +28,7 @@ from lkas.cli.settings import (
     SetOption,
     check_model,
     check_own_code,
+    checked_instance,
     configured_ports,
     fail,
     load_settings,
@@ -78,7 +79,7 @@ def demo(
     check_own_code(configuration)
     if json is not None and not os.access(json.absolute().parent, os.W_OK):
         fail(f"--json {json}: the folder {json.absolute().parent} is missing or not writable", EXIT_USAGE)
-    os.environ["LKAS_INSTANCE"] = instance
+    instance = checked_instance(instance)
     log.set_up("demo", verbose)
     with tempfile.TemporaryDirectory(prefix="lkas-") as folder:
         drive_json = Path(folder) / "drive.json"

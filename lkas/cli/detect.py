@@ -252,5 +252,5 @@ def _without_score(sheet: "ScoreSheet") -> int:
 
 def _refuse(text: str) -> NoReturn:
     """One sentence for something the user can put right."""
-    typer.echo(text, err=True)
+    typer.echo(f"lkas: {text}", err=True)
     raise typer.Exit(USAGE)

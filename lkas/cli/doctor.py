@@ -12,16 +12,14 @@ import msgspec
 import typer
 
 from lkas.cli.settings import EXIT_FAILED, ConfigOption, JsonOption, SetOption, load_settings
+from lkas.cli.tables import print_table
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from lkas.cli.segments import SegmentState
     from lkas.cli.sockets import SocketState
 
 NEEDED_FREE_MB = 64  # eight slots of the default camera and some more
 CARLA_PORT = 2000
-TABLE_WIDTH = 120  # at least: a name that is cut off helps nobody
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -171,7 +169,7 @@ def _print_segments(segments: list["SegmentState"]) -> None:
             str(segment.drops),
             str(segment.corrupt) if segment.has_checksum else "-",
         )
-    _print_table(table)
+    print_table(table)
     for state in segments:
         _print_advice(f"{state.segment.name} ({state.segment.instance})", state.state, state.advice)
 
@@ -203,16 +201,10 @@ def _print_sockets(sockets: list["SocketState"]) -> None:
         if not socket.receivers:
             table.add_row(*name, "-")
     Console().print()
-    _print_table(table)
+    print_table(table)
     for state in sockets:
         socket = state.socket
         _print_advice(f"{socket.name} ({socket.pattern}, {socket.instance})", state.state, state.advice)
-
-
-def _print_table(table: "Table") -> None:
-    from rich.console import Console
-
-    Console(width=max(Console().width, TABLE_WIDTH)).print(table)
 
 
 def _age(age_s: float | None) -> str:

@@ -1,11 +1,13 @@
 """`lkas param`: list, get and set the parameters of running processes."""
 
+import difflib
 from typing import Annotated, Any
 
 import msgspec
 import typer
 
 from lkas.cli.settings import EXIT_USAGE, ConfigOption, JsonOption, SetOption, fail
+from lkas.cli.tables import print_table
 from lkas.cli.telemetry import check, connect, newest
 
 param_app = typer.Typer(help="List, get and set the parameters of running processes.", no_args_is_help=True)
@@ -23,10 +25,10 @@ def list_parameters(as_json: JsonOption = False, config: ConfigOption = None, as
     if as_json:
         typer.echo(msgspec.json.encode(table).decode())
         return
-    from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    view = Table("parameter", "value", "default", "allowed", "unit", "what it is", box=None, pad_edge=False)
+    fixed = [Column(title, no_wrap=True) for title in ("parameter", "value", "default")]
+    view = Table(*fixed, "allowed", "unit", "what it is", box=None, pad_edge=False)
     for row in table:
         style = None if row["active"] else "dim"
         note = row["description"] if row["active"] else f"{row['description']} (not used by the running method)"
@@ -40,7 +42,7 @@ def list_parameters(as_json: JsonOption = False, config: ConfigOption = None, as
             note,
             style=style,
         )
-    Console().print(view)
+    print_table(view)
 
 
 @param_app.command("get")
@@ -55,13 +57,15 @@ def get_parameter(name: NameArgument, config: ConfigOption = None, assignments: 
         if (row["category"], row["name"]) == (category, key):
             typer.echo(msgspec.json.encode(row["value"]).decode())
             return
-    fail(f"{name}: no such live parameter; `lkas param list` shows all {len(rows)}", EXIT_USAGE)
+    close = difflib.get_close_matches(name, [f"{row['category']}.{row['name']}" for row in rows], n=1)
+    hint = f"did you mean {close[0]}?" if close else f"`lkas param list` shows all {len(rows)}"
+    fail(f"{name}: no such live parameter; {hint}", EXIT_USAGE)
 
 
 @param_app.command("set")
 def set_parameter(
     name: NameArgument,
-    value: Annotated[str, typer.Argument(help="The new value.")],
+    value: Annotated[str, typer.Argument(metavar="VALUE", help="The new value.")],
     config: ConfigOption = None,
     assignments: SetOption = None,
 ) -> None:

@@ -11,6 +11,7 @@ import typer
 from lkas.config import ConfigError, Configuration, load
 from lkas.decision.parameters import CONTROLLERS, DecisionParameters, missing_package
 from lkas.detection.parameters import METHODS, DetectionParameters
+from lkas.instance import INSTANCE_VARIABLE, instance_name
 from lkas.integration.events.config import EventsConfig
 from lkas.integration.zmq.ports import Ports, ZmqConfig
 from lkas.own_code import PATTERN, is_own_name
@@ -50,6 +51,16 @@ def fail(message: str, code: int) -> NoReturn:
     """One sentence on standard error, and out."""
     typer.echo(f"lkas: {message}", err=True)
     raise typer.Exit(code)
+
+
+def checked_instance(instance: str) -> str:
+    """The name of this stack, from here on also the default one, or exit code 2 with the reason."""
+    try:
+        name = instance_name(instance)
+    except ValueError as error:
+        fail(f"--instance: {error}", EXIT_USAGE)
+    os.environ[INSTANCE_VARIABLE] = name
+    return name
 
 
 def load_settings(

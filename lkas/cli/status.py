@@ -6,6 +6,7 @@ import msgspec
 import typer
 
 from lkas.cli.settings import ConfigOption, JsonOption, SetOption
+from lkas.cli.tables import print_table
 from lkas.cli.telemetry import newest
 
 
@@ -22,7 +23,6 @@ def status(as_json: JsonOption = False, config: ConfigOption = None, assignments
 
 
 def _print(health: dict[str, Any]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     processes = Table("process", "pid", "state", "rate", "age", "restarts", box=None, pad_edge=False)
@@ -38,10 +38,9 @@ def _print(health: dict[str, Any]) -> None:
     latencies = Table("latency", "p50", "p99", box=None, pad_edge=False)
     for stage, percentiles in health["latency_ms"].items():
         latencies.add_row(stage, f"{percentiles['p50']:.1f} ms", f"{percentiles['p99']:.1f} ms")
-    console = Console()
-    console.print(processes)
-    console.print()
-    console.print(latencies)
+    print_table(processes)
+    typer.echo()
+    print_table(latencies)
 
 
 def _text(value: object, form: str = "{}") -> str:

@@ -38,6 +38,8 @@ def newest(config: str | None, assignments: list[str] | None, topic: str) -> dic
 
 
 def check(client: "BrokerClient", ack: "Ack", what: str) -> None:
-    """Exit with the reason unless the request was granted."""
+    """Exit with the reason unless the request was granted; `what` it is about is said once."""
     if not ack.ok:
-        fail(f"{what}: {ack.error}", EXIT_FAILED if client.has_answered else EXIT_UNREACHABLE)
+        reason = ack.error or "refused"
+        text = reason if reason.startswith(what) else f"{what}: {reason}"
+        fail(text, EXIT_FAILED if client.has_answered else EXIT_UNREACHABLE)

@@ -48,6 +48,7 @@ IDLE_S = 0.05  # of monotonic time between two commands, at most
 SILENT_WORLD_S = 0.25  # of world time without a vehicle state: the world's clock is not waited for any longer
 STATUS_PERIOD_NS = 500_000_000
 TIMELINE_PERIOD_NS = 100_000_000
+ACTION_PARAMETERS = {"override": "active", "indicator": "side"}
 
 if TYPE_CHECKING:
     from lkas.integration.zmq.client import ParameterClient
@@ -222,17 +223,23 @@ def _connect(child: Child, zmq: ZmqConfig, section: DecisionParameters, keeper: 
 
     client.register_callback(on_parameter)
 
-    def on_action(action: str, params: Mapping[str, Any]) -> None:
-        match action:
-            case "resume":
-                keeper.resume()
-            case "override":
-                keeper.override(params.get("active", True))
-            case "indicator":
-                keeper.set_indicator(params.get("side"))
-
-    client.register_action(on_action)
+    client.register_action(lambda action, params: carry_out(keeper, action, params))
     return client
+
+
+def carry_out(keeper: LaneKeeper, action: str, params: Mapping[str, Any]) -> None:
+    """One action for decision. Raises ValueError for a parameter it does not know: `activ=false` is no override."""
+    known = ACTION_PARAMETERS.get(action)
+    for name in params:
+        if known is not None and name != known:
+            raise ValueError(f"{action}: {name}: no such parameter; expected {known}")
+    match action:
+        case "resume":
+            keeper.resume()
+        case "override":
+            keeper.override(params.get("active", True))
+        case "indicator":
+            keeper.set_indicator(params.get("side"))
 
 
 if __name__ == "__main__":

@@ -173,7 +173,7 @@ def evaluate(
     try:
         sweep = Sweep(plan, out)
     except OSError as error:
-        fail(USAGE, f"--out {out}: {error}")
+        fail(USAGE, f"--out {out}: {error.filename or out}: {error.strerror}")
     code = run_behind_bar(sweep, executor)
     records = sweep.records()
     if records:

@@ -167,7 +167,9 @@ def read_runs(folder: Path) -> list[RunFigures]:
     try:
         document = msgspec.json.decode(path.read_bytes())
         return msgspec.convert(document["runs"], list[RunFigures])
-    except (OSError, msgspec.MsgspecError, KeyError, TypeError) as error:
+    except OSError as error:
+        raise ValueError(f"{path}: can not read these results: {error.strerror}") from error
+    except (msgspec.MsgspecError, KeyError, TypeError) as error:
         raise ValueError(f"{path}: can not read these results: {error}") from error
 
 

@@ -134,7 +134,9 @@ def load_scenario(path: str | Path) -> Scenario:
     path = Path(path)
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise ScenarioError(f"{path}: can not read this scenario: {error.strerror}") from error
+    except UnicodeDecodeError as error:
         raise ScenarioError(f"{path}: can not read this scenario: {error}") from error
     except yaml.YAMLError as error:
         raise ScenarioError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error

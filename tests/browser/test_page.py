@@ -139,6 +139,21 @@ def test_pause_and_resume_by_button_and_key(page, broker):
     expect(page.locator("#event-list .what").first).to_have_text("respawn by a viewer")
 
 
+def test_a_button_that_the_mouse_has_pressed_leaves_space_to_pause(page, broker):
+    wait_for_state(page, "live")
+    page.get_by_role("button", name="Respawn").click()
+    expect(page.locator(".toast").last).to_have_text("respawn: done")
+    page.keyboard.press("Space")
+    wait_for_state(page, "paused")
+    page.locator("#help").click()
+    expect(page.locator("#help-dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#help-dialog")).to_be_hidden()
+    page.keyboard.press("Space")
+    wait_for_state(page, "live")
+    assert broker.actions == ["respawn", "pause", "resume"]
+
+
 def test_two_pages_show_the_same_and_see_each_others_changes(open_page):
     one, two = open_page(), open_page()
     wait_for_state(one, "live")

@@ -13,7 +13,7 @@ import pytest
 from lkas.config import load
 from lkas.decision.keeper import LaneKeeper
 from lkas.decision.parameters import DecisionParameters
-from lkas.decision.server import IDLE_S, SECTIONS, STEP_S, DecisionServer
+from lkas.decision.server import IDLE_S, SECTIONS, STEP_S, DecisionServer, carry_out
 from lkas.integration.shared_memory import ControlChannel, DetectionChannel, TimelineChannel, VehicleChannel
 from lkas.integration.shared_memory.messages import ControlMode, VehicleState
 from lkas.vehicle import CameraConfig, VehicleConfig
@@ -96,6 +96,16 @@ def test_latency_is_taken_at_the_first_command_of_each_frame():
     table = made.latency.percentiles()
     assert table["pose_to_control"].p99 == pytest.approx(20.0, abs=0.01)
     assert "frame_to_control" not in table  # these frames came without a publish stamp
+
+
+def test_an_action_with_a_mistyped_parameter_is_refused_and_changes_nothing():
+    keeper = LaneKeeper(DecisionParameters(), VehicleConfig(), CameraConfig())
+    with pytest.raises(ValueError, match="override: activ: no such parameter; expected active"):
+        carry_out(keeper, "override", {"activ": False})
+    keeper.decide(0.0, None, state(0.0, 0))
+    assert keeper.decide(0.1, None, state(0.1, 0)).mode is not ControlMode.MANUAL
+    carry_out(keeper, "override", {"active": True})
+    assert keeper.decide(0.2, None, state(0.2, 0)).mode is ControlMode.MANUAL
 
 
 @pytest.fixture

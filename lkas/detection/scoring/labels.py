@@ -60,7 +60,9 @@ class Labels:
 def _read(path: Path) -> list[Label]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise LabelError(f"{path}: can not read these labels: {error.strerror}") from error
+    except UnicodeDecodeError as error:
         raise LabelError(f"{path}: can not read these labels: {error}") from error
     labels = []
     for number, line in enumerate(lines, start=1):

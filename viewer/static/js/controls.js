@@ -106,6 +106,11 @@ export function wireTabs(events) {
 export function wireKeys(actions) {
   const help = /** @type {HTMLDialogElement} */ (byId("help-dialog"));
   byId("help").addEventListener("click", () => help.showModal());
+  // A button that a pointer has pressed gives the keys back: space is to pause, not to press it once more.
+  addEventListener("click", ({ target, detail }) => {
+    const button = detail > 0 && /** @type {HTMLElement} */ (target).closest("button:not([role=tab])");
+    if (button) /** @type {HTMLElement} */ (button).blur();
+  }, { capture: true });
   const click = (/** @type {string} */ selector) => /** @type {HTMLElement} */ (document.querySelector(selector)).click();
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey || event.repeat || help.open) return;

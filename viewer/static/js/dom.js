@@ -28,6 +28,11 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** A name for `make` that breaks behind an underscore where it is too long for its line. @param {string} name */
+export function breakable(name) {
+  return name.split(/(?<=_)/).flatMap((part, i) => (i ? [make("wbr"), part] : [part]));
+}
+
 /** A setting of this browser, kept over reloads where storage is allowed.
  * @param {string} key @param {string} fallback */
 export function recall(key, fallback) {

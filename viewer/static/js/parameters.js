@@ -1,6 +1,6 @@
 // Sliders, built from the broker's parameter table: nothing about a parameter is written down here.
 
-import { byId, make, recall, remember, setText } from "./dom.js";
+import { breakable, byId, make, recall, remember, setText } from "./dom.js";
 import { spoken } from "./words.js";
 
 const APPLIED_SHOWN_MS = 1500;
@@ -59,7 +59,7 @@ function group(category, rows, fixed) {
   element.open = recall(`group.${category}`, "open") === "open";
   element.addEventListener("toggle", () => remember(`group.${category}`, element.open ? "open" : "closed"));
   if (fixed.length) {
-    const list = make("dl", {}, ...fixed.map((p) => make("div", { title: p.description }, make("dt", {}, p.name), make("dd", { "data-id": id(p) }))));
+    const list = make("dl", {}, ...fixed.map((p) => make("div", { title: p.description }, make("dt", {}, ...breakable(p.name)), make("dd", { "data-id": id(p) }))));
     element.append(make("details", { class: "fixed" }, make("summary", {}, `${fixed.length} set at start`), list));
   }
   return element;
@@ -85,7 +85,7 @@ class Row {
     this.#entry = entry(parameter, inputId);
     this.#note.id = `${inputId}-note`;
     this.#entry.setAttribute("aria-describedby", this.#note.id);
-    const label = make("label", { for: inputId, title: parameter.description }, parameter.name);
+    const label = make("label", { for: inputId, title: parameter.description }, ...breakable(parameter.name));
     const unit = parameter.unit ? [make("small", {}, parameter.unit)] : [];
     this.#reset.title = `reset to ${parameter.default}`;
     this.#reset.setAttribute("aria-label", `reset ${parameter.name} to ${parameter.default}`);

@@ -105,7 +105,7 @@ export class Plots {
       scales: { x: { time: false }, y: { range: (_, low, high) => range(PLOTS[i], low, high) } },
       axes: [
         { ...axis, size: 22, gap: 5, splits: [-60, -40, -20, 0], values: (_, ticks) => ticks.map((t) => (t ? `${t}` : "now")) },
-        { ...axis, size: 36, gap: 5, space: 28 },
+        { ...axis, size: 36, gap: 5, space: 22 },
       ],
       series: [{}, ...CURVES[i].map((curve) => ({
         stroke: colour(curve.colour), width: 1.6, points: { show: false }, spanGaps: false,

@@ -18,8 +18,8 @@ export function showHealth(health) {
   fill(byId("processes"), health.processes.map((/** @type {any} */ p) => [
     { text: p.name, title: p.pid === null ? "" : `pid ${p.pid}` },
     { text: spoken(p.state), level: level(p.state) },
-    { text: `${figure(p.rate_hz)} Hz` },
-    { text: `${figure(p.age_ms)} ms` },
+    { text: p.rate_hz === null ? "–" : `${figure(p.rate_hz)} Hz` },
+    { text: p.age_ms === null ? "–" : `${figure(p.age_ms)} ms` },
     { text: figure(p.restarts), level: p.restarts ? "warn" : "" },
   ]));
   fill(byId("latency"), Object.entries(health.latency_ms).map(([stage, { p50, p99 }]) => [
