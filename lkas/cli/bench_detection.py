@@ -181,12 +181,12 @@ def _figures(times: "StageTimes") -> dict[str, dict[str, float]]:
 
 def _print(report: dict[str, Any]) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
+    from lkas.cli.tables import wide_console
     from lkas.detection.stage_times import STAGES, WHOLE
 
-    console = Console(highlight=False)
+    console = wide_console()
     table = Table("method", "stage", box=box.SIMPLE_HEAD, pad_edge=False)
     for column in ("CPU p50 ms", "p99", "wall p50 ms", "p99"):
         table.add_column(column, justify="right")

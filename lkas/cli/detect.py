@@ -129,9 +129,9 @@ def _detect(
         os.environ.setdefault(variable, value)
 
     import cv2
-    from rich.console import Console
 
     from lkas.cli.detect_tables import difference_lines, score_table, tally_table
+    from lkas.cli.tables import wide_console
     from lkas.detection.media import MediaError, open_inputs
     from lkas.detection.offline import STANDARD_OUTPUT, Drawings, JsonLines, OfflineRun, OutputError, protect_inputs
     from lkas.detection.scoring.labels import LabelError, Labels
@@ -154,7 +154,7 @@ def _detect(
     finally:
         if lines is not None:
             lines.close()
-    console = Console(stderr=outputs.jsonl == STANDARD_OUTPUT, highlight=False)
+    console = wide_console(stderr=outputs.jsonl == STANDARD_OUTPUT)
     console.print(tally_table(contenders, job.failed))
     if sheet is None:
         return code
