@@ -84,12 +84,12 @@ class LKASClient:
         All None where there is none that can be read, with the reason as 'problem'. 'state' is 'silent' where the
         heartbeat is old, unless it said itself that it stopped.
         """
-        now_ns = time.monotonic_ns()
         try:
             status = read_status(self._status_path)
         except StatusError as error:
             unknown = dict.fromkeys(("name", "pid", "state", "age_s", "uptime_s", "versions"))
             return {**unknown, "fresh": False, "problem": str(error)}
+        now_ns = time.monotonic_ns()  # not before it was read: a heartbeat may have come in between
         is_fresh = status.is_fresh(now_ns)
         return {
             "name": status.name,

@@ -8,12 +8,14 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 import lkas
 from lkas.instance import runtime_directory
 from lkas.integration.client import LKASClient
 from lkas.integration.shared_memory import list_segments, remove_stale
+from tests.support.stack import wait_until
 
 EXAMPLE = Path(lkas.__file__).parents[1] / "examples" / "c" / "perception.c"
 WAIT_S = 120.0
@@ -44,8 +46,14 @@ class Core:
         self._process.send_signal(signal.SIGKILL)
         self._process.wait(WAIT_S)
 
-    def signal(self, number: int) -> None:
-        self._process.send_signal(number)
+    def pause(self) -> None:
+        """SIGSTOP, and wait until it stands still."""
+        self._process.send_signal(signal.SIGSTOP)
+        stopped = psutil.Process(self.pid)
+        wait_until(lambda: stopped.status() == psutil.STATUS_STOPPED, "the core stands still", WAIT_S)
+
+    def resume(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
 
     def stop(self) -> str:
         """End it in order, unless it is dead: what it had to complain about."""

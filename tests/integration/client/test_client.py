@@ -1,6 +1,5 @@
 """LKASClient beside a perception core in C: real processes, killed, stopped, restarted and missing."""
 
-import signal
 import time
 
 import pytest
@@ -122,12 +121,12 @@ def test_a_core_that_ends_in_order_says_so(start, client):
 def test_a_core_that_hangs_is_alive_but_stale_and_answers_nothing(start, client):
     core = start()
     until(lambda: client.health_check()["healthy"], "all is well")
-    core.signal(signal.SIGSTOP)
+    core.pause()
     assert client.send_command("PING") is False
     until(lambda: client.get_status()["state"] == "silent", "the heartbeat grows old")
     health = client.health_check()
     assert (health["publisher_alive"], health["data_fresh"], health["status_fresh"]) == (True, False, False)
-    core.signal(signal.SIGCONT)
+    core.resume()
     until(lambda: client.health_check()["healthy"], "it goes on")
     assert answers(client)  # the late answer to the first one is not taken for this one's
 

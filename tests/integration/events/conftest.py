@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.support.peer import Peer
+from tests.support.stack import wait_until
 
 
 @pytest.fixture
@@ -13,7 +14,7 @@ def path(tmp_path) -> Iterator[str]:
     before = set(threading.enumerate())
     yield str(tmp_path / "events.sock")
     assert list(tmp_path.iterdir()) == []
-    assert set(threading.enumerate()) <= before
+    wait_until(lambda: set(threading.enumerate()) <= before, "the threads have ended")
 
 
 @pytest.fixture

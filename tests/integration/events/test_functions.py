@@ -17,7 +17,7 @@ def nothing_is_left(monkeypatch):
     yield
     events.stop_socket_client()
     events.stop_socket_server()
-    assert set(threading.enumerate()) <= before
+    wait_until(lambda: set(threading.enumerate()) <= before, "the threads have ended")
     assert not any(runtime_directory().glob("events*"))
 
 

@@ -103,10 +103,10 @@ class Dealer:
         self.send(message)
 
         def enough():
-            return len([answer for answer in self.answers if answer["request_id"] == message["request_id"]]) >= answers
+            own = [answer for answer in self.answers if answer["request_id"] == message["request_id"]]
+            return own if len(own) >= answers else None
 
-        until(enough, self, *polled)
-        return self.answers[-1]
+        return until(enough, self, *polled)[-1]
 
 
 class Requester(Dealer):

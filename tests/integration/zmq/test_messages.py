@@ -1,5 +1,6 @@
 import contextlib
 import time
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -86,9 +87,27 @@ def test_the_wire_follows_the_channel_messages():
 
 
 def test_monotonic_stamps_become_epoch_seconds():
-    stamp_ns, before_s = time.monotonic_ns() - 60_000_000_000, time.time()
-    assert before_s - 60.001 <= messages.epoch_s(stamp_ns) <= time.time() - 59.999
+    before_s, stamp_ns = time.time(), time.monotonic_ns() - 60_000_000_000
+    after_s = time.time()
+    assert before_s - 60.001 <= messages.epoch_s(stamp_ns) <= after_s - 59.999
+    before_s = time.time()
     assert before_s - 0.001 <= messages.epoch_s(0) <= time.time() + 0.001
+
+
+@pytest.mark.parametrize("interrupted", [1, 2])
+def test_an_interruption_between_the_two_clocks_moves_no_stamp(monkeypatch, interrupted):
+    """Half a second goes by before the second, or the third, look at a clock."""
+    now_ns, looks = 1_000_000_000, 0
+
+    def look(offset_ns):
+        nonlocal now_ns, looks
+        now_ns += 500_000_000 if looks == interrupted else 50
+        looks += 1
+        return now_ns + offset_ns
+
+    clocks = SimpleNamespace(monotonic_ns=lambda: look(0), time_ns=lambda: look(7_000_000_000))
+    monkeypatch.setattr(messages, "time", clocks)
+    assert messages.epoch_s(900_000_000) == pytest.approx(7.9, abs=1e-6)
 
 
 def test_what_is_not_finite_leaves_as_null():

@@ -111,7 +111,7 @@ def test_the_broker_loop(ports, context, closing, tmp_path, capsys):
     assert newest["detection"]["processing_time_ms"] == 8.5
 
 
-def test_the_detection_server(ports, context, closing):
+def test_the_detection_server(ports, context, closing, clock):
     names = {}
     exec(textwrap.dedent(DETECTION_SERVER), names)
 
@@ -125,7 +125,7 @@ def test_the_detection_server(ports, context, closing):
 
     server = names["DetectionServer"]()
     server.detector = Detector()
-    broker = closing(LKASBroker())
+    broker = closing(LKASBroker(clock=clock))  # it would not wait longer than 2 s for the server's answer
     tool = closing(Dealer(context, ports.parameters))
     until(lambda: broker._to_servers.has_receiver("detection"), broker)
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from lkas.integration.shared_memory import SHMBufferFullError, SHMSerializationError, SHMTimeoutError
 from lkas.integration.shared_memory.sockets import Publisher, Puller, Pusher, Replier, Requester, Subscriber
 from lkas.integration.shared_memory.sockets.survey import list_sockets
+from tests.integration.shared_memory.test_round_trips import QUIET
 
 WAIT_MS = 120_000
 
@@ -273,13 +274,13 @@ def test_an_unknown_serializer(instance):
         Publisher("topic", serializer="json")  # type: ignore[arg-type]
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, suppress_health_check=QUIET)
 @given(steps=st.lists(st.one_of(st.integers(0, 3000), st.none()), min_size=30, max_size=120))
-def test_any_sequence_of_sizes_comes_out_as_it_went_in(steps):
+def test_any_sequence_of_sizes_comes_out_as_it_went_in(instance, steps):
     """Against a queue: the arena wraps, fills up and empties, and no message touches another one."""
     with (
-        Subscriber("sizes", serializer="raw", capacity=8192, slots=8, instance="test-sizes") as subscriber,
-        Publisher("sizes", serializer="raw", instance="test-sizes") as publisher,
+        Subscriber("sizes", serializer="raw", capacity=8192, slots=8, instance=instance) as subscriber,
+        Publisher("sizes", serializer="raw", instance=instance) as publisher,
     ):
         expected: list[bytes] = []
         for index, size in enumerate(steps):  # None: receive

@@ -1,5 +1,6 @@
 """Whatever is done in whatever order: against queues in this process."""
 
+import os
 from collections import deque
 
 import msgspec
@@ -12,7 +13,7 @@ from hypothesis.extra import numpy as arrays
 from lkas.integration.shared_memory import SHMTimeoutError, list_segments
 from lkas.integration.shared_memory.sockets import Publisher, Puller, Pusher, Replier, Requester, Subscriber
 
-INSTANCE = "test-properties"
+INSTANCE = f"test-properties-{os.getpid()}"
 SLOTS = 3
 
 plain = st.recursive(

@@ -31,8 +31,9 @@ def test_nothing_to_receive(made):
             subscriber.recv(timeout=timeout)
 
 
-def test_other_names_and_instances_hear_nothing(made):
-    other = [made(Subscriber, "topics"), made(Subscriber, "top"), made(Subscriber, "topic", instance="elsewhere")]
+def test_other_names_and_instances_hear_nothing(made, instance):
+    elsewhere = made(Subscriber, "topic", instance=f"{instance}-elsewhere")
+    other = [made(Subscriber, "topics"), made(Subscriber, "top"), elsewhere]
     publisher = made(Publisher, "topic")
     assert publisher.send(1) is False
     for subscriber in other:
