@@ -4,8 +4,10 @@ Frames are subscribed to only while somebody watches: the broker encodes none ot
 """
 
 import asyncio
+import contextlib
 import logging
 import time
+from collections.abc import AsyncIterator
 from typing import cast
 
 import zmq
@@ -71,12 +73,7 @@ class Bridge:
         while True:
             newest_frame: Frame | None = None
             newest_text: dict[str, str] = {}
-            parts = await self._broadcast.recv_multipart()
-            was_alive = self.broker_state().alive
-            self._heard_s = time.monotonic()
-            if not was_alive:
-                self._publish_state()
-            for _ in range(_READ_AT_ONCE):
+            async for parts in self._waiting():
                 try:
                     topic = topics.topic_of(parts)
                     if topic == topics.FRAME:
@@ -87,15 +84,26 @@ class Bridge:
                         newest_text[topic] = topics.checked_text(parts)
                 except topics.WireError as error:
                     self._count_malformed(error)
-                try:
-                    parts = await self._broadcast.recv_multipart(zmq.NOBLOCK)
-                except zmq.Again:
-                    break
             for topic, text in newest_text.items():
                 self._hub.publish_topic(topic, text, lasting=topic == topics.PARAMETERS)
             if newest_frame is not None:
                 self.newest_frame_s = self._heard_s
                 self._hub.publish_frame(newest_frame)
+
+    async def _waiting(self) -> AsyncIterator[list[bytes]]:
+        """The next message of the broker, and those that wait behind it."""
+        first = await self._broadcast.recv_multipart()
+        self._hear()
+        yield first
+        with contextlib.suppress(zmq.Again):
+            for _ in range(_READ_AT_ONCE - 1):
+                yield await self._broadcast.recv_multipart(zmq.NOBLOCK)
+
+    def _hear(self) -> None:
+        was_alive = self.broker_state().alive
+        self._heard_s = time.monotonic()
+        if not was_alive:
+            self._publish_state()
 
     async def _tell_state(self) -> None:
         while True:

@@ -31,7 +31,7 @@ class FakeBroker:
         self, ports: Ports, *, rate_hz: float = 30.0, picture: Callable[[float], object] | None = None
     ) -> None:
         self.ports = ports
-        self.frame_subscribers = 0
+        self.has_frame_subscribers = False
         self.frame_id = 0
         self.lines_px: list[list] = []  # of the newest frame: left, right
         self._frame_period_s = 1 / rate_hz
@@ -130,8 +130,8 @@ class FakeBroker:
 
     def _subscription(self, message: bytes) -> None:
         subscribed, topic = message[0] == 1, message[1:]
-        if topic == b"frame":
-            self.frame_subscribers += 1 if subscribed else -1
+        if topic == b"frame":  # who comes is told for each, who goes only for the last
+            self.has_frame_subscribers = subscribed
         if subscribed and topic == b"parameters":
             self._send("parameters", self._parameters())
 
@@ -142,7 +142,7 @@ class FakeBroker:
             self.frame_id += 1
             t_s = self.frame_id * 1.7 if self.jumpy else t_s
             stamps["frame_id"] = self.frame_id
-            if self.frame_subscribers > 0:
+            if self.has_frame_subscribers:
                 image = self._picture(t_s) if self._picture else self._road.draw(t_s, SPEED_MPS)
                 _, jpeg = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 80])
                 self._send("frame", messages.Frame(width=800, height=600, **stamps), jpeg.tobytes())

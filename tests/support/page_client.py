@@ -2,12 +2,14 @@
 
 import json
 import time
+from itertools import count
 from typing import Any
 
 import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
+from tests.support.stack import wait_until
 from viewer.wire import FRAME_HEADER
 
 PATIENCE_S = 60.0
@@ -22,20 +24,6 @@ def received(page: ClientConnection, wanted, patience_s: float = PATIENCE_S) -> 
         if wanted(message):
             return message
     raise TimeoutError(f"nothing of the kind within {patience_s:g} s")
-
-
-def received_all(page: ClientConnection, *wanted, patience_s: float = PATIENCE_S) -> list[Any]:
-    """The first message for each of `wanted`, in whichever order they come."""
-    found: dict[int, Any] = {}
-
-    def take(message: Any) -> bool:
-        for index, is_wanted in enumerate(wanted):
-            if index not in found and is_wanted(message):
-                found[index] = message
-        return len(found) == len(wanted)
-
-    received(page, take, patience_s)
-    return [found[index] for index in range(len(wanted))]
 
 
 def of_type(kind: str):
@@ -59,13 +47,28 @@ def say(page: ClientConnection, **message) -> None:
     page.send(json.dumps(message))
 
 
-def is_final_ack(request_id: str):
-    """For `received`: the last answer to a request; one that only accepts it is passed over."""
-    return lambda m: of_type("ack")(m) and m["request_id"] == request_id and not (m["ok"] and m["applied"] is None)
-
-
 def final_ack(page: ClientConnection, request_id: str) -> dict:
-    return received(page, is_final_ack(request_id))
+    """The last answer to a request; one that only accepts it is passed over."""
+
+    def is_final(message: Any) -> bool:
+        is_answer = of_type("ack")(message) and message["request_id"] == request_id
+        return is_answer and not (message["ok"] and message["applied"] is None)
+
+    return received(page, is_final)
+
+
+def answered(page: ClientConnection, **message) -> dict:
+    """Ask the broker for something: its final answer. Asked again where it was not heard, or had no time, for 2 s."""
+    request_ids = map(str, count(1))
+
+    def answer() -> dict | None:
+        request_id = f"asked-{next(request_ids)}"
+        say(page, **message, request_id=request_id)
+        ack = final_ack(page, request_id)
+        error = ack["error"] or ""
+        return None if "not connected to the broker" in error or "no answer from the broker" in error else ack
+
+    return wait_until(answer, f"an answer to {message}", PATIENCE_S)
 
 
 def close_code(page: ClientConnection) -> int | None:

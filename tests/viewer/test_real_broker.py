@@ -11,7 +11,7 @@ from websockets.sync.client import connect
 from lkas.detection.parameters import DetectionParameters
 from lkas.integration.shared_memory.messages import ControlMessage, DetectionMessage, LaneMessage, VehicleState
 from lkas.integration.zmq import LKASBroker, ParameterClient, Ports, SimulationClient
-from tests.support.page_client import final_ack, next_frame, of_type, received, say
+from tests.support.page_client import answered, next_frame, of_type, received, say
 from tests.support.viewer_process import PATIENCE_S, running_viewer
 
 SESSION = 77
@@ -101,18 +101,15 @@ def test_a_parameter_goes_to_its_process_and_back(stack, url):
         declared = next(p for p in table if p["name"] == "canny_low")
         assert (declared["minimum"], declared["maximum"], declared["default"]) == (1, 150, 50.0)
         assert declared["active"] is False
-        say(page, type="parameter", category="detection", name="canny_low", value=75, request_id="1")
-        ack = final_ack(page, "1")
+        ack = answered(page, type="parameter", category="detection", name="canny_low", value=75)
         assert ack["ok"], json.dumps(ack)
         assert ack["applied"] == 75
         assert ("canny_low", 75.0) in stack.changes
-        say(page, type="parameter", category="detection", name="canny_low", value=999, request_id="2")
-        assert "150" in final_ack(page, "2")["error"]
+        assert "150" in answered(page, type="parameter", category="detection", name="canny_low", value=999)["error"]
 
 
 def test_an_action_goes_to_the_simulation_and_back(stack, url):
     with connect(url) as page:
         received(page, of_type("state"))
-        say(page, type="action", action="respawn", request_id="1")
-        assert final_ack(page, "1")["applied"] is True
+        assert answered(page, type="action", action="respawn")["applied"] is True
         assert "respawn" in stack.actions

@@ -161,10 +161,13 @@ def test_a_signal_handler_runs_within_a_wait(opened):
     def ring(number, stack):
         raise InterruptedError
 
+    def wait():
+        signal.setitimer(signal.ITIMER_REAL, 0.05)  # which is over before the read, if this thread stands still here
+        reader.read(timeout=3600.0)
+
     before = signal.signal(signal.SIGALRM, ring)
     try:
-        with pytest.raises(InterruptedError):  # from here on it may come, if this thread stands still before the read
-            signal.setitimer(signal.ITIMER_REAL, 0.05)
-            reader.read(timeout=3600.0)
+        with pytest.raises(InterruptedError):
+            wait()
     finally:
         signal.signal(signal.SIGALRM, before)
