@@ -18,9 +18,36 @@ CHROMIUM_ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+# What the page shows for a moment only, answers to changes and notices, is written down as it comes.
+WATCH = """() => {
+    window.shown = [];
+    const take = (records) => {
+        for (const { target } of records) {
+            const element = target.nodeType === Node.ELEMENT_NODE ? target : target.parentElement;
+            const row = element?.closest("[data-parameter]");
+            const note = row?.querySelector(".note")?.textContent;
+            if (row) window.shown.push(`${row.dataset.parameter} ${row.dataset.state}: ${note}`);
+        }
+        for (const toast of document.querySelectorAll(".toast")) window.shown.push(toast.textContent);
+    };
+    for (const id of ["parameters", "toasts"]) {
+        const element = document.getElementById(id);
+        new MutationObserver(take).observe(element, { subtree: true, childList: true, attributes: true });
+    }
+}"""
 TIMEOUT_MS = 120_000
 RATE_HZ = 10.0  # of pictures: a machine with more to do than this keeps up
 expect.set_options(timeout=TIMEOUT_MS)
+
+
+def watch(page: Page) -> None:
+    """From now on write down what `wait_until_shown` looks for."""
+    page.evaluate(WATCH)
+
+
+def wait_until_shown(page: Page, text: str) -> None:
+    """A notice that is this text, or a parameter's row, "category.name state: note", that begins with it."""
+    page.wait_for_function("text => window.shown.some((shown) => shown.startsWith(text))", arg=text)
 
 
 @pytest.fixture(scope="package")

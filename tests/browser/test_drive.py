@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from lkas.integration.shared_memory import ImageChannel
-from tests.browser.conftest import RATE_HZ, TIMEOUT_MS
+from tests.browser.conftest import RATE_HZ, TIMEOUT_MS, wait_until_shown, watch
 from tests.support.stack import Stack, wait_until
 
 pytestmark = pytest.mark.browser
@@ -64,10 +64,12 @@ def pause(page: Page, drive: Stack) -> str:
     page.get_by_role("button", name="Pause").click()
     expect(page.locator("#picture")).to_have_attribute("data-state", "paused")
     with ImageChannel(instance=drive.instance) as images:
-        last = images.latest()
-    assert last is not None
-    expect(page.locator("#frame-id")).to_have_text(str(last.frame_id))
-    return str(last.frame_id)
+
+        def last_shown() -> str | None:
+            last = images.latest()
+            return str(last.frame_id) if last and page.locator("#frame-id").inner_text() == str(last.frame_id) else None
+
+        return wait_until(last_shown, "the last frame on the page")
 
 
 def solid_line_errors(page: Page) -> np.ndarray:
@@ -113,10 +115,11 @@ def test_a_drive_in_the_browser(drive, open_page):
     expect(page.locator("#frame-id")).not_to_have_text(frozen)
 
     # A change on the page is acknowledged and reaches the process; a second page sees it.
+    watch(page)
     row = page.locator("[data-parameter='decision.set_speed_mps']")
     row.locator(".entry").fill("9")
     row.locator(".entry").press("Enter")
-    expect(row).to_have_attribute("data-state", "applied")
+    wait_until_shown(page, "decision.set_speed_mps applied")
     assert drive.lkas("param", "get", "decision.set_speed_mps").stdout.strip() == "9.0"
     second = open_page()
     expect(second.locator("[data-parameter='decision.set_speed_mps'] .entry")).to_have_value("9")
@@ -140,10 +143,11 @@ def test_a_change_of_the_detector_changes_what_it_finds(stack, browser):
     page.set_default_timeout(TIMEOUT_MS)
     page.goto(f"http://localhost:{stack.viewer_port}/")
     expect(page.locator("#mode")).to_have_text("lane keeping")
+    watch(page)
     for name, value in (("hough_threshold", "150"), ("hough_min_line_len", "150"), ("canny_low", "150")):
         row = page.locator(f"[data-parameter='detection.{name}']")
         row.locator(".entry").fill(value)
         row.locator(".entry").press("Enter")
-        expect(row).to_have_attribute("data-state", "applied")
+        wait_until_shown(page, f"detection.{name} applied")
     expect(page.locator("#mode")).not_to_have_text("lane keeping")
     page.close()

@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 
 from lkas.integration.shared_memory.messages import ControlMode
 from lkas.integration.zmq.ports import Ports, free_port_base
-from tests.browser.conftest import RATE_HZ, TIMEOUT_MS
+from tests.browser.conftest import RATE_HZ, TIMEOUT_MS, wait_until_shown, watch
 from tests.support.fake_broker import FakeBroker
 from tests.support.stack import free_port, wait_until
 from tests.support.viewer_process import running_viewer
@@ -101,11 +101,11 @@ def test_layers_are_switched_by_button_and_key(page, broker):
 def test_a_slider_reaches_the_broker_and_the_answer_is_shown(page, broker):
     row = page.locator("[data-parameter='detection.canny_low']")
     expect(row).to_be_visible()
+    watch(page)
     slider = row.locator("input[type=range]")
     slider.focus()
     page.keyboard.press("ArrowRight")
-    expect(row).to_have_attribute("data-state", "applied")
-    expect(row.locator(".note")).to_contain_text("stored: 51")  # the running method is not hough
+    wait_until_shown(page, "detection.canny_low applied: stored: 51")  # the running method is not hough
     assert broker.values["detection", "canny_low"] == 51.0
     expect(row).to_have_class("param inactive")
     row.get_by_role("button", name="reset canny_low to 50").click()
@@ -125,15 +125,16 @@ def test_a_refused_value_shows_why_and_goes_back(page, broker):
 
 def test_pause_and_resume_by_button_and_key(page, broker):
     wait_for_state(page, "live")
+    watch(page)
     page.get_by_role("button", name="Pause").click()
     wait_for_state(page, "paused")
     expect(page.locator("#banner-title")).to_have_text("Paused")
-    expect(page.locator(".toast")).to_have_text("pause: done")
+    wait_until_shown(page, "pause: done")
     page.locator("body").click(position={"x": 300, "y": 5})
     page.keyboard.press("Space")
     wait_for_state(page, "live")
     page.keyboard.press("r")
-    expect(page.locator(".toast").last).to_have_text("respawn: done")
+    wait_until_shown(page, "respawn: done")
     assert broker.actions == ["pause", "resume", "respawn"]
     page.get_by_role("tab", name="Events").click()
     expect(page.locator("#event-list .what").first).to_have_text("respawn by a viewer")
@@ -177,7 +178,7 @@ def test_a_stopped_camera_is_said_and_the_picture_greyed(page, broker):
 
 
 def test_a_broker_without_a_camera_says_what_to_start(page, broker, open_page):
-    broker.frames_on = False
+    freeze(page, broker)  # no frame is under way any more
     other = open_page()
     expect(other.locator("#banner-title")).to_have_text("Waiting for camera_feed")
     expect(other.locator("#banner-command")).to_have_text("simulation --broadcast")
@@ -199,8 +200,9 @@ def test_a_silent_broker_is_said_and_its_return_seen(browser):
         page.goto(viewer.url)
         expect(page.locator("#banner-title")).to_have_text("Waiting for broker")
         expect(page.locator("#banner-command")).to_contain_text("lkas")
+        watch(page)
         page.get_by_role("button", name="Respawn").click()
-        expect(page.locator(".toast")).to_contain_text("not connected to the broker")
+        wait_until_shown(page, "respawn: not connected to the broker")
         with FakeBroker(ports, rate_hz=RATE_HZ):
             wait_for_state(page, "live")
         expect(page.locator("#banner-title")).to_have_text("Waiting for broker")
