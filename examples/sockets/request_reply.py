@@ -15,4 +15,4 @@ if __name__ == "__main__":
     Process(target=serve).start()
     with Requester("control_service") as client:
         client.send({"query": "status"}, timeout=10_000)  # waits for the server to come
-        print(client.recv(timeout=1000))  # milliseconds; SHMConnectionError at once if the server dies
+        print(client.recv(timeout=10_000))  # milliseconds; SHMConnectionError at once if the server dies

@@ -120,7 +120,11 @@ def test_a_drive_in_the_browser(drive, open_page):
     row.locator(".entry").fill("9")
     row.locator(".entry").press("Enter")
     wait_until_shown(page, "decision.set_speed_mps applied")
-    assert drive.lkas("param", "get", "decision.set_speed_mps").stdout.strip() == "9.0"
+
+    def told() -> bool:
+        return drive.lkas("param", "get", "decision.set_speed_mps").stdout.strip() == "9.0"
+
+    wait_until(told, "the value on the command line, which waits for 3 s at most")
     second = open_page()
     expect(second.locator("[data-parameter='decision.set_speed_mps'] .entry")).to_have_value("9")
 
