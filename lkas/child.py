@@ -16,6 +16,7 @@ from lkas.config import Configuration, from_json
 from lkas.parameters import Section
 
 ENVIRONMENT_KEY = "LKAS_CHILD"
+PARENT_KEY = "LKAS_PARENT"  # pid of the supervisor, of a program that is to end with it
 HEARTBEAT_PERIOD_NS = 100_000_000
 _PR_SET_PDEATHSIG = 1
 
@@ -52,7 +53,7 @@ class Child:
         child = cls(**json.loads(text))
         log.set_up(child.name, child._verbose)
         os.environ["LKAS_INSTANCE"] = child.instance
-        die_with_parent()
+        die_with_parent(_supervisor_pid())
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, child._on_signal)
         return child
@@ -83,10 +84,26 @@ class Child:
         self.stopping = True
 
 
-def die_with_parent() -> None:
-    """Have the kernel send SIGTERM when the parent process ends, however it ends (Linux)."""
-    parent = os.getppid()
+def die_with_supervisor() -> None:
+    """`die_with_parent` for a program that a supervisor may have started, or a person."""
+    pid = _supervisor_pid()
+    if pid is not None:
+        die_with_parent(pid)
+
+
+def die_with_parent(pid: int | None = None) -> None:
+    """Have the kernel send SIGTERM when the parent process ends, however it ends (Linux).
+
+    `pid` is the parent's: one that was killed while this process was still starting has left it to another by now.
+    """
+    parent = os.getppid() if pid is None else pid
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:  # it ended before we asked
         os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _supervisor_pid() -> int | None:
+    """Told once: what this process starts in its turn is nothing of the supervisor's."""
+    text = os.environ.pop(PARENT_KEY, None)
+    return None if text is None else int(text)

@@ -1,13 +1,14 @@
 """The manifest: which processes there are, when each runs and what to do when it ends."""
 
 import json
+import os
 import sys
 from collections.abc import Mapping
 from enum import StrEnum
 
 from msgspec import Struct
 
-from lkas.child import ENVIRONMENT_KEY
+from lkas.child import ENVIRONMENT_KEY, PARENT_KEY
 
 
 class Restart(StrEnum):
@@ -28,8 +29,8 @@ class Process(Struct, frozen=True, kw_only=True):
     settings: Mapping[str, object] | None = None  # of a child that speaks lkas.child; None: any program
 
     def child_environment(self, heartbeat_fd: int | None) -> dict[str, str]:
-        """The variables to add to its environment."""
-        variables = {"LKAS_PARENT": "1"}
+        """The variables to add to its environment, when this process starts it."""
+        variables = {PARENT_KEY: str(os.getpid())}
         if self.settings is not None:
             variables[ENVIRONMENT_KEY] = json.dumps({**self.settings, "name": self.name, "heartbeat_fd": heartbeat_fd})
         return variables

@@ -9,7 +9,7 @@ import typer
 from msgspec import structs
 
 from lkas import log
-from lkas.child import die_with_parent
+from lkas.child import die_with_supervisor
 from lkas.config import ConfigError, Configuration, load
 from lkas.integration.zmq.ports import Ports, ZmqConfig
 from lkas.parameters import ParameterError, changed
@@ -183,8 +183,7 @@ def _run(
     from simulation.stop import StopSignals
 
     stop = StopSignals()
-    if "LKAS_PARENT" in os.environ:
-        die_with_parent()
+    die_with_supervisor()
     log.set_up("simulation", verbose)
     config: SimulationConfig = configuration["simulation"]
     carla: CarlaConfig = configuration["carla"]

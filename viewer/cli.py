@@ -1,6 +1,5 @@
 """The command `viewer`. Heavy imports stand inside the function: `--help` loads neither NumPy nor ZMQ."""
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -8,7 +7,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from lkas import log
-from lkas.child import die_with_parent
+from lkas.child import die_with_supervisor
 from lkas.config import ConfigError, load
 from viewer.config import ViewerConfig
 from viewer.listener import AddressError, listen
@@ -58,8 +57,7 @@ def viewer(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.", metavar="")] = False,
 ) -> None:
     """Serve the web page of a running lkas: live picture, telemetry, parameters, actions."""
-    if "LKAS_PARENT" in os.environ:
-        die_with_parent()
+    die_with_supervisor()
     log.set_up("viewer", verbose)
 
     from lkas.integration.zmq.ports import Ports, ZmqConfig

@@ -75,7 +75,8 @@ _stop: Any = None  # of this worker: the event that asks it to stop
 def _begin_worker(stop: Any) -> None:
     global _stop
     _stop = stop
-    die_with_parent()
+    parent = multiprocessing.parent_process()
+    die_with_parent(None if parent is None else parent.pid)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent says what to do
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     one_thread()

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
 
@@ -61,10 +62,15 @@ def test_a_killed_process_is_started_again(supervise):
 
 
 def test_a_process_that_keeps_failing_is_started_ever_more_slowly(supervise, caplog):
-    supervisor = supervise(python("a", "raise SystemExit(1)"))
-    step_until(supervisor, lambda: supervisor.restarts == 3)
-    pauses = [record.getMessage().rpartition("in ")[2] for record in caplog.records]
-    assert pauses == ["0.25 s", "0.5 s", "1 s"]
+    clock = FakeClock()  # by a real one, a process that needs five seconds to end so on a busy machine was healthy
+    supervisor = supervise(python("a", "raise SystemExit(1)"), clock=clock)
+    for restarts, pause_s in enumerate((0.25, 0.5, 1.0), 1):
+        step_until(supervisor, lambda restarts=restarts: supervisor.restarts == restarts)
+        assert caplog.records[-1].getMessage().endswith(f"starting it again in {pause_s:g} s")
+        clock.advance(pause_s - 0.01)
+        supervisor.step(0)
+        assert pid_of(supervisor, "a") is None
+        clock.advance(0.01)
     assert supervisor.exit_code is None
 
 
@@ -89,10 +95,11 @@ def test_time_in_which_the_supervisor_did_not_run_is_no_silence(supervise):
 
 
 def test_a_process_that_never_beat_is_not_called_hung(supervise):
-    supervisor = supervise(python("a", FOREVER, heartbeat_limit_s=0.05, settings={}))
-    deadline = time.monotonic() + 0.5
-    while time.monotonic() < deadline:
-        supervisor.step(0.02)
+    clock = FakeClock()
+    supervisor = supervise(python("a", FOREVER, heartbeat_limit_s=0.05, settings={}), clock=clock)
+    for _ in range(5):
+        supervisor.step(0)
+        clock.advance(0.4)
     assert supervisor.restarts == 0
     assert supervisor.states[0].state == "starting"
 
@@ -129,3 +136,13 @@ def test_a_process_that_ignores_sigterm_is_killed(supervise, capfd, caplog):
     assert "stubborn" in caplog.text
     assert "killed" in caplog.text
     assert supervisor.states[0].state == "finished"
+
+
+@pytest.mark.parametrize(("is_gone", "code", "said"), [(False, 0, "lives"), (True, -signal.SIGTERM, "")])
+def test_a_program_whose_supervisor_was_killed_before_it_could_ask_ends_too(is_gone, code, said):
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    row = python("a", "from lkas.child import die_with_supervisor\ndie_with_supervisor()\nprint('lives')")
+    variables = row.child_environment(None) | ({"LKAS_PARENT": str(gone.pid)} if is_gone else {})
+    done = subprocess.run(row.command, env=os.environ | variables, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout.strip()) == (code, said), done.stderr

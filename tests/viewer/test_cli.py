@@ -1,4 +1,3 @@
-import os
 import signal
 import socket
 import subprocess
@@ -71,15 +70,13 @@ def test_a_wrong_setting_is_refused_by_name(arguments, words):
 def test_it_ends_with_its_parent(ports: Ports):
     """Started by a supervisor that is killed, it does not stay behind."""
     starter = (
-        "import subprocess, sys, time\n"
+        "import os, subprocess, sys, time\n"
         f"command = [sys.executable, '-m', 'viewer', '--port', '0', '--broker', '127.0.0.1:{ports.base}']\n"
-        "child = subprocess.Popen(command)\n"
+        "child = subprocess.Popen(command, env={**os.environ, 'LKAS_PARENT': str(os.getpid())})\n"
         "print(child.pid, flush=True)\n"
         "time.sleep(600)\n"
     )
-    with subprocess.Popen(
-        [sys.executable, "-c", starter], stdout=subprocess.PIPE, text=True, env={**os.environ, "LKAS_PARENT": "1"}
-    ) as parent:
+    with subprocess.Popen([sys.executable, "-c", starter], stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         child = psutil.Process(int(parent.stdout.readline()))
         assert "http://" in parent.stdout.readline()

@@ -6,10 +6,9 @@ simulation --broadcast --backend carla --config configs/carla.yaml      # in ano
 
 import argparse
 import asyncio
-import os
 from pathlib import Path
 
-from lkas.child import die_with_parent
+from lkas.child import die_with_supervisor
 from simulation.embedded.world import built_in_map
 from tests.support.carla_server.faults import Faults
 from tests.support.carla_server.layouts import VERSION
@@ -25,8 +24,7 @@ def main() -> None:
     parser.add_argument("--lifetime", type=float, default=3600.0, metavar="SECONDS", help="end after so long (3600)")
     parser.add_argument("--version", default=VERSION, help=f"what to call itself ({VERSION})")
     arguments = parser.parse_args()
-    if "LKAS_PARENT" in os.environ:
-        die_with_parent()
+    die_with_supervisor()
     maps = {path.stem: path for path in arguments.map or [built_in_map()]}
 
     def on_ready(port: int) -> None:
