@@ -10,7 +10,7 @@ import pytest
 from simulation.carla.config import CarlaConfig
 from simulation.carla.probe import is_listening, require_server, speaks_carla
 from simulation.world import WorldUnreachable
-from tests.support.stack import free_port
+from tests.support.stack import closed_port
 
 
 @pytest.fixture
@@ -36,11 +36,11 @@ def listener():
 
 
 def test_a_closed_port_is_told_in_one_sentence():
-    port = free_port()
-    assert not is_listening("127.0.0.1", port)
-    assert not speaks_carla("127.0.0.1", port)
-    with pytest.raises(WorldUnreachable, match=rf"no CARLA server on 127\.0\.0\.1:{port}; start CarlaUE4\.sh"):
-        require_server(CarlaConfig(port=port))
+    with closed_port() as port:
+        assert not is_listening("127.0.0.1", port)
+        assert not speaks_carla("127.0.0.1", port)
+        with pytest.raises(WorldUnreachable, match=rf"no CARLA server on 127\.0\.0\.1:{port}; start CarlaUE4\.sh"):
+            require_server(CarlaConfig(port=port))
 
 
 def test_something_else_on_the_port_is_not_carla(listener):
@@ -56,12 +56,14 @@ def test_a_carla_server_is_recognised(server):
 def test_the_command_ends_with_code_3_and_without_loading_the_library():
     code = (
         "import sys\n"
-        f"sys.argv = ['simulation', '--backend', 'carla', '--port', '{free_port()}']\n"
+        "sys.argv = ['simulation', '--backend', 'carla', '--port', sys.argv[1]]\n"
         "from simulation.cli import main\n"
         "try: main()\n"
         "except SystemExit as end: print(end.code, *sorted({'carla', 'cv2'} & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=True)
+    with closed_port() as port:
+        command = [sys.executable, "-c", code, str(port)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
     assert done.stdout.split("\n")[1] == "3"
     assert done.stderr.count("\n") == 1
     assert done.stderr.startswith("simulation: no CARLA server on 127.0.0.1:")

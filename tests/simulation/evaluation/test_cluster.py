@@ -14,7 +14,7 @@ from simulation.evaluation.executors import InProcess
 from simulation.evaluation.sweep import Sweep
 from tests.simulation.evaluation.drives import write_short, write_too_far
 from tests.simulation.evaluation.test_sweep import plan
-from tests.support.stack import PATIENCE_S, ROOT, free_port, wait_until
+from tests.support.stack import PATIENCE_S, ROOT, closed_port, wait_until
 
 pytest.importorskip("distributed", reason="the extra `sweep` is not installed")
 
@@ -104,12 +104,13 @@ def test_an_interrupt_stops_the_runs_on_the_workers(tmp_path, cluster):
 
 
 def test_no_scheduler_is_one_sentence_and_exit_code_3(tmp_path):
-    address = f"tcp://127.0.0.1:{free_port()}"
-    done = subprocess.run(
-        [sys.executable, "-m", "simulation", "eval", "--scheduler", address, "--out", str(tmp_path / "out"),
-         "--scenario", str(write_short(tmp_path))],
-        cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S,
-    )  # fmt: skip
+    with closed_port() as port:
+        address = f"tcp://127.0.0.1:{port}"
+        done = subprocess.run(
+            [sys.executable, "-m", "simulation", "eval", "--scheduler", address, "--out", str(tmp_path / "out"),
+             "--scenario", str(write_short(tmp_path))],
+            cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S,
+        )  # fmt: skip
     assert done.returncode == 3
     assert done.stderr.strip().count("\n") == 0
     assert f"no Dask scheduler answers at {address}; start one with `dask scheduler`" in done.stderr

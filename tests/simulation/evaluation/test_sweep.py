@@ -157,7 +157,7 @@ def test_several_processes_give_what_one_gives(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Popen, "_launch", launch_and_look)
     two.run(Processes(2), lambda job: None)
-    assert len(masks) == 2
+    assert masks  # a second process is started when the first one is busy yet
     assert all(signal.SIGINT in mask for mask in masks), "a Ctrl-C meets workers that do not expect it yet"
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
 

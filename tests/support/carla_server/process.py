@@ -15,7 +15,8 @@ from tests.support.carla_server.server import BREAK, STATE, VANISH
 from tests.support.stack import ROOT, free_port
 
 START_S, CALL_S, LIFETIME_S = 120.0, 60.0, 3600.0
-READY = re.compile(r"on port (\d+)")
+READY = re.compile(r"on port \d+")
+ATTEMPTS = 3
 
 
 class StubServer:
@@ -23,12 +24,19 @@ class StubServer:
 
     def __init__(self, *arguments: str) -> None:
         self._arguments = arguments
-        self.port = free_port()
         self._process: subprocess.Popen[str] | None = None
-        self.start()
+        for _ in range(ATTEMPTS):
+            self.port = free_port()
+            if self._has_started():
+                return
+        raise AssertionError(f"the stub server did not start in {ATTEMPTS} attempts")
 
     def start(self) -> None:
-        """Start it, always on the same port."""
+        """Start it again, on the same port."""
+        assert self._has_started(), f"the stub server did not start again on port {self.port}"
+
+    def _has_started(self) -> bool:
+        """False when it ended instead: somebody took the port between its choice and its use."""
         command = [sys.executable, "-m", "tests.support.carla_server"]
         self._process = subprocess.Popen(
             [*command, "--port", str(self.port), "--lifetime", str(LIFETIME_S), *self._arguments],
@@ -40,9 +48,10 @@ class StubServer:
         assert self._process.stdout is not None
         ready, _, _ = select.select([self._process.stdout], [], [], START_S)
         line = self._process.stdout.readline() if ready else ""
-        found = READY.search(line)
-        assert found, f"the stub server did not start within {START_S:g} s: {line!r}"
-        self.port = int(found[1])
+        if not READY.search(line):
+            self._end(signal.SIGKILL)
+            return False
+        return True
 
     @property
     def pid(self) -> int:
