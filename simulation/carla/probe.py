@@ -7,15 +7,16 @@ import msgspec
 from simulation.carla.config import CarlaConfig
 from simulation.world import WorldUnreachable
 
-PROBE_S = 1.0
+PROBE_S = 1.0  # for a connection
+ANSWER_S = 5.0  # a server that loads a map accepts connections and answers none
 MAX_ANSWER_BYTES = 4096
 VERSION_CALL = [0, 1, "version", [[False]]]  # msgpack-rpc: request, number, method, [[is asynchronous]]
 
 
-def is_listening(host: str, port: int, timeout_s: float = PROBE_S) -> bool:
+def is_listening(host: str, port: int) -> bool:
     """Whether anybody accepts connections there."""
     try:
-        with socket.create_connection((host, port), timeout=timeout_s):
+        with socket.create_connection((host, port), timeout=PROBE_S):
             return True
     except OSError:
         return False
@@ -30,10 +31,11 @@ def require_server(config: CarlaConfig) -> None:
         )
 
 
-def speaks_carla(host: str, port: int, timeout_s: float = PROBE_S) -> bool:
-    """Whether it answers when asked for its version as a CARLA client does."""
+def speaks_carla(host: str, port: int, timeout_s: float = ANSWER_S) -> bool:
+    """Whether it answers within `timeout_s` when asked for its version as a CARLA client does."""
     try:
-        with socket.create_connection((host, port), timeout=timeout_s) as connection:
+        with socket.create_connection((host, port), timeout=PROBE_S) as connection:
+            connection.settimeout(timeout_s)
             connection.sendall(msgspec.msgpack.encode(VERSION_CALL))
             answer = msgspec.msgpack.decode(connection.recv(MAX_ANSWER_BYTES))
     except (OSError, msgspec.DecodeError):

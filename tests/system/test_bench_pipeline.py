@@ -4,6 +4,9 @@ import json
 import subprocess
 import sys
 
+from typer.testing import CliRunner
+
+from lkas.cli.app import app
 from lkas.integration.shared_memory import ControlChannel
 from lkas.integration.shared_memory.messages import ControlMode
 from tests.support.stack import PATIENCE_S, ROOT, wait_until
@@ -46,7 +49,9 @@ def test_it_finds_every_stage_of_a_running_stack(stack):
     assert "frames passed over" in " ".join(table.stdout.split())
 
 
-def test_where_nothing_runs_it_says_so():
-    done = bench("nobody-here")
-    assert done.returncode == 3
-    assert "no frame within 3 s on instance 'nobody-here'" in done.stderr
+def test_where_nothing_runs_it_says_so(monkeypatch):
+    monkeypatch.setenv("LKAS_INSTANCE", "")  # which the command sets
+    monkeypatch.setattr("lkas.cli.bench_pipeline.ATTACH_LIMIT_S", 0.1)
+    done = CliRunner().invoke(app, ["bench", "pipeline", "--instance", "nobody-here"])
+    assert done.exit_code == 3
+    assert "no frame within 0.1 s on instance 'nobody-here'" in done.stderr
