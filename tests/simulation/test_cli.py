@@ -7,14 +7,14 @@ import sys
 import pytest
 
 from tests.simulation.films import write_folder
+from tests.support.commands import run_command
 
 DEADLINE_S = 120
 
 
 def simulation(*arguments, **environ):
     environ = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1", **environ}
-    command = [sys.executable, "-m", "simulation", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, env=environ, timeout=DEADLINE_S, check=False)
+    return run_command("simulation", *arguments, environ=environ)
 
 
 def test_help_has_examples_and_loads_no_heavy_library():

@@ -16,15 +16,14 @@ from simulation.opendrive.picture import picture
 from simulation.opendrive.routes import find_route
 from simulation.opendrive.survey import survey
 from tests.simulation.opendrive import roads
+from tests.support.commands import run_command
 
 DEADLINE_S = 180
 LOOP = built_in_map()
 
 
 def simulation(*arguments):
-    environ = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1"}
-    command = [sys.executable, "-m", "simulation", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, env=environ, timeout=DEADLINE_S, check=False)
+    return run_command("simulation", *arguments, environ={**os.environ, "COLUMNS": "200", "NO_COLOR": "1"})
 
 
 def maps(*arguments):

@@ -13,6 +13,7 @@ from lkas.parameters import declared
 from simulation.config import SimulationConfig
 from simulation.status import statistics
 from tests.simulation.fakes import Bench
+from tests.support.commands import run_command
 
 README = Path(__file__).parents[2] / "simulation" / "README.md"
 DEADLINE_S = 180
@@ -39,9 +40,7 @@ def test_every_option_shown_is_one_of_the_command(command):
     shown = [line for line in words if [word for word in line[1:2] if word in ("eval", "maps")] == command]
     options = {word for line in shown for word in line if word[:2] == "--"}
     assert len(options) >= 4
-    help_command = [sys.executable, "-m", "simulation", *command, "--help"]
-    environ = {**os.environ, "COLUMNS": "200"}
-    done = subprocess.run(help_command, capture_output=True, text=True, timeout=DEADLINE_S, check=True, env=environ)
+    done = run_command("simulation", *command, "--help", environ={**os.environ, "COLUMNS": "200"})
     assert [option for option in options if option not in done.stdout] == []
 
 

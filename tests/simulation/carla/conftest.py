@@ -1,4 +1,4 @@
-"""A stub server for each file of tests, and proof after each test that it was left as it was found."""
+"""A stub server for all tests, and proof after each test that it was left as it was found."""
 
 from contextlib import contextmanager
 
@@ -12,7 +12,7 @@ TIMEOUT_S = 60.0  # of the client; the stub's first tick draws a new road
 CAMERA = CameraConfig(width_px=160, height_px=120, rate_hz=20.0)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def shared_server():
     from tests.support.carla_server.process import StubServer
 

@@ -29,7 +29,7 @@ sys.stdin.read()
 
 
 def drives_on(world):
-    """Ticks as a runner does that asks again; the newest tick. A server may be slower than these tests' short limits."""
+    """Ticks as a runner does that asks again; the newest tick. A server may be slower than a short limit."""
     until = time.monotonic() + PATIENCE_S
     while True:
         try:
