@@ -126,6 +126,14 @@ class Surface:
         above_m = h_m + self.profiles.shape_m(s_m, t_m)
         return origins + t_m[:, None] * axes[:, 1] + above_m[:, None] * axes[:, 2]
 
+    def lines(self, s_m: np.ndarray, *lines_t_m: np.ndarray) -> list[np.ndarray]:
+        """(N, 3) map coordinates on the surface for each line of t over the same s: the axes are worked out once."""
+        origins, axes = self.frames(s_m)
+        return [
+            origins + t_m[:, None] * axes[:, 1] + self.profiles.shape_m(s_m, t_m)[:, None] * axes[:, 2]
+            for t_m in lines_t_m
+        ]
+
     def to_lane(self, x_m: float, y_m: float, z_m: float, near_s_m: float) -> Vector:
         """(s, t, h) of a point: the inverse of `to_world`, searched from `near_s_m` on."""
         point = np.array([x_m, y_m, z_m])

@@ -56,9 +56,10 @@ def build_scene(road_map: RoadMap, condition: Condition, seed: int) -> Scene:
             for paved in _pavements(section):
                 s_m = _stations(section)
                 left, right = (_border(road, section, edge, s_m) for edge in _edges(paved))
-                chunks.append(np.stack([_points(road, s_m, left + VERGE_M), _points(road, s_m, right - VERGE_M)]))
-                verges.append(_between(*chunks[-1]))
-                pavements.append(_strip(road, s_m, left, right))
+                *verge, left_edge, right_edge = road.surface.lines(s_m, left + VERGE_M, right - VERGE_M, left, right)
+                chunks.append(np.stack(verge))
+                verges.append(_between(*verge))
+                pavements.append(_between(left_edge, right_edge))
                 tracks += _wheel_tracks(road, section, paved, s_m)
                 if condition.stains > 0:
                     stains += _stains(road, section, paved, condition.stains, random)
@@ -112,17 +113,13 @@ def _border(road: Road, section: LaneSection, lane_id: int, s_m: np.ndarray) -> 
     return section.border_m(lane_id, road.lane_offset, s_m)[0]
 
 
-def _points(road: Road, s_m: np.ndarray, t_m: np.ndarray) -> np.ndarray:
-    return road.surface.points(s_m, t_m, np.zeros_like(s_m))
-
-
 def _between(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Quadrilaterals between two edges."""
     return np.stack([left[:-1], right[:-1], right[1:], left[1:]], axis=1)
 
 
 def _strip(road: Road, s_m: np.ndarray, left_t_m: np.ndarray, right_t_m: np.ndarray) -> np.ndarray:
-    return _between(_points(road, s_m, left_t_m), _points(road, s_m, right_t_m))
+    return _between(*road.surface.lines(s_m, left_t_m, right_t_m))
 
 
 def _centre(road: Road, section: LaneSection, lane_id: int, s_m: np.ndarray) -> np.ndarray:
@@ -132,13 +129,15 @@ def _centre(road: Road, section: LaneSection, lane_id: int, s_m: np.ndarray) -> 
 
 def _wheel_tracks(road: Road, section: LaneSection, paved: list[int], s_m: np.ndarray) -> list[np.ndarray]:
     half_m = WHEEL_TRACK_WIDTH_M / 2
-    return [
-        _strip(road, s_m, centre + track_m + half_m, centre + track_m - half_m)
+    middles = [
+        _centre(road, section, lane_id, s_m) + track_m
         for lane_id in paved
         if section.lanes[lane_id].type == "driving"
-        for centre in [_centre(road, section, lane_id, s_m)]
         for track_m in (-WHEEL_TRACK_M, WHEEL_TRACK_M)
     ]
+    left = road.surface.lines(s_m, *(middle + half_m for middle in middles))
+    right = road.surface.lines(s_m, *(middle - half_m for middle in middles))
+    return [_between(*edges) for edges in zip(left, right, strict=True)]
 
 
 def _stroke_quads(
