@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.commands import run_command
 from tests.support.stack import ROOT, segments
 
 READMES = [
@@ -66,15 +67,7 @@ def test_every_flag_of_the_readme_exists():
         ["simulation", "maps"],
         ["viewer"],
     ):
-        done = subprocess.run(
-            [sys.executable, "-m", command[0], *command[1:], "--help"],
-            cwd=ROOT,
-            env={**os.environ, "COLUMNS": "200"},
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        known += done.stdout
+        known += run_command(*command, "--help", environ={**os.environ, "COLUMNS": "200"}).stdout
     text = (ROOT / "README.md").read_text()
     mentioned = set(FLAG.findall(text)) - {"--ImageChannel", "--help"}
     assert mentioned, "the README names no flag: is the pattern still right?"

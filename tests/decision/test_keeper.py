@@ -1,5 +1,6 @@
 """The keeper's promises besides steering well: stamps, signs, pause, restart, breaks and parameters."""
 
+import functools
 import math
 from itertools import pairwise
 from typing import Any
@@ -348,6 +349,7 @@ def _pedals(at_s: float = 0.8, speed_mps: float = 13.0, **parameters: Any) -> tu
     return control.throttle, control.brake
 
 
+@functools.cache  # the drive that all others are held against is one
 def _bend_steering(**parameters: Any) -> float:
     road = Road([(0.0, 1 / 300), (300.0, 1 / 300)])
     driven = drive(
@@ -356,6 +358,7 @@ def _bend_steering(**parameters: Any) -> float:
     return round(driven.controls[-1].steering, 6)
 
 
+@functools.cache
 def _after_loss(**parameters: Any) -> tuple[list[str], float]:
     driven = drive(
         straight(400),

@@ -15,6 +15,7 @@ from lkas.integration.shared_memory.messages import VehicleState
 from lkas.integration.zmq.ports import ZmqConfig
 from lkas.vehicle import CameraConfig
 from tests.detection.straight_road import road_image
+from tests.support.stack import segments
 
 pytest.importorskip("lkas.integration.shared_memory._core", reason="the channels' C core is not built")
 
@@ -29,7 +30,7 @@ def stack():
     stack = Stack(f"detect-test-{os.getpid()}")
     yield stack
     stack.close()
-    assert not [name for name in os.listdir("/dev/shm") if stack.instance in name], "a segment was left behind"
+    assert segments(stack.instance) == []
 
 
 class Stack:
@@ -101,11 +102,7 @@ def test_a_frame_becomes_a_detection_and_an_ended_server_leaves_nothing(stack):
     output = server.communicate(timeout=DEADLINE_S)[1]
     assert server.returncode == 0, output
     assert "Traceback" not in output
-    assert not [
-        name
-        for name in os.listdir("/dev/shm")
-        if name.endswith((".lane_detection", ".lane_tracks")) and stack.instance in name
-    ]
+    assert [name for name in segments(stack.instance) if name.endswith((".lane_detection", ".lane_tracks"))] == []
 
 
 def test_a_killed_server_is_followed_by_another_without_loss_for_readers(stack):

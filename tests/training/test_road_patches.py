@@ -1,5 +1,7 @@
 """The generator of training patches: repeatable, of the right form, and its truth lies on what it drew."""
 
+import functools
+
 import numpy as np
 
 from lkas.detection.net.patch_net import NET_COLUMNS, NET_ROWS
@@ -11,6 +13,11 @@ def patches(seed: int, count: int):
     return [draw_patch(random) for _ in range(count)]
 
 
+@functools.cache
+def many_patches():
+    return patches(5, 150)
+
+
 def test_one_seed_gives_one_set():
     for (patch, truth), (again, truth_again) in zip(patches(3, 4), patches(3, 4), strict=True):
         np.testing.assert_array_equal(patch, again)
@@ -19,7 +26,7 @@ def test_one_seed_gives_one_set():
 
 
 def test_form():
-    for patch, truth in patches(1, 40):
+    for patch, truth in many_patches():
         assert patch.shape == (NET_ROWS, NET_COLUMNS, 3)
         assert truth.shape == (NET_ROWS, NET_COLUMNS)
         assert patch.dtype == truth.dtype == np.uint8
@@ -27,7 +34,7 @@ def test_form():
 
 def test_the_truth_lies_on_paint_more_often_than_beside_it():
     on_line, beside = [], []
-    for patch, truth in patches(2, 120):
+    for patch, truth in many_patches():
         grey = patch.mean(axis=2)
         middle = truth > 240
         next_to_it = np.roll(middle, 7, axis=1) & (truth == 0)
@@ -39,6 +46,6 @@ def test_the_truth_lies_on_paint_more_often_than_beside_it():
 
 
 def test_there_are_roads_with_and_without_lines():
-    shares = np.array([(truth > 240).mean() for _, truth in patches(5, 150)])
+    shares = np.array([(truth > 240).mean() for _, truth in many_patches()])
     assert 0.02 < np.mean(shares == 0) < 0.3
     assert 0.005 < shares.mean() < 0.1

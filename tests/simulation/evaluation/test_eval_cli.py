@@ -155,6 +155,7 @@ def test_an_interrupt_keeps_what_is_done(short, tmp_path, number, code, jobs):
         _, errors = process.communicate(timeout=DEADLINE_S)
     finally:
         process.kill()
+        process.communicate()
     assert process.returncode == code, errors
     assert "1 of 2 runs are missing" in errors
     assert "Traceback" not in errors
