@@ -149,7 +149,7 @@ def test_what_can_not_be_used_is_told_before_any_process_is_started(folder, comm
     done = subprocess.run(
         [sys.executable, "-m", "lkas", *command, "--method", "my.py:Detector", "--set", "zmq.port_base=0"],
         env={**os.environ, "PYTHONPATH": str(ROOT), "LKAS_INSTANCE": f"own-{uuid.uuid4().hex[:8]}"},
-        capture_output=True, text=True, timeout=60,
+        capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert done.returncode == 2
     assert done.stderr == (

@@ -76,11 +76,11 @@ def _write(connection: Connection, duration_s: float) -> dict[str, int]:
 
 def _read(connection: Connection) -> dict[str, Any]:
     ages_ms, seen = [], 0
-    with ImageChannel(attach_timeout=30.0) as channel:
+    with ImageChannel(attach_timeout=60.0) as channel:
         connection.send("ready")
         growth = Growth(round(WARM_S * RATE_HZ))
         while True:
-            with channel.view(timeout=10.0) as message:
+            with channel.view(timeout=60.0) as message:
                 if message is None or message.frame_id == 0:
                     break
                 ages_ms.append((time.monotonic_ns() - message.publish_ns) / 1e6)
