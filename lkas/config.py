@@ -5,7 +5,6 @@
 Each program loads its own sections, ignores those of the other programs and refuses a section nobody owns.
 """
 
-import difflib
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -14,12 +13,11 @@ from typing import Any
 import msgspec
 import yaml
 
-from lkas.parameters import Parameter, ParameterError, Section, declared
+from lkas.parameters import Parameter, ParameterError, Section, declared, suggestion
 
 # Every section there is, also those of programs that lkas never imports.
 SECTIONS = ("camera", "vehicle", "detection", "decision", "zmq", "events", "simulation", "carla", "viewer")
 ENVIRONMENT_PREFIX = "LKAS_"
-MOST_LISTED = 12  # names in an error text; more are no longer read
 
 
 class ConfigError(ValueError):
@@ -156,7 +154,7 @@ class _Reader:
         if table is None:
             return  # a section of another program
         if key not in table:
-            raise ConfigError(f"{source}: {section}.{key}: no such key{_suggestion(key, table)}")
+            raise ConfigError(f"{source}: {section}.{key}: no such key{suggestion(key, table)}")
         try:
             self.values[section][key] = table[key].check(value)
         except ParameterError as error:
@@ -164,17 +162,7 @@ class _Reader:
 
     def _check_section(self, source: str, section: str) -> None:
         if section not in SECTIONS:
-            raise ConfigError(f"{source}: {section}: no such section{_suggestion(section, SECTIONS)}")
-
-
-def _suggestion(word: str, known: Iterable[str]) -> str:
-    known = list(known)
-    close = difflib.get_close_matches(word, known, n=1)
-    if close:
-        return f"; did you mean {close[0]}?"
-    if len(known) > MOST_LISTED:
-        return f"; configs/default.yaml lists all {len(known)}"
-    return f"; known are {', '.join(known)}"
+            raise ConfigError(f"{source}: {section}: no such section{suggestion(section, SECTIONS)}")
 
 
 def _yaml_trouble(error: yaml.YAMLError) -> str:

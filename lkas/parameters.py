@@ -9,16 +9,19 @@ The configuration file, the environment, `--set`, the broker's table, the viewer
 read this one declaration.
 """
 
+import difflib
 import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 from msgspec import Meta, Struct
 
 from lkas.own_code import PATTERN, is_own_name
+
+MOST_LISTED = 12  # names in an error text; nobody reads more
 
 
 class ParameterError(ValueError):
@@ -139,6 +142,20 @@ def offered(category: str, section: Section) -> dict[str, Parameter]:
     return table
 
 
+def suggestion(word: str, known: Iterable[str], register: str = "configs/default.yaml") -> str:
+    """The end of a sentence about a name that nobody knows: what may have been meant, or what there is.
+
+    Of many names it says only where they are listed: in this `register`.
+    """
+    known = list(known)
+    close = difflib.get_close_matches(word, known, n=1)
+    if close:
+        return f"; did you mean {close[0]}?"
+    if len(known) > MOST_LISTED:
+        return f"; {register} lists all {len(known)}"
+    return f"; known are {', '.join(known)}"
+
+
 def is_read_by(parameter: Parameter, name: str) -> bool:
     """Whether a method or controller reads a parameter; of the user's own nobody knows, so it may be any."""
     return not parameter.used_by or name in parameter.used_by or is_own_name(name)
@@ -150,7 +167,7 @@ def changed(
     """A copy of the section with one value replaced, checked against its declaration, or against this table."""
     table = table or declared(category, type(section))
     if name not in table:
-        raise ParameterError(f"{category}.{name}: no such parameter; known are {', '.join(table)}")
+        raise ParameterError(f"{category}.{name}: no such parameter{suggestion(name, table)}")
     return msgspec.structs.replace(section, **{name: table[name].check(value)})
 
 

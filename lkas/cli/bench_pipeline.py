@@ -86,9 +86,9 @@ def _report(latency: "PipelineLatency", took_s: float) -> dict:
 
 
 def _print(latency: "PipelineLatency", took_s: float) -> None:
-    from rich.console import Console
     from rich.table import Table
 
+    from lkas.cli.tables import wide_console
     from lkas.pipeline_latency import STAGES
 
     table = Table("stage", box=None, pad_edge=False)
@@ -100,7 +100,7 @@ def _print(latency: "PipelineLatency", took_s: float) -> None:
         known = percentiles.get(stage)
         figures = ("-", "-") if known is None else (f"{known.p50:.2f}", f"{known.p99:.2f}")
         table.add_row(stage, *figures, meaning)
-    console = Console()
+    console = wide_console()
     console.print(table)
     console.print(
         f"{took_s:.0f} s: {latency.frames / took_s:.1f} frames, {latency.detections / took_s:.1f} detections and "

@@ -1,6 +1,5 @@
 """`lkas param`: list, get and set the parameters of running processes."""
 
-import difflib
 from typing import Annotated, Any
 
 import msgspec
@@ -9,6 +8,7 @@ import typer
 from lkas.cli.settings import EXIT_USAGE, ConfigOption, JsonOption, SetOption, fail
 from lkas.cli.tables import print_table
 from lkas.cli.telemetry import check, connect, newest
+from lkas.parameters import suggestion
 
 param_app = typer.Typer(help="List, get and set the parameters of running processes.", no_args_is_help=True)
 
@@ -57,9 +57,8 @@ def get_parameter(name: NameArgument, config: ConfigOption = None, assignments: 
         if (row["category"], row["name"]) == (category, key):
             typer.echo(msgspec.json.encode(row["value"]).decode())
             return
-    close = difflib.get_close_matches(name, [f"{row['category']}.{row['name']}" for row in rows], n=1)
-    hint = f"did you mean {close[0]}?" if close else f"`lkas param list` shows all {len(rows)}"
-    fail(f"{name}: no such live parameter; {hint}", EXIT_USAGE)
+    known = (f"{row['category']}.{row['name']}" for row in rows)
+    fail(f"{name}: no such parameter{suggestion(name, known, '`lkas param list`')}", EXIT_USAGE)
 
 
 @param_app.command("set")

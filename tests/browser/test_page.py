@@ -181,7 +181,9 @@ def test_a_broker_without_a_camera_says_what_to_start(page, broker, open_page):
     freeze(page, broker)  # no frame is under way any more
     other = open_page()
     expect(other.locator("#banner-title")).to_have_text("Waiting for camera_feed")
-    expect(other.locator("#banner-command")).to_have_text("simulation --broadcast")
+    expect(other.locator("#banner-command")).to_have_text(
+        f"simulation --broadcast --set zmq.port_base={broker.ports.base}"
+    )
     assert other.locator("#picture").get_attribute("data-state") == "empty"
 
 

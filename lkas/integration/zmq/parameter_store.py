@@ -5,9 +5,6 @@ values, a broker that starts anew takes the processes'. Which side is newer, the
 grows with each change.
 """
 
-import difflib
-from collections.abc import Iterable
-
 import msgspec
 from msgspec import Struct
 
@@ -20,7 +17,7 @@ from lkas.integration.zmq.messages import (
     TableReport,
     Value,
 )
-from lkas.parameters import Parameter, ParameterError
+from lkas.parameters import Parameter, ParameterError, suggestion
 
 MAX_CATEGORIES = 16
 MAX_PARAMETERS = 256  # of a category
@@ -54,9 +51,8 @@ class ParameterStore:
             return request.value
         parameter = category.parameters.get(request.name)
         if parameter is None:
-            raise ParameterError(
-                f"{request.category}.{request.name}: no such parameter{_known(request.name, category.parameters)}"
-            )
+            hint = suggestion(request.name, category.parameters, "`lkas param list`")
+            raise ParameterError(f"{request.category}.{request.name}: no such parameter{hint}")
         value = parameter.check(request.value)
         if not parameter.live:
             raise ParameterError(
@@ -158,8 +154,3 @@ def _still_allowed(
         except ParameterError:
             continue  # the process's own value stays
     return allowed
-
-
-def _known(name: str, names: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, names, n=1)
-    return f"; did you mean {close[0]}?" if close else f"; known are {', '.join(names)}"

@@ -4,6 +4,7 @@ import { byId, setAttribute, setText } from "./dom.js";
 import { duration } from "./words.js";
 
 export const STALE_MS = 1000; // a picture older than this is not called live
+const USUAL_PORT = "5557"; // of a broker that was not told otherwise
 
 /** @typedef {{level: string, picture: string, link: string, title?: string, text?: string, command?: string}} Verdict */
 
@@ -22,7 +23,7 @@ export function judge({ isOpen, closeReason, broker, hasPicture, silentMs, ageS,
     const since = broker.silent_s === null ? `nothing heard at ${broker.address} yet` : `silent for ${duration(broker.silent_s)}`;
     return {
       level: "waiting", picture, link: "waiting for broker",
-      title: "Waiting for broker", text: since, command: "lkas --method cv --broadcast",
+      title: "Waiting for broker", text: since, command: start("lkas --method cv --broadcast", broker),
     };
   }
   if (isPaused) {
@@ -31,7 +32,7 @@ export function judge({ isOpen, closeReason, broker, hasPicture, silentMs, ageS,
   if (!hasPicture) {
     return {
       level: "waiting", picture, link: "waiting for camera_feed",
-      title: "Waiting for camera_feed", text: "no simulation has sent a frame", command: "simulation --broadcast",
+      title: "Waiting for camera_feed", text: "no simulation has sent a frame", command: start("simulation --broadcast", broker),
     };
   }
   // Two ways to be old: nothing new arrives, or what arrives was taken long ago.
@@ -39,10 +40,16 @@ export function judge({ isOpen, closeReason, broker, hasPicture, silentMs, ageS,
   if (oldS * 1000 > STALE_MS) {
     return {
       level: "waiting", picture, link: "stale",
-      title: "Stale picture", text: `last frame ${duration(oldS)} ago`, command: oldS > 5 ? "simulation --broadcast" : undefined,
+      title: "Stale picture", text: `last frame ${duration(oldS)} ago`, command: oldS > 5 ? start("simulation --broadcast", broker) : undefined,
     };
   }
   return { level: "live", picture: "live", link: "live" };
+}
+
+/** A command to type, with the ports on which this page listens. @param {string} command @param {{address: string}} broker */
+function start(command, { address }) {
+  const port = address.slice(address.lastIndexOf(":") + 1);
+  return port === USUAL_PORT ? command : `${command} --set zmq.port_base=${port}`;
 }
 
 /** @param {Verdict} verdict */
