@@ -75,6 +75,8 @@ def load(name: str) -> Callable[..., Any]:
         path = Path(where).resolve()
         if not path.is_file():
             raise OwnCodeError(f"{name}: there is no file {path}{_file_hint(path)}")
+    elif Path(where).is_file():
+        raise OwnCodeError(f"{name}: expected {PATTERN}, and {where} does not end in .py")
     else:
         path = None
         if "" not in sys.path and str(Path.cwd()) not in sys.path:

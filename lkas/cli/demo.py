@@ -81,6 +81,7 @@ def demo(
         fail(f"--json {json}: the folder {json.absolute().parent} is missing or not writable", EXIT_USAGE)
     instance = checked_instance(instance)
     log.set_up("demo", verbose)
+    typer.echo((f"demo: the page comes at http://localhost:{port}/. " if port else "demo: ") + "Ctrl-C ends the drive.")
     with tempfile.TemporaryDirectory(prefix="lkas-") as folder:
         drive_json = Path(folder) / "drive.json"
         ports = f"zmq.port_base={configuration['zmq'].port_base}"

@@ -91,6 +91,12 @@ def test_what_is_wrong_is_told_in_a_sentence(folder, text, name, words):
     assert (str(again), again.cause) == (str(raised.value), raised.value.cause)
 
 
+def test_a_file_that_is_no_python_file_is_not_taken_for_a_module(folder):
+    (folder / "notes.txt").write_text("")
+    with pytest.raises(OwnCodeError, match=r"notes.txt:A: expected FILE.py:NAME, and notes.txt does not end in .py"):
+        make("notes.txt:A", {}, ())
+
+
 def test_a_changed_file_or_neighbour_is_run_anew_and_an_unchanged_one_is_not(folder):
     (folder / "my.py").write_text("import beside\nclass A: size = 1, beside.SIZE")
     (folder / "beside.py").write_text("SIZE = 1")
