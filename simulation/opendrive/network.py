@@ -89,7 +89,8 @@ class Network:
         """The shortest way over the roads with these ids in this order, closed when the last is the first again."""
         for road_id in roads:
             if road_id not in self._map.roads:
-                raise OpenDriveError(f"{self._map.path}: route: there is no road {road_id} in this file")
+                hint = "`simulation maps` lists its roads"
+                raise OpenDriveError(f"{self._map.path}: route: there is no road {road_id} in this file; {hint}")
         starts = [leg for leg in self.starts() if leg.road == roads[0] and not self._comes_from(leg, roads[0])]
         ways = [way for start in starts if (way := self._shortest(start, roads)) is not None]
         if not ways:

@@ -7,6 +7,7 @@ import { UNKNOWN, figure } from "./words.js";
 const SAMPLES = 600; // a minute at 10 Hz
 const PERIOD_S = 0.1;
 const SYNC = "lkas";
+const LEAST_WIDTH_PX = 130; // of a plot with room for four words below it
 
 /** `least`: half the height of the axis (or its top, from zero) when the curve is smaller.
  * `curves`: names and colours of several curves in one plot; without it there is one. */
@@ -104,7 +105,10 @@ export class Plots {
       cursor: { sync: { key: SYNC }, drag: { x: false, y: false }, points: { size: 6 }, y: false },
       scales: { x: { time: false }, y: { range: (_, low, high) => range(PLOTS[i], low, high) } },
       axes: [
-        { ...axis, size: 22, gap: 5, splits: [-60, -40, -20, 0], values: (_, ticks) => ticks.map((t) => (t ? `${t}` : "now")) },
+        {
+          ...axis, size: 22, gap: 5, splits: ({ width }) => (width < LEAST_WIDTH_PX ? [-60, 0] : [-60, -40, -20, 0]),
+          values: (_, ticks) => ticks.map((t) => (t ? `${t}` : "now")),
+        },
         { ...axis, size: 36, gap: 5, space: 22 },
       ],
       series: [{}, ...CURVES[i].map((curve) => ({
