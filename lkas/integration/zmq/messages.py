@@ -17,8 +17,7 @@ from lkas.parameters import Parameter
 
 TOPICS = ("frame", "detection", "control", "state", "health", "parameters", "event")
 MAX_INBOUND_BYTES = 64 * 1024  # of one message to the broker
-CLOCKS_TOGETHER_NS = 100_000  # two clocks read within so long show the same moment
-CLOCK_READINGS = 5  # of a process that is interrupted each time; then the last one counts
+CLOCKS_TOGETHER_NS = 1_000_000  # two clocks read within so long show the same moment
 
 Name = Annotated[str, Meta(min_length=1, max_length=64)]
 Text = Annotated[str, Meta(max_length=1000)]
@@ -37,11 +36,10 @@ def epoch_s(monotonic_ns: int) -> float:
     """A monotonic stamp as epoch seconds: the one place where the two meet. 0, no stamp, becomes now."""
     if not monotonic_ns:
         return time.time()
-    for _ in range(CLOCK_READINGS):
+    while True:
         before_ns, epoch_ns, after_ns = time.monotonic_ns(), time.time_ns(), time.monotonic_ns()
         if after_ns - before_ns < CLOCKS_TOGETHER_NS:  # else this process was interrupted between the clocks
-            break
-    return (epoch_ns - after_ns + monotonic_ns) / 1e9
+            return (epoch_ns - (before_ns + after_ns) // 2 + monotonic_ns) / 1e9
 
 
 # ---------------------------------------------------------------- 5557: topics for viewers
