@@ -100,14 +100,14 @@ class LaneEstimator:
         if self._now_s is not None:
             self._kept = self._now_s, self._is_known, self._filter.copy()
 
-    def rewind(self) -> None:
-        """Back to what was kept: the car has not driven what was predicted since."""
+    def rewind(self, now_s: float) -> None:
+        """World time is only `now_s`: back to what was kept, for the car has not driven what was predicted since."""
         kept = self._kept
         if kept is None:
             self.reset()
             return
         self.forget_lane()
-        self._now_s, self._is_known, self._filter = kept[0], kept[1], kept[2].copy()
+        self._now_s, self._is_known, self._filter = min(kept[0], now_s), kept[1], kept[2].copy()
         self._odometry.rewind(self._now_s)
 
     def measure(self, exposed_s: float, lines: tuple[Line, ...]) -> tuple[bool, bool]:

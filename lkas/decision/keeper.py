@@ -161,7 +161,7 @@ class LaneKeeper:
 
     def _rewind(self, now_s: float) -> None:
         """The world stood still while time was counted on without it: the car is where it was."""
-        self._estimator.rewind()
+        self._estimator.rewind(now_s)
         self._sight.rewind(now_s)
         self._steering.rewind(now_s)
         self._machine.note("break", "info", f"the world stood still: {self._now_s - now_s:.2f} s are taken back")

@@ -239,6 +239,17 @@ def test_a_world_that_stood_still_finds_its_lane_as_it_was(silent_s):
     ]
 
 
+def test_a_tick_shorter_than_the_clock_reckoned_with_costs_no_lane():
+    """Time was counted on by one tick; the state of half a tick later says how late it is, 100 times in a row."""
+    made = keeper()
+    settle(made, offset_m=0.3)
+    for tick in range(100):
+        made.decide(1.01 + tick / 200, None, state(0.995 + tick / 200))
+        control = made.decide(1.0 + tick / 200, seen(1.0 + tick / 200, offset_m=0.3), state(1.0 + tick / 200))
+    assert control.mode is ControlMode.LANE_KEEPING
+    assert control.lateral_offset_meters == pytest.approx(-0.3, abs=0.03)
+
+
 @pytest.mark.parametrize("until_tick", [140, 160])
 def test_a_world_that_stood_still_is_driven_on_without_another_start(until_tick):
     made = keeper()
