@@ -12,7 +12,7 @@ help:  ## show this list
 
 setup: $(VENV)/.ready  ## make .venv with the commands lkas, simulation and viewer, and all that tests need
 
-$(VENV)/.ready: pyproject.toml scripts/setup.sh $(wildcard lkas/include/*.h $(SHM)/*.[ch] $(SHM)/*/*.[ch] lkas/detection/*.[ch] simulation/embedded/renderer/*.[ch])
+$(VENV)/.ready: pyproject.toml scripts/setup.sh $(wildcard lkas/include/*.h $(SHM)/*.[ch] $(SHM)/*/*.[ch] lkas/detection/lane_fit/*.[ch] simulation/embedded/renderer/*.[ch])
 	@PYTHON=$(PYTHON) VENV=$(VENV) bash scripts/setup.sh
 	@touch $@
 
@@ -29,7 +29,7 @@ check: setup  ## lint, format, types, and the C core with every compiler that is
 	@bash scripts/check_headers.sh
 
 coverage: setup  ## which lines of the shared-memory package the tests reach; less than 90 % is an error
-	@$(BIN)/python -m pytest -q tests/integration/shared_memory --cov=lkas.integration.shared_memory \
+	@$(BIN)/python -m pytest -q tests/lkas/integration/shared_memory --cov=lkas.integration.shared_memory \
 		--cov-report=term-missing --cov-fail-under=90
 
 bench: setup  ## measure the channels against pyzmq, multiprocessing and, where installed, iceoryx2

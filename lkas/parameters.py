@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 from msgspec import Meta, Struct
 
-from lkas.own_code import PATTERN, is_own_name
+from lkas.plugins.load import PATTERN, is_own_name
 
 MOST_LISTED = 12  # names in an error text; nobody reads more
 
@@ -45,7 +45,7 @@ def declare(
     """Annotation of a configuration field. `live` ones can change while the program runs.
 
     `used_by` names the methods or controllers that read it; empty means all. `choices` are ours of a text that may
-    name the user's own code as well (lkas.own_code); a choice among ours alone is declared as a Literal.
+    name the user's own code as well (lkas.plugins.load); a choice among ours alone is declared as a Literal.
     """
     return Meta(
         ge=minimum,

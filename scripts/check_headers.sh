@@ -4,7 +4,7 @@
 # all POSIX headers, as C11 and C++17. With a folder as argument the programs are left there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-source=tests/integration/shared_memory/program.c
+source=tests/lkas/integration/shared_memory/program.c
 folder=${1:-$(mktemp -d)}
 [ $# -gt 0 ] || trap 'rm -r "$folder"' EXIT
 mkdir -p "$folder"

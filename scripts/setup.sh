@@ -50,5 +50,5 @@ say "Setting up $VENV (a minute or two) ..."
 [ -x "$VENV/bin/python" ] || quietly "$PYTHON" -m venv "$VENV"
 quietly "$VENV/bin/python" -m pip install --upgrade pip setuptools wheel
 quietly "$VENV/bin/python" -m pip install --no-build-isolation -e '.[test,check]'
-quietly "$VENV/bin/python" -c 'import lkas.integration.shared_memory._core, lkas.detection._kernels, simulation.embedded.renderer._draw'
+quietly "$VENV/bin/python" -c 'import lkas.integration.shared_memory._core, lkas.detection.lane_fit._kernels, simulation.embedded.renderer._draw'
 say "Ready: $VENV/bin has lkas, simulation and viewer."

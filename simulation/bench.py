@@ -1,21 +1,20 @@
 """The command `simulation bench`: what pictures and ticks of the embedded world cost on this machine."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
+from lkas.runtime.exit_codes import EXIT_FAILED, EXIT_USAGE
+from lkas.runtime.threads import use_one_thread
+from simulation.conditions import CONDITIONS
 from simulation.config import SimulationConfig
-from simulation.embedded.conditions import CONDITIONS
-from simulation.evaluation.settings import THREAD_VARIABLES
 from simulation.world import WorldError
 
 if TYPE_CHECKING:
     from simulation.embedded.bench import ConditionFigures
 
-FAILED, USAGE = 1, 2
 TARGETS_MS = {"clear": 5.0, "mixed": 9.0}  # of a frame, p50
 
 
@@ -43,9 +42,8 @@ def bench(
     """
     for name in condition or ():
         if name not in CONDITIONS:
-            _fail(USAGE, f"--condition {name}: expected one of {', '.join(CONDITIONS)}")
-    for variable in THREAD_VARIABLES:  # read by the libraries when they are imported
-        os.environ.setdefault(variable, "1")
+            _fail(EXIT_USAGE, f"--condition {name}: expected one of {', '.join(CONDITIONS)}")
+    use_one_thread()
     import cv2
 
     cv2.setNumThreads(1)
@@ -56,9 +54,9 @@ def bench(
         else:
             _measure(condition or list(CONDITIONS), config, frames, as_json=as_json)
     except WorldError as error:
-        _fail(USAGE, str(error))
+        _fail(EXIT_USAGE, str(error))
     except OSError as error:
-        _fail(FAILED, str(error))
+        _fail(EXIT_FAILED, str(error))
 
 
 def _draw(folder: Path, config: SimulationConfig) -> None:

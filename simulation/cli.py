@@ -1,6 +1,5 @@
 """The command `simulation`: options into a configuration, a configuration into a running world."""
 
-import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -8,19 +7,20 @@ from typing import Annotated, Any, NoReturn
 import typer
 from msgspec import structs
 
-from lkas import log
-from lkas.child import die_with_supervisor
 from lkas.config import ConfigError, Configuration, load
 from lkas.integration.zmq.ports import Ports, ZmqConfig
 from lkas.parameters import ParameterError, changed
+from lkas.runtime import log
+from lkas.runtime.child import die_with_supervisor
+from lkas.runtime.exit_codes import EXIT_FAILED, EXIT_UNREACHABLE, EXIT_USAGE
+from lkas.runtime.threads import use_one_thread
 from lkas.vehicle import CameraConfig, VehicleConfig
 from simulation.backends import build_world, chosen_backend
 from simulation.bench import bench
 from simulation.carla.config import CarlaConfig
+from simulation.conditions import CONDITIONS
 from simulation.config import SimulationConfig
-from simulation.embedded.conditions import CONDITIONS
 from simulation.evaluation.cli import evaluate
-from simulation.evaluation.settings import THREAD_VARIABLES
 from simulation.maps import maps
 from simulation.world import WorldError, WorldUnreachable
 
@@ -31,7 +31,6 @@ SECTIONS = {
     "simulation": SimulationConfig,
     "carla": CarlaConfig,
 }
-FAILED, USAGE, UNREACHABLE = 1, 2, 3
 CARLA_FLAGS = {"host", "port", "autopilot"}  # keys of section carla; all others are of section simulation
 # Flags with a meaning for some worlds only.
 FLAGS = {
@@ -148,10 +147,10 @@ def simulation(
     }
     configuration = _configuration(config, assignments or [], flags)
     if json is not None and not json.absolute().parent.is_dir():
-        _fail(USAGE, f"--json {json}: there is no folder {json.absolute().parent}; make it first")
+        _fail(EXIT_USAGE, f"--json {json}: there is no folder {json.absolute().parent}; make it first")
     zmq: ZmqConfig = configuration["zmq"]
     if broadcast and zmq.port_base == 0:
-        _fail(USAGE, "zmq.port_base = 0 leaves the broker's ports open; --broadcast needs the number it has taken")
+        _fail(EXIT_USAGE, "zmq.port_base = 0 leaves the broker's ports open; --broadcast needs the number it has taken")
     _run(configuration, flags, broadcast=broadcast, json=json, duration_s=duration, instance=instance, verbose=verbose)
 
 
@@ -165,21 +164,20 @@ def _configuration(file: Path | None, assignments: list[str], flags: dict[str, A
                 sections[owner] = changed(owner, sections[owner], name, value)
         return Configuration(sections)
     except (ConfigError, ParameterError) as error:
-        _fail(USAGE, str(error))
+        _fail(EXIT_USAGE, str(error))
 
 
 def _check_fits(backend: str, flags: dict[str, Any]) -> None:
     """Refuse flags of the world that was not chosen: ignoring them would surprise."""
     for name in sorted(set().union(*FLAGS.values()) - FLAGS[backend]):
         if flags[name] is not None:
-            _fail(USAGE, f"--{name} has no meaning for the {backend} world; leave it or change --backend")
+            _fail(EXIT_USAGE, f"--{name} has no meaning for the {backend} world; leave it or change --backend")
 
 
 def _run(
     configuration: Configuration, flags: dict[str, Any], verbose: bool, broadcast: bool, **settings: Any
 ) -> NoReturn:
-    for variable in THREAD_VARIABLES:  # read by the libraries when they are imported
-        os.environ.setdefault(variable, "1")
+    use_one_thread()
     from simulation.stop import StopSignals
 
     stop = StopSignals()
@@ -197,15 +195,15 @@ def _run(
     try:
         segment_path("camera_feed", settings["instance"])  # a bad name is found before a world is built
     except ValueError as error:
-        _fail(USAGE, f"--instance: {error}")
+        _fail(EXIT_USAGE, f"--instance: {error}")
     try:
         world = build_world(
             structs.replace(config, backend=backend), carla, configuration["camera"], configuration["vehicle"]
         )
     except WorldUnreachable as error:
-        _fail(UNREACHABLE, str(error))
+        _fail(EXIT_UNREACHABLE, str(error))
     except WorldError as error:
-        _fail(USAGE, str(error))
+        _fail(EXIT_USAGE, str(error))
     from simulation import program
 
     zmq: ZmqConfig = configuration["zmq"]
@@ -213,9 +211,9 @@ def _run(
     try:
         code = program.run(world, program.Settings(ports=ports, **settings), stop)
     except SHMWriterExistsError as error:
-        _fail(FAILED, f"{error} (--instance NAME)")
+        _fail(EXIT_FAILED, f"{error} (--instance NAME)")
     except (WorldError, SHMError, OSError) as error:
-        _fail(FAILED, str(error))
+        _fail(EXIT_FAILED, str(error))
     raise typer.Exit(code)
 
 

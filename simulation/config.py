@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 from lkas.parameters import Section, declare
-from simulation.embedded.conditions import ConditionName
+from simulation.conditions import ConditionName
 
 
 class SimulationConfig(Section, frozen=True, kw_only=True):

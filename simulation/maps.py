@@ -1,18 +1,17 @@
 """The command `simulation maps`: what is in a road file, in words, as JSON, or as a picture."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simulation.evaluation.settings import THREAD_VARIABLES
+from lkas.runtime.exit_codes import EXIT_USAGE
+from lkas.runtime.threads import use_one_thread
 from simulation.world import WorldError
 
 if TYPE_CHECKING:
     from simulation.opendrive.survey import RouteFigures, Survey
 
-USAGE = 2
 ROADS_SHOWN, ROUTES_SHOWN, IDS_SHOWN = 12, 8, 10
 
 
@@ -42,9 +41,8 @@ def maps(
     """
     if picture is not None and len(files) != 1:
         _complain("--picture takes one FILE")
-        raise typer.Exit(USAGE)
-    for variable in THREAD_VARIABLES:  # read by the libraries when they are imported
-        os.environ.setdefault(variable, "1")
+        raise typer.Exit(EXIT_USAGE)
+    use_one_thread()
     from simulation.opendrive.parser import read_map
     from simulation.opendrive.survey import survey
 
@@ -69,7 +67,7 @@ def maps(
     else:
         typer.echo("\n\n".join(_words(found) for found in surveys))
     if failed:
-        raise typer.Exit(USAGE)
+        raise typer.Exit(EXIT_USAGE)
 
 
 def _words(found: "Survey") -> str:

@@ -9,7 +9,7 @@ from lkas.clock import Clock, RateKeeper
 from lkas.health import LatencyTable, RateMeter
 from lkas.integration.shared_memory.errors import SHMBufferFullError
 from lkas.integration.shared_memory.messages import ControlMessage, VehicleState
-from simulation.evaluation.score import DriveScore
+from simulation.score import DriveScore
 from simulation.world import Frame, Tick, World, WorldAway, WorldError
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@
 Fitted on rendered drives. Judged on rendered drives of other seeds and on labelled photographs, which are never fitted
 on. Prints for each method the reliability table, the expected calibration error (ECE, ten bins) with its 95 % interval
 from a bootstrap over clips, and the area under the ROC curve, first as the weights stand, then as fitted; in the end
-the fitted WEIGHTS for lkas/detection/confidence.py. All but the last one also choose among views and lines, so with
+the fitted WEIGHTS for lkas/detection/lane_fit/confidence.py. All but the last one also choose among views and lines, so with
 them the lines that are found change; `--kept 15` leaves them as they stand.
 """
 
@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 
 from lkas.detection import DetectionParameters, create_detector
-from lkas.detection.confidence import WEIGHTS, features_of
+from lkas.detection.lane_fit.confidence import WEIGHTS, features_of
 from lkas.vehicle import CameraConfig
 from training.confidence_frames import KnownFrame, bare_picture, photographs, rendered_drive
 from training.reliability import report

@@ -16,10 +16,10 @@ from pathlib import Path
 import cv2
 
 from lkas.detection import DetectionParameters, LaneDetector, create_detector
+from lkas.detection.lane_fit.outline import record
 from lkas.detection.methods import hybrid
 from lkas.detection.net.patch_net import PatchNet
 from lkas.detection.net.runtime import ModelError
-from lkas.detection.outline import record
 from lkas.detection.scoring.labels import LabelError, Labels
 from lkas.detection.scoring.score import Difference, ScoredFrame, difference, score, summarise
 from lkas.vehicle import CameraConfig

@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from lkas.detection.outline import NO_POINT
+from lkas.detection.lane_fit.outline import NO_POINT
 from lkas.detection.scoring.culane import Counts
 from lkas.detection.scoring.score import ScoredFrame
 from lkas.detection.scoring.tusimple import FrameScore

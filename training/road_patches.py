@@ -1,7 +1,8 @@
 """Drawn patches of the rectified road view, each with the truth about its lines.
 
-A patch looks like what `lkas.detection.rectify.RoadView` samples: rows are even steps in 1/sqrt(distance) with the
-far one first, columns even steps across the road with the leftmost first. Everything on the road lies in metres;
+A patch looks like what `lkas.detection.lane_fit.rectify.RoadView` samples: rows are even steps in
+1/sqrt(distance) with the far one first, columns even steps across the road with the leftmost first. Everything on the
+road lies in metres;
 what stands on it (vehicles, rails, poles) is cast along the camera's rays, as the resampling would cast it.
 Only random numbers go in: no photograph, no other people's labels. A line that nobody could see in the finished
 patch is not in the truth: taught otherwise, a network sees lines on bare roads.

@@ -6,9 +6,9 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from lkas import log
-from lkas.child import die_with_supervisor
 from lkas.config import ConfigError, load
+from lkas.runtime import log
+from lkas.runtime.child import die_with_supervisor
 from viewer.config import ViewerConfig
 from viewer.listener import AddressError, listen
 

@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
-from lkas.cli.settings import EXIT_USAGE, ConfigOption, SetOption, fail
+from lkas.cli.settings import ConfigOption, SetOption, fail
 from lkas.cli.telemetry import check, connect
+from lkas.runtime.exit_codes import EXIT_USAGE
 
 ACTION_LIMIT_S = 31.0  # a respawn or another map may take 30 s
 

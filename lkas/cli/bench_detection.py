@@ -11,19 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lkas.cli.settings import (
-    EXIT_FAILED,
-    EXIT_USAGE,
-    MODEL_HELP,
-    ConfigOption,
-    JsonOption,
-    SetOption,
-    check_model_is_read,
-    fail,
-    load_settings,
-)
+from lkas.cli.settings import MODEL_HELP, ConfigOption, JsonOption, SetOption, check_model_is_read, fail, load_settings
 from lkas.config import Configuration
-from lkas.own_code import PATTERN, OwnCodeError, short_names
+from lkas.plugins.load import PATTERN, OwnCodeError, short_names
+from lkas.runtime.exit_codes import EXIT_FAILED, EXIT_USAGE
+from lkas.runtime.threads import use_one_thread
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,14 +58,13 @@ def bench_detection(
         flags = {"--method": ("detection.method", name), "--model": ("detection.model", model)}
         settings.append(load_settings(config, assignments, flags))
     check_model_is_read(model, names)
-    for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(variable, "1")
+    use_one_thread()
     import cv2
 
     from lkas.cli.machine import machine
     from lkas.detection import create_detector
+    from lkas.detection.methods.plugin import try_detector
     from lkas.detection.net.runtime import ModelError
-    from lkas.detection.own import try_detector
 
     cv2.setNumThreads(1)
     try:
@@ -117,7 +108,7 @@ def _measured(methods: list[str], detectors: "list[LaneDetector]", taken: "list[
 
 
 def _from_disk(film: str, settings: Configuration, frames: int) -> "Iterator[TimedFrame]":
-    from lkas.detection.media import Frame, MediaError, open_inputs
+    from lkas.detection.offline.media import Frame, MediaError, open_inputs
 
     try:
         clips = open_inputs([film], sequence=True, rate_hz=settings["camera"].rate_hz)

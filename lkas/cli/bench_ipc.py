@@ -10,9 +10,9 @@ from lkas.cli.machine import machine
 from lkas.cli.settings import JsonOption
 
 if TYPE_CHECKING:
-    from lkas.cli.ipc.duel import Figure
-    from lkas.cli.ipc.floor import Floor
-    from lkas.cli.ipc.row import Row
+    from lkas.bench.ipc.duel import Figure
+    from lkas.bench.ipc.floor import Floor
+    from lkas.bench.ipc.row import Row
 
 OURS = "lkas"
 
@@ -76,9 +76,9 @@ def bench_ipc(
 
     Example: lkas bench ipc --quick
     """
-    from lkas.cli.ipc import duel
-    from lkas.cli.ipc.floor import Floor
-    from lkas.cli.ipc.plan import ROWS
+    from lkas.bench.ipc import duel
+    from lkas.bench.ipc.floor import Floor
+    from lkas.bench.ipc.plan import ROWS
 
     if quick:
         rounds, readers, scale = 1, min(readers, 3), scale * 0.2
@@ -110,7 +110,7 @@ def _measured(
     from rich.console import Console
     from rich.progress import Progress
 
-    from lkas.cli.ipc import duel
+    from lkas.bench.ipc import duel
 
     figures = []
     with Progress(console=Console(stderr=True), transient=True, disable=is_quiet) as progress:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from lkas.cli.settings import EXIT_UNREACHABLE, InstanceOption, JsonOption, checked_instance, fail
+from lkas.cli.settings import InstanceOption, JsonOption, checked_instance, fail
+from lkas.runtime.exit_codes import EXIT_UNREACHABLE
 
 if TYPE_CHECKING:
-    from lkas.pipeline_latency import PipelineLatency
+    from lkas.integration.zmq.pipeline_latency import PipelineLatency
 
 ATTACH_LIMIT_S = 3.0
 WAIT_S = 0.1
@@ -46,7 +47,7 @@ def _listened(duration_s: float, *, is_quiet: bool) -> "tuple[PipelineLatency, f
     from rich.progress import Progress
 
     from lkas.integration.shared_memory import ControlChannel, DetectionChannel, ImageChannel, wait_any
-    from lkas.pipeline_latency import PipelineLatency
+    from lkas.integration.zmq.pipeline_latency import PipelineLatency
 
     latency = PipelineLatency()
     images, detections, controls = ImageChannel(), DetectionChannel(), ControlChannel()
@@ -89,7 +90,7 @@ def _print(latency: "PipelineLatency", took_s: float) -> None:
     from rich.table import Table
 
     from lkas.cli.tables import wide_console
-    from lkas.pipeline_latency import STAGES
+    from lkas.integration.zmq.pipeline_latency import STAGES
 
     table = Table("stage", box=None, pad_edge=False)
     table.add_column("p50 ms", justify="right")

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lkas.cli.settings import EXIT_FAILED, EXIT_USAGE, fail
+from lkas.cli.settings import fail
+from lkas.runtime.exit_codes import EXIT_FAILED, EXIT_USAGE
 
 if TYPE_CHECKING:
     from lkas.detection.calibration.chessboard import Board, CameraFit
-    from lkas.detection.media import Frame
+    from lkas.detection.offline.media import Frame
 
 LARGE_RMS_PX = 1.0
 SMALL_COVER_RATIO = 0.4
@@ -68,7 +69,7 @@ def calibrate(
 
 
 def _frames(inputs: list[str]) -> "list[Frame]":
-    from lkas.detection.media import MediaError, Unreadable, open_inputs
+    from lkas.detection.offline.media import MediaError, Unreadable, open_inputs
 
     frames = []
     try:

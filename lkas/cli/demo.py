@@ -14,13 +14,10 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from lkas import log
 from lkas.cli.resources import ResourceMeter
 from lkas.cli.run import ProcessReporter, with_real_ports
 from lkas.cli.settings import (
     CONTROLLER_HELP,
-    EXIT_FAILED,
-    EXIT_USAGE,
     METHOD_HELP,
     MODEL_HELP,
     ConfigOption,
@@ -35,8 +32,10 @@ from lkas.cli.settings import (
 )
 from lkas.cli.supervise import StopRequest, supervise
 from lkas.config import Configuration
-from lkas.processes import Process, Restart, lkas_processes
-from lkas.supervisor import Supervisor
+from lkas.runtime import log
+from lkas.runtime.exit_codes import EXIT_FAILED, EXIT_USAGE
+from lkas.runtime.processes import Process, Restart, lkas_processes
+from lkas.runtime.supervisor import Supervisor
 
 SAMPLE_PERIOD_NS = 1_000_000_000
 OPEN_ATTEMPTS, OPEN_PERIOD_S = 100, 0.2

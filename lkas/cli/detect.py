@@ -7,19 +7,18 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from lkas.cli.settings import METHOD_HELP, MODEL_HELP, check_model_is_read
-from lkas.own_code import PATTERN, OwnCodeError, is_own_name, short_names
+from lkas.plugins.load import PATTERN, OwnCodeError, is_own_name, short_names
+from lkas.runtime.exit_codes import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
+from lkas.runtime.threads import use_one_thread
 
 if TYPE_CHECKING:
     from lkas.config import Configuration
-    from lkas.detection.media import Clip
-    from lkas.detection.offline import Contender, OfflineRun
+    from lkas.detection.offline.detect import Contender, OfflineRun
+    from lkas.detection.offline.media import Clip
     from lkas.detection.scoring.sheet import ScoreSheet
 
-FAILED, USAGE, INTERRUPTED = 1, 2, 130
-# Before NumPy and OpenCV come in: one thread each, and our own words about a broken file instead of FFmpeg's.
+# Before OpenCV comes in: our own words about a broken file instead of FFmpeg's.
 ENVIRONMENT = {
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
     "OPENCV_LOG_LEVEL": "SILENT",
     "OPENCV_FFMPEG_LOGLEVEL": "-8",
 }
@@ -92,7 +91,7 @@ def detect(
     try:
         code = _detect(inputs, names, model, sequence, outputs, config, assignments or [])
     except KeyboardInterrupt:  # before the first frame
-        code = INTERRUPTED
+        code = EXIT_INTERRUPTED
     raise typer.Exit(code)
 
 
@@ -125,6 +124,7 @@ def _detect(
     if len(set(names_given)) < len(names_given):
         _refuse(f"--compare {','.join(methods)}: name each method once")
     check_model_is_read(None if model is None else str(model), names_given)
+    use_one_thread()
     for variable, value in ENVIRONMENT.items():
         os.environ.setdefault(variable, value)
 
@@ -132,8 +132,15 @@ def _detect(
 
     from lkas.cli.detect_tables import difference_lines, score_table, tally_table
     from lkas.cli.tables import wide_console
-    from lkas.detection.media import MediaError, open_inputs
-    from lkas.detection.offline import STANDARD_OUTPUT, Drawings, JsonLines, OfflineRun, OutputError, protect_inputs
+    from lkas.detection.offline.detect import (
+        STANDARD_OUTPUT,
+        Drawings,
+        JsonLines,
+        OfflineRun,
+        OutputError,
+        protect_inputs,
+    )
+    from lkas.detection.offline.media import MediaError, open_inputs
     from lkas.detection.scoring.labels import LabelError, Labels
     from lkas.detection.scoring.sheet import ScoreSheet
 
@@ -159,7 +166,7 @@ def _detect(
     if sheet is None:
         return code
     if not sheet.frames:
-        return _without_score(sheet) if code != INTERRUPTED else code
+        return _without_score(sheet) if code != EXIT_INTERRUPTED else code
     console.print(score_table(sheet, methods))
     for line in difference_lines(sheet, methods):
         console.print(line, soft_wrap=True)
@@ -193,9 +200,9 @@ def _configuration(
 
 def _contender(name: str, configuration: "Configuration") -> "Contender":
     from lkas.detection import create_detector
+    from lkas.detection.methods.plugin import try_detector
     from lkas.detection.net.runtime import ModelError
-    from lkas.detection.offline import Contender
-    from lkas.detection.own import try_detector
+    from lkas.detection.offline.detect import Contender
 
     parameters, camera = configuration["detection"], configuration["camera"]
     try:
@@ -211,7 +218,7 @@ def _run(job: "OfflineRun", clips: "list[Clip]") -> int:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from lkas.detection.offline import OutputError
+    from lkas.detection.offline.detect import OutputError
 
     lengths = [clip.length for clip in clips]
     total = None if None in lengths else sum(length or 0 for length in lengths)
@@ -226,16 +233,16 @@ def _run(job: "OfflineRun", clips: "list[Clip]") -> int:
                 progress.advance(task)
         except OutputError as error:
             console.print(str(error), markup=False)
-            return FAILED
+            return EXIT_FAILED
         except KeyboardInterrupt:
             console.print(f"interrupted; {job.done} frames are done")
-            return INTERRUPTED
+            return EXIT_INTERRUPTED
     for contender in job.contenders:
         for text, times in contender.detector.failures.items():
             frames = "1 frame" if times == 1 else f"{times} frames"
             console.print(f"{text}; {frames} of {contender.name} without lanes for it", markup=False)
     if job.failed or any(contender.failed for contender in job.contenders):
-        return FAILED if job.done else USAGE
+        return EXIT_FAILED if job.done else EXIT_USAGE
     return 0
 
 
@@ -247,10 +254,10 @@ def _without_score(sheet: "ScoreSheet") -> int:
         f"{sheet.labels.first_name}); run from the folder that these names start in",
         err=True,
     )
-    return FAILED
+    return EXIT_FAILED
 
 
 def _refuse(text: str) -> NoReturn:
     """One sentence for something the user can put right."""
     typer.echo(f"lkas: {text}", err=True)
-    raise typer.Exit(USAGE)
+    raise typer.Exit(EXIT_USAGE)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from lkas.detection.offline import Contender
+    from lkas.detection.offline.detect import Contender
     from lkas.detection.scoring.score import Difference, ScoredFrame
     from lkas.detection.scoring.sheet import ScoreSheet
 

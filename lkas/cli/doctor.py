@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
-from lkas.cli.settings import EXIT_FAILED, ConfigOption, JsonOption, SetOption, load_settings
+from lkas.cli.settings import ConfigOption, JsonOption, SetOption, load_settings
 from lkas.cli.tables import print_table
+from lkas.runtime.exit_codes import EXIT_FAILED
 
 if TYPE_CHECKING:
     from lkas.cli.segments import SegmentState

@@ -5,10 +5,11 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from lkas.cli.settings import EXIT_USAGE, ConfigOption, JsonOption, SetOption, fail
+from lkas.cli.settings import ConfigOption, JsonOption, SetOption, fail
 from lkas.cli.tables import print_table
 from lkas.cli.telemetry import check, connect, newest
 from lkas.parameters import suggestion
+from lkas.runtime.exit_codes import EXIT_USAGE
 
 param_app = typer.Typer(help="List, get and set the parameters of running processes.", no_args_is_help=True)
 

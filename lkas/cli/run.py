@@ -6,12 +6,12 @@ from typing import Any
 import msgspec
 import typer
 
-from lkas import log
 from lkas.cli.settings import check_model, check_own_code, load_settings
 from lkas.cli.supervise import StopRequest, supervise
 from lkas.config import Configuration
-from lkas.processes import lkas_processes
-from lkas.supervisor import ProcessState, Supervisor
+from lkas.runtime import log
+from lkas.runtime.processes import lkas_processes
+from lkas.runtime.supervisor import ProcessState, Supervisor
 
 
 def run(

@@ -11,14 +11,14 @@ import typer
 from lkas.config import ConfigError, Configuration, load
 from lkas.decision.parameters import CONTROLLERS, DecisionParameters, missing_package
 from lkas.detection.parameters import METHODS, DetectionParameters
-from lkas.instance import INSTANCE_VARIABLE, instance_name
 from lkas.integration.events.config import EventsConfig
 from lkas.integration.zmq.ports import Ports, ZmqConfig
-from lkas.own_code import PATTERN, is_own_name
 from lkas.parameters import Section
+from lkas.plugins.load import PATTERN, is_own_name
+from lkas.runtime.exit_codes import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
+from lkas.runtime.instance import INSTANCE_VARIABLE, instance_name
 from lkas.vehicle import CameraConfig, VehicleConfig
 
-EXIT_FAILED, EXIT_USAGE, EXIT_UNREACHABLE, EXIT_INTERRUPTED, EXIT_TERMINATED = 1, 2, 3, 130, 143
 TRIAL_LIMIT_S = 120.0  # of own code: a large network takes its time to load
 
 SECTIONS: dict[str, type[Section]] = {

@@ -3,8 +3,8 @@
 import signal
 from collections.abc import Callable
 
-from lkas.cli.settings import EXIT_INTERRUPTED, EXIT_TERMINATED
-from lkas.supervisor import Supervisor
+from lkas.runtime.exit_codes import EXIT_INTERRUPTED, EXIT_TERMINATED
+from lkas.runtime.supervisor import Supervisor
 
 
 class StopRequest:

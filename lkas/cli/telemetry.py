@@ -3,7 +3,8 @@
 import time
 from typing import TYPE_CHECKING, Any
 
-from lkas.cli.settings import EXIT_FAILED, EXIT_UNREACHABLE, configured_ports, fail, load_settings
+from lkas.cli.settings import configured_ports, fail, load_settings
+from lkas.runtime.exit_codes import EXIT_FAILED, EXIT_UNREACHABLE
 
 if TYPE_CHECKING:
     from lkas.integration.zmq.client import BrokerClient

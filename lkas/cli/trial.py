@@ -4,18 +4,19 @@ import sys
 
 import typer
 
-from lkas.cli.settings import EXIT_USAGE, SECTIONS
+from lkas.cli.settings import SECTIONS
 from lkas.config import from_json
-from lkas.own_code import OwnCodeError, is_own_name
+from lkas.plugins.load import OwnCodeError, is_own_name
+from lkas.runtime.exit_codes import EXIT_USAGE
 
 
 def main() -> int:
     """Make and try what is the user's own in the configuration on standard input; the exit code."""
     from lkas.decision.bicycle import Bicycle
     from lkas.decision.controllers import create_controller
-    from lkas.decision.controllers.own import try_law
+    from lkas.decision.controllers.plugin import try_law
     from lkas.detection import create_detector
-    from lkas.detection.own import try_detector
+    from lkas.detection.methods.plugin import try_detector
 
     configuration = from_json(SECTIONS, sys.stdin.read())
     detection, decision = configuration["detection"], configuration["decision"]

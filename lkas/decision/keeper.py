@@ -34,8 +34,8 @@ from lkas.integration.shared_memory.messages import (
     TimelineMessage,
     VehicleState,
 )
-from lkas.own_code import short_name
 from lkas.parameters import ParameterError, changed, is_read_by, offered
+from lkas.plugins.load import short_name
 from lkas.vehicle import CameraConfig, VehicleConfig
 
 FORGET_AFTER_S = 2.0  # without a step: too long to bridge

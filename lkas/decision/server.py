@@ -7,15 +7,15 @@ expects of the next three seconds.
 
 # ruff: noqa: E402 - threads are pinned before numpy is imported
 import logging
-import os
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-for _library in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_library, "1")  # before numpy: small matrices in many threads cost a core each
+from lkas.runtime.exit_codes import EXIT_USAGE
+from lkas.runtime.threads import use_one_thread
 
-from lkas.child import Child
+use_one_thread()  # before numpy is imported: small matrices in many threads cost a core each
+
 from lkas.clock import WorldClock
 from lkas.config import Configuration
 from lkas.decision.keeper import LaneKeeper
@@ -37,12 +37,12 @@ from lkas.integration.shared_memory.messages import (
 )
 from lkas.integration.shared_memory.ownership import unless_written, when_free
 from lkas.integration.zmq.ports import Ports, ZmqConfig
-from lkas.own_code import OwnCodeError
 from lkas.parameters import declared, is_read_by
+from lkas.plugins.load import OwnCodeError
+from lkas.runtime.child import Child
 from lkas.vehicle import CameraConfig, VehicleConfig
 
 SECTIONS = {"camera": CameraConfig, "vehicle": VehicleConfig, "decision": DecisionParameters, "zmq": ZmqConfig}
-EXIT_USAGE = 2
 STEP_S = 0.01  # of world time between two decisions, at most
 IDLE_S = 0.05  # of monotonic time between two commands, at most
 SILENT_WORLD_S = 0.25  # of world time without a vehicle state: the world's clock is not waited for any longer

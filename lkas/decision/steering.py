@@ -11,7 +11,7 @@ from collections.abc import Callable
 from lkas.decision.bicycle import Bicycle, SteeringModel
 from lkas.decision.controllers import Controller, SteeringCommand, create_controller
 from lkas.decision.controllers.handover import Handover
-from lkas.decision.controllers.own import OwnLaw
+from lkas.decision.controllers.plugin import OwnLaw
 from lkas.decision.lane import LaneState
 from lkas.decision.parameters import DecisionParameters
 from lkas.integration.shared_memory.messages import LimiterFlag, SteeringTerms

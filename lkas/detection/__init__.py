@@ -23,13 +23,13 @@ def create_detector(
     """
     from importlib import import_module
 
-    from lkas.own_code import PATTERN, is_own_name
+    from lkas.plugins.load import PATTERN, is_own_name
     from lkas.vehicle import CameraConfig
 
     parameters, camera = parameters or DetectionParameters(), camera or CameraConfig()
     method = parameters.method if method is None else method
     if is_own_name(method):
-        from lkas.detection.own import OwnDetector
+        from lkas.detection.methods.plugin import OwnDetector
 
         return OwnDetector(method, parameters, camera)
     if method not in METHODS:

@@ -8,7 +8,7 @@ import numpy as np
 
 from lkas.detection.types import DetectionResult, LaneDetector
 from lkas.integration.shared_memory.messages import VehicleState
-from lkas.own_code import OwnCodeError
+from lkas.plugins.load import OwnCodeError
 
 
 class Guard:

@@ -4,14 +4,12 @@
 """
 
 import logging
-import os
 from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from lkas.child import Child
 from lkas.clock import Clock, MonotonicClock
 from lkas.detection import create_detector
 from lkas.detection.calibration.kept import KeptPoseError, keep_pose, with_kept_pose
@@ -28,8 +26,11 @@ from lkas.integration.shared_memory.messages import (
     VehicleState,
 )
 from lkas.integration.zmq.ports import Ports, ZmqConfig
-from lkas.own_code import OwnCodeError
 from lkas.parameters import declared, is_read_by
+from lkas.plugins.load import OwnCodeError
+from lkas.runtime.child import Child
+from lkas.runtime.exit_codes import EXIT_USAGE
+from lkas.runtime.threads import use_one_thread
 from lkas.vehicle import CameraConfig
 
 if TYPE_CHECKING:
@@ -43,8 +44,6 @@ SILENT_S = 1.0  # without a frame: the camera is gone
 STATUS_PERIOD_S = 0.5
 STALE_STATE_S = 0.5  # world time between a frame and a vehicle state that still tells of it
 RUNNING, FAILING, PAUSED, WAITING = "running", "failing", "paused", "waiting for camera_feed"
-EXIT_USAGE = 2
-THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 SET_BY_CHANNEL = ("publish_ns", "sequence")
 
 logger = logging.getLogger(__name__)
@@ -183,8 +182,7 @@ def run(
 def main() -> int:
     """Run as a child of `lkas`; the exit code."""
     child = Child.from_environment()
-    for variable in THREAD_VARIABLES:  # before NumPy comes in
-        os.environ.setdefault(variable, "1")
+    use_one_thread()
     import cv2
 
     from lkas.integration.shared_memory import DetectionChannel, ImageChannel, TracksChannel, VehicleChannel

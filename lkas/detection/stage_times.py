@@ -12,11 +12,11 @@ from typing import Any
 
 from msgspec import Struct
 
-from lkas.own_code import is_own_name
+from lkas.plugins.load import is_own_name
 
 STAGES = {
     "calibrate": ("lkas.detection.methods.cv", "vanishing_points"),
-    "sample the road": ("lkas.detection.rectify", "RoadView.sample"),
+    "sample the road": ("lkas.detection.lane_fit.rectify", "RoadView.sample"),
     "ridges": ("lkas.detection.methods.{method}", "find_ridges"),
     "network": ("lkas.detection.net.patch_net", "PatchNet.probability"),
     "lane network": ("lkas.detection.net.lane_networks", "LaneNetwork.lanes"),
@@ -25,7 +25,7 @@ STAGES = {
     "choose": ("lkas.detection.methods.cv", "choose_lane"),
     "fit": ("lkas.detection.methods.cv", "fit_road"),
     "confidence": ("lkas.detection.methods.cv", "support_of"),
-    "neighbours": ("lkas.detection.result", "neighbour_of"),
+    "neighbours": ("lkas.detection.lane_fit.result", "neighbour_of"),
     "segments": ("lkas.detection.methods.hough", "find_segments"),
     "lines": ("lkas.detection.methods.hough", "fit_line"),
 }

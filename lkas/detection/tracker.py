@@ -7,9 +7,9 @@ in time or a frame without a lane it knows nothing, so a cut costs nothing.
 import math
 from collections.abc import Sequence
 
-from lkas.detection.lane_search import LaneGuess
-from lkas.detection.road import FittedLine
-from lkas.detection.road_fit import RoadFit
+from lkas.detection.lane_fit.fit import RoadFit
+from lkas.detection.lane_fit.road_model import FittedLine
+from lkas.detection.lane_fit.search import LaneGuess
 
 MEMORY_S = 0.3  # older frames tell nothing about this one
 SAME_LINE_M = 0.4  # a line's largest step between two frames; a lane change moves it by more

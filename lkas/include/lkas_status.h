@@ -6,7 +6,7 @@
  *   lkas_status_write(path, &status, &error);             at least twice a second: it is the heartbeat as well
  *
  * The runtime directory is $XDG_RUNTIME_DIR/lkas/<instance>, or /tmp/lkas-<uid>/<instance> where there is no
- * XDG_RUNTIME_DIR of one's own; open to its user only. lkas/instance.py has the same rule for Python.
+ * XDG_RUNTIME_DIR of one's own; open to its user only. lkas/runtime/instance.py has the same rule for Python.
  */
 #ifndef LKAS_STATUS_H
 #define LKAS_STATUS_H

@@ -11,8 +11,8 @@ from msgspec import Struct, structs
 from lkas.frames import wrap_rad
 from lkas.integration.shared_memory.messages import ControlMessage
 from lkas.vehicle import CameraConfig, VehicleConfig
+from simulation.conditions import CONDITIONS
 from simulation.config import SimulationConfig
-from simulation.embedded.conditions import CONDITIONS
 from simulation.embedded.renderer.view import View
 from simulation.embedded.world import EmbeddedFrame, EmbeddedWorld
 from simulation.world import Tick, WorldEnded

@@ -12,10 +12,10 @@ from msgspec import Struct
 from lkas.frames import wrap_rad
 from lkas.integration.shared_memory.messages import CameraGeometry, ControlMessage, Pose, VehicleState
 from lkas.vehicle import CameraConfig, VehicleConfig
+from simulation.conditions import CONDITIONS
 from simulation.config import SimulationConfig
 from simulation.embedded.attitude import BodyMotion, pose_on_road
 from simulation.embedded.camera_path import CameraPath
-from simulation.embedded.conditions import CONDITIONS
 from simulation.embedded.dynamics import CarParameters, Outside
 from simulation.embedded.influence import Gusts, Influence
 from simulation.embedded.plant import Car

@@ -13,11 +13,12 @@ from msgspec import structs
 from lkas.config import Configuration
 from lkas.decision.parameters import CONTROLLERS
 from lkas.detection.parameters import METHODS
-from lkas.own_code import PATTERN, OwnCodeError, absolute_name
-from simulation.embedded.conditions import CONDITIONS
+from lkas.plugins.load import PATTERN, OwnCodeError, absolute_name
+from lkas.runtime.exit_codes import EXIT_BELOW_THRESHOLD, EXIT_FAILED, EXIT_UNREACHABLE, EXIT_USAGE
+from lkas.runtime.threads import use_one_thread
+from simulation.conditions import CONDITIONS
 from simulation.evaluation.options import (
     DEFAULT_SUITE,
-    USAGE,
     check_own_code,
     choices_or_own,
     configuration_of,
@@ -27,7 +28,7 @@ from simulation.evaluation.options import (
     requirements_of,
     scenarios_of,
 )
-from simulation.evaluation.settings import THREAD_VARIABLES, TRUTH, ZERO
+from simulation.evaluation.settings import TRUTH, ZERO
 
 if TYPE_CHECKING:
     from simulation.evaluation.executors import Executor
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from simulation.evaluation.results import Record, RunFigures
     from simulation.evaluation.sweep import Sweep
 
-FAILED, UNREACHABLE, BELOW_THRESHOLD = 1, 3, 5
 DEFAULT_LATENCY_S = 0.05
 PLAIN_WIDTH = 120  # of the table where there is no terminal
 
@@ -148,8 +148,7 @@ def evaluate(
     default_controller = absolute_name(configuration["decision"].controller)
     wanted_methods = choices_or_own("--method", methods, (*METHODS, TRUTH), configuration["detection"].method)
     wanted_controllers = choices_or_own("--controller", controllers, (*CONTROLLERS, ZERO), default_controller)
-    for variable in THREAD_VARIABLES:  # read by the libraries when they are imported
-        os.environ.setdefault(variable, "1")
+    use_one_thread()
     set_speed_mps = configuration["decision"].set_speed_mps
     scenarios = scenarios_of(suites or [], scenario_names or [], maps or [], route, set_speed_mps)
     scenarios = in_conditions(scenarios, conditions or [])
@@ -173,7 +172,7 @@ def evaluate(
     try:
         sweep = Sweep(plan, out)
     except OSError as error:
-        fail(USAGE, f"--out {out}: {error.filename or out}: {error.strerror}")
+        fail(EXIT_USAGE, f"--out {out}: {error.filename or out}: {error.strerror}")
     code = run_behind_bar(sweep, executor)
     records = sweep.records()
     if records:
@@ -181,7 +180,7 @@ def evaluate(
     _tell_failures(sweep)
     has_failed = _tell_detector_failures(records) or bool(sweep.failed)
     if code == 0 and has_failed:
-        code = FAILED
+        code = EXIT_FAILED
     if code == 0:
         code = _judge(requirements, records)
     raise typer.Exit(code)
@@ -228,13 +227,13 @@ def _executor(scheduler: str | None, jobs: int | None) -> "Executor":
 
     if scheduler is not None:
         if jobs is not None:
-            fail(USAGE, "--jobs and --scheduler: the workers of a cluster are as many as it has; leave --jobs out")
+            fail(EXIT_USAGE, "--jobs and --scheduler: the workers of a cluster are as many as it has; leave --jobs out")
         if not re.fullmatch(r"(\w+://)?[^\s/]+:\d+", scheduler):
-            fail(USAGE, f"--scheduler {scheduler}: expected an address such as tcp://host:8786")
+            fail(EXIT_USAGE, f"--scheduler {scheduler}: expected an address such as tcp://host:8786")
         try:
             return Cluster(scheduler)
         except ClusterError as error:
-            fail(UNREACHABLE, f"--scheduler: {error}")
+            fail(EXIT_UNREACHABLE, f"--scheduler: {error}")
     count = jobs or len(os.sched_getaffinity(0))
     return InProcess() if count == 1 else Processes(count)
 
@@ -261,4 +260,4 @@ def _judge(requirements: "list[Requirement]", records: "list[Record]") -> int:
     failures = unmet(requirements, summary_of(runs), runs)
     for failure in failures:
         typer.echo(f"simulation eval: required {failure}", err=True)
-    return BELOW_THRESHOLD if failures else 0
+    return EXIT_BELOW_THRESHOLD if failures else 0

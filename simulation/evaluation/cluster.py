@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
 
-from lkas.own_code import OwnCodeError
+from lkas.plugins.load import OwnCodeError
 from simulation.evaluation.executors import Work, one_thread
 from simulation.evaluation.jobs import Job, code_digest
 from simulation.evaluation.results import Record

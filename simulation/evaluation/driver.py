@@ -16,7 +16,7 @@ from lkas.decision.keeper import LaneKeeper
 from lkas.detection import create_detector
 from lkas.detection.guard import Guard
 from lkas.integration.shared_memory.messages import ControlMessage, DetectionMessage, ImageMessage, VehicleState
-from lkas.own_code import OwnCodeError, is_own_name
+from lkas.plugins.load import OwnCodeError, is_own_name
 from simulation.embedded.world import EmbeddedWorld
 from simulation.evaluation.happenings import Happenings
 from simulation.evaluation.perception import TruthPerception

@@ -4,16 +4,15 @@ An executor is one method: `run(work, jobs)` yields (job, what work gave or rais
 """
 
 import multiprocessing
-import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from typing import Any, Protocol
 
-from lkas.child import die_with_parent
+from lkas.runtime.child import die_with_parent
+from lkas.runtime.threads import use_one_thread
 from simulation.evaluation.jobs import Job
 from simulation.evaluation.results import Record
-from simulation.evaluation.settings import THREAD_VARIABLES
 
 Work = Callable[[Job, Callable[[], bool]], Record]  # job, whether to stop
 
@@ -47,8 +46,7 @@ class Processes:
     def run(self, work: Work, jobs: Sequence[Job]) -> Iterator[tuple[Job, Record | Exception]]:
         context = multiprocessing.get_context("spawn")
         stop = context.Event()
-        for variable in THREAD_VARIABLES:  # the children read them when they import
-            os.environ.setdefault(variable, "1")
+        use_one_thread()
         pool = ProcessPoolExecutor(
             min(self._count, len(jobs)), mp_context=context, initializer=_begin_worker, initargs=(stop,)
         )

@@ -12,8 +12,8 @@ from msgspec import Struct, structs
 
 from lkas.config import Configuration, from_json
 from lkas.integration.shared_memory.messages import ControlMessage
-from lkas.own_code import OwnCodeError, is_own_name, short_name
-from lkas.own_sources import content_digest
+from lkas.plugins.load import OwnCodeError, is_own_name, short_name
+from lkas.plugins.sources import content_digest
 from simulation.config import SimulationConfig
 from simulation.embedded.world import EmbeddedWorld, Start
 from simulation.evaluation.driver import Driver

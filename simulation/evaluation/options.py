@@ -7,8 +7,9 @@ import typer
 from msgspec import structs
 
 from lkas.config import ConfigError, Configuration, load
-from lkas.own_code import PATTERN, OwnCodeError, absolute_name, is_own_name
-from simulation.embedded.conditions import CONDITIONS
+from lkas.plugins.load import PATTERN, OwnCodeError, absolute_name, is_own_name
+from lkas.runtime.exit_codes import EXIT_USAGE
+from simulation.conditions import CONDITIONS
 from simulation.evaluation.settings import SECTIONS
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from simulation.evaluation.results import RunFigures
     from simulation.evaluation.scenarios import Scenario
 
-USAGE = 2
 ALL = "all"
 DEFAULT_SUITE = "smoke"
 
@@ -25,7 +25,7 @@ def configuration_of(file: Path | None, assignments: list[str]) -> Configuration
     try:
         return load(SECTIONS, file=file, assignments=assignments)
     except ConfigError as error:
-        fail(USAGE, str(error))
+        fail(EXIT_USAGE, str(error))
 
 
 def choices(flag: str, given: list[str] | None, allowed: tuple[str, ...], default: str) -> list[str]:
@@ -33,7 +33,7 @@ def choices(flag: str, given: list[str] | None, allowed: tuple[str, ...], defaul
     words = _words(flag, given or [default])
     for word in words:
         if word not in allowed:
-            fail(USAGE, f"{flag} {word}: expected one of {', '.join(allowed)}")
+            fail(EXIT_USAGE, f"{flag} {word}: expected one of {', '.join(allowed)}")
     return list(dict.fromkeys(words))
 
 
@@ -42,7 +42,7 @@ def choices_or_own(flag: str, given: list[str] | None, allowed: tuple[str, ...],
     words = _words(flag, given or [default])
     for word in words:
         if word not in allowed and not is_own_name(word):
-            fail(USAGE, f"{flag} {word}: expected one of {', '.join(allowed)}, or {PATTERN}")
+            fail(EXIT_USAGE, f"{flag} {word}: expected one of {', '.join(allowed)}, or {PATTERN}")
     return list(dict.fromkeys(map(absolute_name, words)))
 
 
@@ -50,9 +50,9 @@ def check_own_code(configuration: Configuration, methods: list[str], controllers
     """Make and try what is the user's own among these."""
     from lkas.decision.bicycle import Bicycle
     from lkas.decision.controllers import create_controller
-    from lkas.decision.controllers.own import try_law
+    from lkas.decision.controllers.plugin import try_law
     from lkas.detection import create_detector
-    from lkas.detection.own import try_detector
+    from lkas.detection.methods.plugin import try_detector
 
     camera, detection, decision = (configuration[name] for name in ("camera", "detection", "decision"))
     try:
@@ -62,7 +62,7 @@ def check_own_code(configuration: Configuration, methods: list[str], controllers
             own = structs.replace(decision, controller=controller)
             try_law(create_controller(own, Bicycle(configuration["vehicle"], own)))
     except OwnCodeError as error:
-        fail(USAGE, str(error))
+        fail(EXIT_USAGE, str(error))
 
 
 def scenarios_of(
@@ -76,22 +76,22 @@ def scenarios_of(
     from simulation.opendrive.route_choice import DEFAULT
 
     if route is not None and not maps:
-        fail(USAGE, f"--route {route}: it is the route of a --map; a scenario names its own")
+        fail(EXIT_USAGE, f"--route {route}: it is the route of a --map; a scenario names its own")
     found: dict[tuple[str, str], Scenario] = {}
     try:
         for suite in _words("--suite", suites) or ([] if names or maps else [DEFAULT_SUITE]):
             if suite not in SUITES:
-                fail(USAGE, f"--suite {suite}: expected one of {', '.join(SUITES)}")
+                fail(EXIT_USAGE, f"--suite {suite}: expected one of {', '.join(SUITES)}")
             found |= {_key(scenario): scenario for scenario in load_suite(suite)}
         known = gallery()
         for name in _words("--scenario", names):
             if name not in known and not Path(name).is_file():
-                fail(USAGE, f"--scenario {name}: there is no such file, and the gallery has {', '.join(known)}")
+                fail(EXIT_USAGE, f"--scenario {name}: there is no such file, and the gallery has {', '.join(known)}")
             _add(found, load_scenario(known.get(name, name)), f"--scenario {name}")
         for file in maps:
             _add(found, scenario_of_map(file, route or DEFAULT, set_speed_mps), f"--map {file}")
     except ScenarioError as error:
-        fail(USAGE, str(error))
+        fail(EXIT_USAGE, str(error))
     return list(found.values())
 
 
@@ -112,13 +112,13 @@ def _words(flag: str, given: list[str]) -> list[str]:
     texts = [[text] if Path(text).is_file() else text.split(",") for text in given]
     words = [word.strip() for text in texts for word in text if word.strip()]
     if given and not words:
-        fail(USAGE, f"{flag} {given[0]}: there is no name in it")
+        fail(EXIT_USAGE, f"{flag} {given[0]}: there is no name in it")
     return words
 
 
 def _add(found: "dict[tuple[str, str], Scenario]", scenario: "Scenario", flag: str) -> None:
     if found.get(_key(scenario), scenario) != scenario:
-        fail(USAGE, f"{flag}: another scenario is called {scenario.name} already; rename the file")
+        fail(EXIT_USAGE, f"{flag}: another scenario is called {scenario.name} already; rename the file")
     found[_key(scenario)] = scenario
 
 
@@ -132,7 +132,7 @@ def requirements_of(texts: list[str]) -> "list[Requirement]":
     try:
         return [parse_requirement(text) for text in texts]
     except ValueError as error:
-        fail(USAGE, f"--require {error}")
+        fail(EXIT_USAGE, f"--require {error}")
 
 
 def earlier_runs(folder: Path | None) -> "list[RunFigures] | None":
@@ -143,7 +143,7 @@ def earlier_runs(folder: Path | None) -> "list[RunFigures] | None":
     try:
         return read_runs(folder)
     except ValueError as error:
-        fail(USAGE, f"--against {error}")
+        fail(EXIT_USAGE, f"--against {error}")
 
 
 def fail(code: int, text: str) -> NoReturn:

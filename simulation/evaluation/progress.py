@@ -8,11 +8,10 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from lkas.runtime.exit_codes import EXIT_INTERRUPTED, EXIT_TERMINATED
 from simulation.evaluation.executors import Executor
 from simulation.evaluation.jobs import Job
 from simulation.evaluation.sweep import Sweep
-
-INTERRUPTED, TERMINATED = 130, 143
 
 
 class _Terminated(KeyboardInterrupt):
@@ -35,7 +34,7 @@ def run_behind_bar(sweep: Sweep, executor: Executor) -> int:
         try:
             sweep.run(executor, on_done)
         except KeyboardInterrupt as interrupt:
-            code = TERMINATED if isinstance(interrupt, _Terminated) else INTERRUPTED
+            code = EXIT_TERMINATED if isinstance(interrupt, _Terminated) else EXIT_INTERRUPTED
         else:
             return 0
         finally:

@@ -15,7 +15,7 @@ from lkas.integration.shared_memory.messages import ControlMessage, ControlMode,
 from simulation.evaluation.comfort import felt, felt_r79
 from simulation.evaluation.perception import line_errors
 from simulation.evaluation.results import Details, Place, Trace
-from simulation.evaluation.score import DriveScore
+from simulation.score import DriveScore
 from simulation.world import Tick, Truth
 
 LOST_OFFSET_M, LOST_S = 1.75, 3.0  # further out, or a departure that lasts longer: the run is over

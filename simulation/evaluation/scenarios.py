@@ -19,7 +19,7 @@ import yaml
 from msgspec import Struct, structs
 
 from lkas.parameters import Section, declare, declared
-from simulation.embedded.conditions import ConditionName
+from simulation.conditions import ConditionName
 from simulation.evaluation.scenario_events import DISTURBANCES, FAULTS, Disturbance, Event, Fault, SetSpeed
 from simulation.evaluation.scenario_roads import GeneratedRoad, Segment, generated_xml, read_segments, road_length_m
 from simulation.evaluation.scenario_schema import ScenarioError, events, listed, mapping, refuse_unknown, section

@@ -12,4 +12,3 @@ SECTIONS = {
 }
 TRUTH = "truth"  # method: perfect perception
 ZERO = "zero"  # controller: steers nothing; decision keeps the speed
-THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")

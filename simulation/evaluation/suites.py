@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from msgspec import structs
 
-from simulation.embedded.conditions import CONDITIONS
+from simulation.conditions import CONDITIONS
 from simulation.evaluation.scenario_events import Blackout, DroppedFrames, Fault
 from simulation.evaluation.scenarios import Scenario, Segment, StartPose, gallery, load_scenario
 

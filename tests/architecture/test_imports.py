@@ -1,6 +1,7 @@
 """Who may import whom. The rules stand here; the test reads the code base."""
 
 import ast
+import graphlib
 import subprocess
 import sys
 from pathlib import Path
@@ -17,27 +18,13 @@ OPTIONAL = {"carla", "onnxruntime", "dask", "osqp", "mcap", "PySide6", "torch", 
 CHANNEL_USERS = (
     "lkas.detection.server",
     "lkas.decision.server",
-    "lkas.integration.zmq.server",
+    "lkas.integration.server",
     "lkas.integration.client",
+    "lkas.bench",
     "lkas.cli",
 )
 CHANNELS = "lkas.integration.shared_memory"
-PLAIN = tuple(
-    f"lkas.{name}"
-    for name in (
-        "clock",
-        "log",
-        "frames",
-        "lens",
-        "config",
-        "instance",
-        "own_code",
-        "own_sources",
-        "parameters",
-        "health",
-        "vehicle",
-    )
-)
+GROUND = tuple(f"lkas.{name}" for name in ("clock", "config", "frames", "health", "lens", "parameters", "vehicle"))
 MESSAGES = f"{CHANNELS}.messages"
 
 
@@ -81,7 +68,7 @@ def offenders(modules: list[str], forbidden: tuple[str, ...], allowed: tuple[str
 
 
 def test_the_code_base_was_found():
-    assert {"lkas.supervisor", "simulation.runner", "viewer.server"} <= set(MODULES)
+    assert {"lkas.runtime.supervisor", "simulation.runner", "viewer.server"} <= set(MODULES)
 
 
 def test_lkas_never_imports_simulation_or_viewer():
@@ -92,9 +79,41 @@ def test_messages_import_nothing_of_ours():
     assert ours(MESSAGES) == set()
 
 
-def test_the_ground_everybody_stands_on_imports_no_package():
-    for module in PLAIN:
-        assert offenders([module], ("lkas",), allowed=(*PLAIN, MESSAGES)) == []
+def test_the_modules_that_every_package_uses_import_only_messages_and_each_other():
+    for module in GROUND:
+        assert offenders([module], ("lkas",), allowed=(*GROUND, MESSAGES, "lkas.plugins")) == []
+
+
+def room(module: str) -> str:
+    """The folder of a module; a module that lies beside folders is a room of its own."""
+    package = module if MODULES[module].name == "__init__.py" else module.rpartition(".")[0]
+    has_folders = any(path.name == "__init__.py" for path in MODULES[package].parent.glob("*/__init__.py"))
+    return module if has_folders else package
+
+
+def test_no_folder_imports_another_in_a_circle():
+    arrows: dict[str, set[str]] = {}
+    for module in MODULES:
+        for name in ours(module) & set(MODULES):
+            if MODULES[name].name != "__init__.py" or room(name) != name:  # a package's face hands names on
+                arrows.setdefault(room(module), set()).add(room(name))
+    order = graphlib.TopologicalSorter({source: found - {source} for source, found in arrows.items()})
+    order.prepare()  # raises CycleError, which names the circle
+
+
+def test_no_live_process_imports_the_evaluation():
+    outside = [
+        module
+        for module in of("simulation")
+        if not reaches(module, "simulation.evaluation") and module != "simulation.cli"  # the command's door
+    ]
+    assert offenders(outside, ("simulation.evaluation",)) == []
+
+
+def test_zmq_never_imports_the_client_nor_the_client_a_broker():
+    zmq = "lkas.integration.zmq"
+    assert offenders(of(zmq), ("lkas.integration.client",)) == []
+    assert offenders(of("lkas.integration.client"), (f"{zmq}.broker", f"{zmq}.server")) == []
 
 
 def test_only_the_servers_and_the_commands_touch_channels():
@@ -112,16 +131,17 @@ def test_decision_never_imports_detection_nor_the_other_way_round():
 
 
 def test_the_supervisor_knows_no_domain_word():
-    assert ours("lkas.supervisor") <= {
+    assert ours("lkas.runtime.supervisor") <= {
         "lkas.clock", "lkas.clock.Clock", "lkas.clock.MonotonicClock",
-        "lkas.processes", "lkas.processes.Process", "lkas.processes.Restart",
+        "lkas.runtime.exit_codes", "lkas.runtime.exit_codes.EXIT_USAGE",
+        "lkas.runtime.processes", "lkas.runtime.processes.Process", "lkas.runtime.processes.Restart",
     }  # fmt: skip
 
 
 def test_the_viewer_speaks_to_the_broker_only():
-    allowed = ("lkas.config", "lkas.log", "lkas.parameters", "lkas.child", "lkas.clock", "lkas.integration.zmq")
+    allowed = ("lkas.config", "lkas.runtime", "lkas.parameters", "lkas.clock", "lkas.integration.zmq")
     assert offenders(of("viewer"), ("lkas", "simulation"), allowed) == []
-    assert offenders(of("viewer"), ("lkas.integration.zmq.broker", "lkas.integration.zmq.server")) == []
+    assert offenders(of("viewer"), ("lkas.integration.zmq.broker", "lkas.integration.server")) == []
 
 
 def test_only_the_evaluation_of_the_simulation_uses_the_algorithms():

@@ -6,9 +6,9 @@ import cv2
 import pytest
 
 from lkas.vehicle import CameraConfig
+from simulation.conditions import CONDITIONS
 from simulation.config import SimulationConfig
 from simulation.embedded import bench
-from simulation.embedded.conditions import CONDITIONS
 from tests.simulation.test_maps import simulation
 
 

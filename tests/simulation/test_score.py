@@ -5,7 +5,7 @@ import math
 import pytest
 
 from lkas.integration.shared_memory.messages import ControlMode, VehicleState
-from simulation.evaluation.score import DriveScore
+from simulation.score import DriveScore
 from simulation.world import Tick
 from tests.simulation.fakes import SESSION, control, truth
 

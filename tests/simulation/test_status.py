@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from simulation.evaluation.score import DriveCard
+from simulation.score import DriveCard
 from simulation.status import StatusLine, print_table, statistics, status_text, write_json
 from tests.simulation.fakes import Bench, control
 

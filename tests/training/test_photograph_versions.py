@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lkas.detection.outline import NO_POINT
+from lkas.detection.lane_fit.outline import NO_POINT
 from lkas.detection.scoring.culane import Counts
 from lkas.detection.scoring.score import ScoredFrame
 from lkas.detection.scoring.tusimple import FrameScore

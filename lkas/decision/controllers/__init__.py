@@ -12,8 +12,8 @@ from msgspec import Struct
 from lkas.decision.bicycle import Bicycle
 from lkas.decision.lane import LaneState
 from lkas.decision.parameters import CONTROLLERS, DecisionParameters, missing_package
-from lkas.own_code import PATTERN, is_own_name
 from lkas.parameters import ParameterError
+from lkas.plugins.load import PATTERN, is_own_name
 
 __all__ = ["Controller", "SteeringCommand", "bounded", "create_controller"]
 
@@ -56,7 +56,7 @@ def create_controller(parameters: DecisionParameters, bicycle: Bicycle) -> Contr
     """
     name = parameters.controller
     if is_own_name(name):
-        from lkas.decision.controllers.own import OwnLaw
+        from lkas.decision.controllers.plugin import OwnLaw
 
         return OwnLaw(name, parameters, bicycle)
     if name not in CONTROLLERS:

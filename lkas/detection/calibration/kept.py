@@ -10,8 +10,8 @@ from pathlib import Path
 
 from msgspec import structs
 
-from lkas.instance import write_whole
 from lkas.integration.shared_memory.messages import Calibration, CalibrationStatus
+from lkas.runtime.instance import write_whole
 from lkas.vehicle import CameraConfig
 
 FIELDS = ("pitch_deg", "yaw_deg", "roll_deg")

@@ -14,16 +14,16 @@ import numpy as np
 from lkas.detection.calibration.film import FilmCalibration
 from lkas.detection.calibration.geometry import aimed_at
 from lkas.detection.calibration.vanishing_point import vanishing_points
-from lkas.detection.confidence import Agreement, confidence_of, support_of
-from lkas.detection.finding import MOST_SCORE, SURE, Finding, Scene, SeenLine, aim_px
-from lkas.detection.lane_search import Course, LaneGuess, choose_lane, find_course
-from lkas.detection.motion import Curvature, curvature_felt, lean_felt_rad
+from lkas.detection.lane_fit.confidence import Agreement, confidence_of, support_of
+from lkas.detection.lane_fit.finding import MOST_SCORE, SURE, Finding, Scene, SeenLine, aim_px
+from lkas.detection.lane_fit.fit import SAG_SIGMA_RADPM, fit_road
+from lkas.detection.lane_fit.motion import Curvature, curvature_felt, lean_felt_rad
+from lkas.detection.lane_fit.problem import levelled
+from lkas.detection.lane_fit.rectify import RoadView
+from lkas.detection.lane_fit.result import CalibrationState, result_of
+from lkas.detection.lane_fit.ridges import Peaks, find_peaks, find_ridges, ridges_of, without_lean
+from lkas.detection.lane_fit.search import Course, LaneGuess, choose_lane, find_course
 from lkas.detection.parameters import DetectionParameters
-from lkas.detection.rectify import RoadView
-from lkas.detection.result import CalibrationState, result_of
-from lkas.detection.ridge import Peaks, find_peaks, find_ridges, ridges_of, without_lean
-from lkas.detection.road_fit import SAG_SIGMA_RADPM, fit_road
-from lkas.detection.road_problem import levelled
 from lkas.detection.tracker import LaneTracker
 from lkas.detection.types import DetectionResult, check_camera, check_image
 from lkas.integration.shared_memory.messages import CalibrationStatus, CameraGeometry, VehicleState

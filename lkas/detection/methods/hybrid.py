@@ -9,11 +9,11 @@ Calibration, search, fit and confidence are those of `cv`.
 
 import numpy as np
 
+from lkas.detection.lane_fit.rectify import RoadView
+from lkas.detection.lane_fit.ridges import Peaks, Ridges, find_peaks, find_ridges, ridges_of
 from lkas.detection.methods import cv
 from lkas.detection.net.patch_net import PatchNet
 from lkas.detection.parameters import DetectionParameters
-from lkas.detection.rectify import RoadView
-from lkas.detection.ridge import Peaks, Ridges, find_peaks, find_ridges, ridges_of
 from lkas.vehicle import CameraConfig
 
 # The odds of a line, as the network gives them, are those among drawn roads, with far more that looks like a line and

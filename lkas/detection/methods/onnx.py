@@ -10,12 +10,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from lkas.detection.lane_fit.rectify import COLUMNS_PER_MARKING, RoadView
+from lkas.detection.lane_fit.ridges import STRONG_RATIO, YELLOW_RATIO, Peaks, Ridges, find_ridges
 from lkas.detection.methods import cv
 from lkas.detection.net.lane_networks import AnchoredLanes, LaneEvidence, LaneNetwork, Mask
 from lkas.detection.net.runtime import ModelError, Runtime
 from lkas.detection.parameters import DetectionParameters
-from lkas.detection.rectify import COLUMNS_PER_MARKING, RoadView
-from lkas.detection.ridge import STRONG_RATIO, YELLOW_RATIO, Peaks, Ridges, find_ridges
 from lkas.detection.types import DetectionResult
 from lkas.frames import PinholeCamera
 from lkas.integration.shared_memory.messages import VehicleState

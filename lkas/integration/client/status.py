@@ -14,7 +14,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from lkas.instance import make_runtime_directory, runtime_directory, write_whole
+from lkas.runtime.instance import make_runtime_directory, runtime_directory, write_whole
 
 FILE_NAME = "status.json"
 MAX_BYTES = 16 * 1024

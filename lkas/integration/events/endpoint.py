@@ -10,10 +10,10 @@ from typing import Any, Self
 
 from msgspec import Struct
 
-from lkas.instance import runtime_directory
 from lkas.integration.events.connection import Connection
 from lkas.integration.events.loop import SocketLoop
 from lkas.integration.events.messages import EventMessage, MalformedEventError, decode
+from lkas.runtime.instance import runtime_directory
 
 logger = logging.getLogger(__name__)
 

@@ -3,11 +3,11 @@
 import logging
 import os
 
-from lkas.instance import make_runtime_directory, runtime_directory
 from lkas.integration.events.connection import Connection, is_own_user
 from lkas.integration.events.endpoint import Endpoint
 from lkas.integration.events.listener import Listener
 from lkas.integration.events.messages import EventError, EventMessage, encode
+from lkas.runtime.instance import make_runtime_directory, runtime_directory
 
 logger = logging.getLogger(__name__)
 

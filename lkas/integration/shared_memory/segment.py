@@ -11,8 +11,8 @@ from pathlib import Path
 
 from msgspec import Struct, structs
 
-from lkas.instance import file_word, instance_name
 from lkas.integration.shared_memory import _core
+from lkas.runtime.instance import file_word, instance_name
 
 DEFAULT_DIRECTORY = "/dev/shm" if sys.platform == "linux" else "/tmp"  # as lkas_path() in C
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from lkas.integration.shared_memory.messages import CameraGeometry
-from simulation.embedded.conditions import Condition
+from simulation.conditions import Condition
 from simulation.embedded.renderer import _draw
 from simulation.embedded.renderer.noise import periodic_field
 from simulation.embedded.renderer.rain import GlassDrops

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulation.embedded.conditions import Condition, Rgb
+from simulation.conditions import Condition, Rgb
 
 VERGE, PAVEMENT, TRACK, STAIN = (142, 138, 122), (104, 105, 108), (99, 100, 103), (72, 72, 74)
 WHITE, YELLOW = (232, 233, 230), (226, 178, 54)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from lkas.integration.shared_memory.messages import CameraGeometry
-from simulation.embedded.conditions import CONDITIONS, Condition
+from simulation.conditions import CONDITIONS, Condition
 from simulation.embedded.renderer import _draw
 from simulation.embedded.renderer.canvas import Canvas
 from simulation.embedded.renderer.lens import Lens

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from simulation.embedded.conditions import Condition
+from simulation.conditions import Condition
 from simulation.embedded.renderer.canvas import Canvas
 from simulation.embedded.renderer.noise import periodic_field
 from simulation.embedded.renderer.terrain import Terrain

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulation.embedded.conditions import Condition
+from simulation.conditions import Condition
 from simulation.embedded.renderer.stains import skid_marks, transverse_seams
 from simulation.embedded.renderer.terrain import Terrain
 from simulation.opendrive.lanes import LaneSection, RoadMark, Stroke

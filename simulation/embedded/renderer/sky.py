@@ -10,7 +10,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from simulation.embedded.conditions import Condition
+from simulation.conditions import Condition
 from simulation.embedded.renderer.noise import periodic_field
 
 LOWEST = -0.06  # tangent of the elevation of row 0; land that ends before the horizon shows what is there

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from simulation.embedded.conditions import Condition
+from simulation.conditions import Condition
 from simulation.embedded.renderer.canvas import NEAR_M, Canvas
 from simulation.embedded.renderer.vehicle_models import HEAD, HEAD_COLOUR, TAIL, TAIL_COLOUR, model
 from simulation.embedded.renderer.view import MapCamera, Vehicle

@@ -5,9 +5,9 @@ from lkas.decision.keeper import LaneKeeper
 from lkas.detection import create_detector
 from lkas.integration.shared_memory.messages import DetectionMessage
 from simulation.evaluation.perception import TruthPerception
-from simulation.evaluation.score import DriveCard, DriveScore
 from simulation.evaluation.settings import SECTIONS, TRUTH
 from simulation.lockstep import lockstep
+from simulation.score import DriveCard, DriveScore
 
 
 def drive(world, method: str, duration_s: float) -> DriveCard:

@@ -9,8 +9,8 @@ import pytest
 from lkas.integration.shared_memory.messages import Pose
 from lkas.parameters import ParameterError, changed
 from lkas.vehicle import CameraConfig, VehicleConfig
+from simulation.conditions import CONDITIONS, Condition, ConditionName
 from simulation.config import SimulationConfig
-from simulation.embedded.conditions import CONDITIONS, Condition, ConditionName
 from simulation.embedded.renderer.renderer import Renderer
 from simulation.embedded.renderer.view import View
 from simulation.embedded.world import EmbeddedWorld

@@ -8,8 +8,8 @@ import pytest
 
 from lkas.integration.shared_memory.messages import Pose
 from lkas.vehicle import CameraConfig
+from simulation.conditions import Condition
 from simulation.embedded.attitude import BodyMotion, pose_on_road
-from simulation.embedded.conditions import Condition
 from simulation.embedded.dynamics import STILL, Outside
 from simulation.embedded.plant import CarState
 from simulation.embedded.renderer.renderer import Renderer

@@ -5,7 +5,7 @@ import pytest
 
 from lkas.integration.shared_memory.messages import Pose
 from lkas.vehicle import CameraConfig
-from simulation.embedded.conditions import Condition
+from simulation.conditions import Condition
 from simulation.embedded.renderer.renderer import Renderer
 from simulation.embedded.renderer.vehicle_models import DETAIL, SHADOW, SIZES, model
 from simulation.embedded.renderer.view import Vehicle, View

@@ -7,7 +7,7 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from lkas.own_code import OwnCodeError, absolute_name
+from lkas.plugins.load import OwnCodeError, absolute_name
 from simulation.cli import app
 from simulation.evaluation.executors import Processes
 from simulation.evaluation.jobs import run_job

@@ -8,7 +8,7 @@ import argparse
 import asyncio
 from pathlib import Path
 
-from lkas.child import die_with_supervisor
+from lkas.runtime.child import die_with_supervisor
 from simulation.embedded.world import built_in_map
 from tests.support.carla_server.faults import Faults
 from tests.support.carla_server.layouts import VERSION

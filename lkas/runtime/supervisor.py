@@ -1,0 +1,241 @@
+"""Keeps processes running: compares what is wanted with what is there, again and again.
+
+It knows processes, exit codes and heartbeats, and no word of what they do. A process that ends is started again at
+once; one that keeps ending soon after its start is started again after ever longer pauses. Exit code 2 (usage or
+configuration) of a first start is final: starting again would say the same, so everything stops and the code is handed
+on. A later start that says so (its port was taken meanwhile) is tried again: what drives goes on driving.
+"""
+
+import contextlib
+import logging
+import os
+import selectors
+import signal
+import subprocess
+from collections.abc import Callable, Iterable
+
+from msgspec import Struct
+
+from lkas.clock import Clock, MonotonicClock
+from lkas.runtime.exit_codes import EXIT_USAGE
+from lkas.runtime.processes import Process, Restart
+
+log = logging.getLogger(__name__)
+
+HEALTHY_AFTER_S = 5.0  # a process that ran this long is started again at once
+FIRST_BACKOFF_S = 0.25
+LONGEST_BACKOFF_S = 5.0
+CHECK_PERIOD_S = 0.1
+LONGEST_STEP_S = 0.5  # what lies beyond it between two looks is time in which this process did not get to run
+
+
+class ProcessState(Struct, frozen=True, kw_only=True):
+    """What a process is doing, for the status display and the broker."""
+
+    name: str
+    pid: int | None
+    state: str  # starting, running, restarting or finished
+    restarts: int
+
+
+class Supervisor:
+    """Runs the processes of a manifest until it is told to stop or one of them ends the run."""
+
+    def __init__(
+        self,
+        manifest: Iterable[Process],
+        *,
+        clock: Clock | None = None,
+        on_change: Callable[[list[ProcessState]], None] | None = None,
+    ) -> None:
+        self._clock = clock or MonotonicClock()
+        self._on_change = on_change
+        self._selector = selectors.DefaultSelector()
+        self._watched = [_Watched(process, self._clock, self._selector) for process in manifest]
+        self._reported: list[ProcessState] = []
+        self._looked_ns = self._clock.now_ns()
+        self.exit_code: int | None = None  # set when a process ended the run
+
+    @property
+    def states(self) -> list[ProcessState]:
+        return [watched.state for watched in self._watched]
+
+    @property
+    def restarts(self) -> int:
+        return sum(watched.restarts for watched in self._watched)
+
+    def step(self, timeout_s: float = CHECK_PERIOD_S) -> None:
+        """Start what should run, wait for something to happen, look at what ended or hung."""
+        for watched in self._watched:
+            watched.start_when_due()
+        for key, _ in self._selector.select(timeout_s):
+            key.data()
+        now_ns = self._clock.now_ns()
+        absent_ns = max(0, now_ns - self._looked_ns - round(LONGEST_STEP_S * 1e9))
+        self._looked_ns = now_ns
+        for watched in self._watched:
+            watched.excuse(absent_ns)
+            code = watched.check()
+            if code is not None and self.exit_code is None:
+                self.exit_code = code
+        self._report()
+
+    def stop(self) -> None:
+        """Terminate all, in the reverse order of their start; kill what does not end in time."""
+        for watched in reversed(self._watched):
+            watched.terminate()
+        for watched in reversed(self._watched):
+            watched.wait_or_kill()
+        self._selector.close()
+
+    def _report(self) -> None:
+        states = self.states
+        if states != self._reported:
+            self._reported = states
+            if self._on_change:
+                self._on_change(states)
+
+
+class _Watched:
+    """One process of the manifest and its current incarnation."""
+
+    def __init__(self, process: Process, clock: Clock, selector: selectors.BaseSelector) -> None:
+        self.process = process
+        self.restarts = 0
+        self._clock = clock
+        self._selector = selector
+        self._popen: subprocess.Popen[bytes] | None = None
+        self._pidfd: int | None = None
+        self._heartbeat_fd: int | None = None
+        self._started_ns = 0
+        self._last_beat_ns: int | None = None
+        self._due_ns = clock.now_ns()
+        self._backoff_s = 0.0
+        self._is_finished = False
+
+    @property
+    def state(self) -> ProcessState:
+        if self._is_finished:
+            word = "finished"
+        elif self._popen is None:
+            word = "restarting"
+        elif self.process.heartbeat_limit_s is not None and self._last_beat_ns is None:
+            word = "starting"
+        else:
+            word = "running"
+        pid = self._popen.pid if self._popen else None
+        return ProcessState(name=self.process.name, pid=pid, state=word, restarts=self.restarts)
+
+    def start_when_due(self) -> None:
+        if self._popen is not None or self._is_finished or self._clock.now_ns() < self._due_ns:
+            return
+        write_fd = None
+        if self.process.heartbeat_limit_s is not None:
+            self._heartbeat_fd, write_fd = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+            self._selector.register(self._heartbeat_fd, selectors.EVENT_READ, self._read_heartbeat)
+        self._popen = subprocess.Popen(
+            self.process.command,
+            env={**os.environ, **self.process.child_environment(write_fd)},
+            pass_fds=() if write_fd is None else (write_fd,),
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is ours to hand on, in order
+        )
+        if write_fd is not None:
+            os.close(write_fd)
+        self._pidfd = os.pidfd_open(self._popen.pid)
+        self._selector.register(self._pidfd, selectors.EVENT_READ, lambda: None)
+        self._started_ns = self._clock.now_ns()
+        self._last_beat_ns = None
+
+    def excuse(self, absent_ns: int) -> None:
+        """Do not count so much time as silence: when a whole machine stands still, nobody hangs."""
+        if self._last_beat_ns is not None:
+            self._last_beat_ns = min(self._last_beat_ns + absent_ns, self._clock.now_ns())
+
+    def check(self) -> int | None:
+        """The exit code of the whole run if this process ended it, else None."""
+        if self._popen is None:
+            return None
+        code = self._popen.poll()
+        if code is None:
+            self._kill_when_hung()
+            return None
+        self._forget()
+        is_refused = code == EXIT_USAGE and self.restarts == 0
+        if is_refused or (code == 0 and self.process.restart is Restart.ON_FAILURE):
+            self._is_finished = True
+            return code
+        self._schedule_restart(code)
+        return None
+
+    def terminate(self) -> None:
+        if self._popen is not None:
+            self._popen.terminate()
+
+    def wait_or_kill(self) -> None:
+        if self._popen is None:
+            return
+        try:
+            self._popen.wait(self.process.stop_limit_s)
+        except subprocess.TimeoutExpired:
+            log.warning(
+                "%s (pid %d) did not end within %g s of SIGTERM: killed",
+                self.process.name,
+                self._popen.pid,
+                self.process.stop_limit_s,
+            )
+            self._popen.kill()
+            self._popen.wait()
+        self._forget()
+        self._is_finished = True
+
+    def _schedule_restart(self, code: int) -> None:
+        ran_s = (self._clock.now_ns() - self._started_ns) / 1e9
+        healthy = ran_s >= HEALTHY_AFTER_S
+        self._backoff_s = 0.0 if healthy else min(LONGEST_BACKOFF_S, max(FIRST_BACKOFF_S, 2 * self._backoff_s))
+        self._due_ns = self._clock.now_ns() + round(self._backoff_s * 1e9)
+        self.restarts += 1
+        pause = f" in {self._backoff_s:g} s" if self._backoff_s else ""
+        log.warning("%s ended (%s) after %.1f s: starting it again%s", self.process.name, _words(code), ran_s, pause)
+
+    def _kill_when_hung(self) -> None:
+        limit_s = self.process.heartbeat_limit_s
+        if limit_s is None or self._last_beat_ns is None or self._popen is None:
+            return
+        silent_s = (self._clock.now_ns() - self._last_beat_ns) / 1e9
+        if silent_s > limit_s:
+            log.warning("%s (pid %d) is silent for %.1f s: killed", self.process.name, self._popen.pid, silent_s)
+            self._popen.kill()
+            self._popen.wait()
+
+    def _read_heartbeat(self) -> None:
+        assert self._heartbeat_fd is not None
+        with contextlib.suppress(BlockingIOError):
+            if os.read(self._heartbeat_fd, 4096):
+                self._last_beat_ns = self._clock.now_ns()
+            else:  # closed: the process is ending
+                self._close_heartbeat()
+
+    def _close_heartbeat(self) -> None:
+        if self._heartbeat_fd is not None:
+            self._selector.unregister(self._heartbeat_fd)
+            os.close(self._heartbeat_fd)
+            self._heartbeat_fd = None
+
+    def _forget(self) -> None:
+        self._close_heartbeat()
+        if self._pidfd is not None:
+            self._selector.unregister(self._pidfd)
+            os.close(self._pidfd)
+            self._pidfd = None
+        self._popen = None
+
+
+def _words(code: int) -> str:
+    """An exit code in words: `exit code 1` or `SIGKILL`."""
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return signal.Signals(-code).name
+    except ValueError:
+        return f"signal {-code}"
