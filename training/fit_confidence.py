@@ -6,8 +6,8 @@
 Fitted on rendered drives. Judged on rendered drives of other seeds and on labelled photographs, which are never fitted
 on. Prints for each method the reliability table, the expected calibration error (ECE, ten bins) with its 95 % interval
 from a bootstrap over clips, and the area under the ROC curve, first as the weights stand, then as fitted; in the end
-the fitted WEIGHTS for lkas/detection/lane_fit/confidence.py. All but the last one also choose among views and lines, so with
-them the lines that are found change; `--kept 15` leaves them as they stand.
+the fitted WEIGHTS for lkas/detection/lane_fit/confidence.py. All but the last one also choose among views and lines, so
+with them the lines that are found change; `--kept 15` leaves them as they stand.
 """
 
 import argparse
