@@ -13,7 +13,7 @@ from simulation.config import SimulationConfig
 from simulation.world import WorldError
 
 if TYPE_CHECKING:
-    from simulation.embedded.bench import ConditionFigures
+    from simulation.embedded.bench import ConditionTimings
 
 TARGETS_MS = {"clear": 5.0, "mixed": 9.0}  # of a frame, p50
 
@@ -61,9 +61,9 @@ def bench(
 
 def _draw(folder: Path, config: SimulationConfig) -> None:
     from lkas.vehicle import CameraConfig
-    from simulation.embedded.bench import pictures
+    from simulation.embedded.bench import write_images
 
-    for path in pictures(folder, config, CameraConfig()):
+    for path in write_images(folder, config, CameraConfig()):
         typer.echo(str(path))
 
 
@@ -86,7 +86,7 @@ def _measure(names: list[str], config: SimulationConfig, frames: int, *, as_json
         _print(found)
 
 
-def _print(found: "list[ConditionFigures]") -> None:
+def _print(found: "list[ConditionTimings]") -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table

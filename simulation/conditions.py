@@ -1,7 +1,7 @@
-"""Light, weather, wear and traffic: named conditions as plain data.
+"""Named conditions of light, weather, wear and traffic, as plain data.
 
-What they do to the picture is done by the stages of `simulation.embedded.renderer`; a condition only says how much.
-Everything random in it comes from the world's seed: the same name and seed give the same pixels.
+The stages of `simulation.embedded.renderer` implement the effects; a condition gives their strengths. All randomness
+comes from the seed: the same name and seed give the same pixels.
 """
 
 from typing import Literal
@@ -13,30 +13,30 @@ Rgb = tuple[float, float, float]
 
 
 class Condition(Struct, frozen=True, kw_only=True):
-    """How much of what. Ratios are 0 (nothing) to 1."""
+    """Strengths of all effects. Ratios are in [0, 1]; 0 is off."""
 
     description: str
     # Road
     wear: float = 0.0  # share of the paint that has flaked off
-    missing: float = 0.0  # share of the painted stretches of 6 m that are not there at all
-    stains: float = 0.0  # tar seams and skid marks, against a road full of them
+    missing: float = 0.0  # share of the painted stretches of 6 m that are missing
+    stains: float = 0.0  # amount of tar seams and skid marks
     # Light
     ambient: float = 1.0  # daylight
-    lamps: float = 0.0  # own headlights
-    sun: float = 0.0  # how much a low sun ahead dazzles
-    shadow: float = 0.0  # how dark trees' shadows on the road are
+    lamps: float = 0.0  # brightness of the ego headlights
+    sun: float = 0.0  # glare of a low sun ahead
+    shadow: float = 0.0  # darkness of tree shadows on the road
     # Weather
-    overcast: float = 0.0  # share of the sky that is a grey blanket
+    overcast: float = 0.0  # share of grey cloud cover
     haze_m: float = 420.0  # distance at which 63 % is haze
     haze: Rgb = (136.0, 158.0, 142.0)
-    wet: float = 0.0  # how much the road mirrors
-    rain: float = 0.0  # streaks in the air and drops on the glass, against a downpour
+    wet: float = 0.0  # reflectivity of the wet road
+    rain: float = 0.0  # streaks in the air and drops on the glass, relative to a downpour
     # Camera
-    noise: int = 7  # of the sensor: uniform, peak to peak, grey values
-    blur_px: float = 0.0  # deviation of the lens's blur
+    noise: int = 7  # of the sensor: uniform, peak to peak, in grey values
+    blur_px: float = 0.0  # standard deviation of the lens blur
     dirt: float = 0.0  # on the glass
-    exposure: float = 0.0  # how far exposure drifts, as a share, up and down
-    # Others
+    exposure: float = 0.0  # relative amplitude of the exposure drift
+    # Other vehicles
     traffic: bool = False
 
 
@@ -45,14 +45,14 @@ GREY: Rgb = (172.0, 178.0, 182.0)
 CONDITIONS: dict[str, Condition] = {
     "clear": Condition(description="a clear day, fresh paint, an empty road"),
     "worn": Condition(
-        description="old asphalt: paint worn and in places gone, tar seams, skid marks",
+        description="old asphalt: paint worn and partly missing, tar seams, skid marks",
         wear=0.45,
         missing=0.08,
         stains=0.8,
         exposure=0.05,
     ),
     "night": Condition(
-        description="no light but the own headlights",
+        description="night with the ego headlights as the only light",
         ambient=0.06,
         lamps=2.4,
         overcast=0.4,
@@ -62,7 +62,7 @@ CONDITIONS: dict[str, Condition] = {
         exposure=0.04,
     ),
     "rain": Condition(
-        description="a wet road that mirrors the sky, rain in the air, drops on the glass",
+        description="a wet road that reflects the sky, rain in the air, drops on the glass",
         ambient=0.72,
         overcast=0.95,
         haze_m=170.0,
@@ -83,7 +83,7 @@ CONDITIONS: dict[str, Condition] = {
         noise=8,
     ),
     "glare": Condition(
-        description="a low sun near the road's end, and a glass that was not cleaned",
+        description="a low sun near the road's direction, and a dirty glass",
         sun=0.9,
         dirt=0.5,
         haze_m=300.0,
@@ -93,7 +93,7 @@ CONDITIONS: dict[str, Condition] = {
     "shadows": Condition(description="sunshine through trees: dark patches over road and lines", shadow=0.62),
     "traffic": Condition(description="a clear day with vehicles ahead, beside and oncoming", traffic=True, stains=0.2),
     "mixed": Condition(
-        description="a drizzly afternoon with everything a little: worn, wet, hazy, shaded, dirty, busy",
+        description="a drizzly afternoon with a little of every effect: worn, wet, hazy, shaded, dirty, with traffic",
         wear=0.25,
         missing=0.03,
         stains=0.5,

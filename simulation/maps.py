@@ -10,7 +10,7 @@ from lkas.runtime.threads import use_one_thread
 from simulation.world import WorldError
 
 if TYPE_CHECKING:
-    from simulation.opendrive.survey import RouteFigures, Survey
+    from simulation.opendrive.survey import RouteSummary, Survey
 
 ROADS_SHOWN, ROUTES_SHOWN, IDS_SHOWN = 12, 8, 10
 
@@ -53,10 +53,10 @@ def maps(
             road_map = read_map(file)
             surveys.append(survey(road_map))
             if picture is not None:
-                from simulation.opendrive.picture import write_picture
+                from simulation.opendrive.map_image import write_map_image
                 from simulation.opendrive.route_choice import chosen_route
 
-                write_picture(picture, road_map, chosen_route(road_map, route, seed))
+                write_map_image(picture, road_map, chosen_route(road_map, route, seed))
         except WorldError as error:
             _complain(str(error))
             failed = True
@@ -102,7 +102,7 @@ def _words(found: "Survey") -> str:
     return "\n".join(lines)
 
 
-def _route(route: "RouteFigures") -> str:
+def _route(route: "RouteSummary") -> str:
     ids = ",".join(route.roads[:IDS_SHOWN]) + (",..." if len(route.roads) > IDS_SHOWN else "")
     radius = "straight" if route.tightest_radius_m is None else f"R {route.tightest_radius_m:.0f} m"
     kind = "closed" if route.is_closed else "open"

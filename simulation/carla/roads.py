@@ -53,7 +53,7 @@ def roads_of(carla_map: carla.Map, choice: str | None, seed: int, spawn_point: i
 
 def _along(route: Route) -> Iterator[carla.Transform]:
     for index in range(PLACES):
-        s_m = route.stretch.begin_m + START_S_M + index * SPACING_M
+        s_m = route.stretch.start_m + START_S_M + index * SPACING_M
         if s_m < route.stretch.end_m - SPACING_M:
             yield transform_of(*route.to_world(s_m), route.curve.pose(s_m)[2])
 
@@ -61,8 +61,8 @@ def _along(route: Route) -> Iterator[carla.Transform]:
 def _route_over(road_map: RoadMap, place: carla.Transform) -> Route:
     """The straightest way among those that lead over a place."""
     pose = pose_of(place, 0.0)
-    for way in Network(road_map).ways():
-        route = Route(road_map, way.legs, way.is_closed)
+    for path in Network(road_map).paths():
+        route = Route(road_map, path.legs, path.is_closed)
         s_m, t_m = route.curve.to_lane(pose.x_m, pose.y_m, route.curve.nearest_s_m(pose.x_m, pose.y_m))
         along_rad = wrap_rad(pose.yaw_rad - route.curve.pose(s_m)[2])
         if abs(t_m) < ON_LANE_M and abs(along_rad) < ALONG_LANE_RAD:

@@ -159,7 +159,7 @@ class CarlaWorld:
             speed_mps=motion.speed_mps,
             lateral_acceleration_mps2=motion.lateral_acceleration_mps2,
         )
-        begin_m, end_m, ends = route.stretch
+        start_m, end_m, end_reason = route.stretch
         if not route.is_closed and self._s_m > end_m - END_MARGIN_M:
-            raise WorldEnded(f"{route.road_map.path}: the route ends here, {ends}, after {end_m - begin_m:.0f} m")
+            raise WorldEnded(f"{route.road_map.path}: the route ends here, {end_reason}, after {end_m - start_m:.0f} m")
         return truth

@@ -1,4 +1,4 @@
-"""What the embedded world costs: pictures by condition and stage, ticks and truth. CPU time of one thread."""
+"""Benchmark of the embedded world: CPU time of images by condition and stage, of ticks, and of the ground truth."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -20,33 +20,33 @@ from simulation.world import Tick, WorldEnded
 SPEED_MPS = 16.0
 LOOK_AHEAD_S = 0.8
 WARM_UP_FRAMES = 5
-PICTURE_AT_S = 6.6
+IMAGE_AT_S = 6.6
 SHEET_COLUMNS, SHEET_WIDTH_PX, LABEL_PX = 3, 480, 26
 
 
-class Spread(Struct, frozen=True):
-    """Of many timings, ms."""
+class Percentiles(Struct, frozen=True):
+    """Percentiles of many timings, ms."""
 
     p50: float
     p99: float
 
 
-class ConditionFigures(Struct, frozen=True, kw_only=True):
-    """One condition: whole frames, and their stages."""
+class ConditionTimings(Struct, frozen=True, kw_only=True):
+    """Timings under one condition."""
 
     condition: str
     frames: int
-    frame_ms: Spread
-    stages_ms: dict[str, Spread]
-    tick_ms: Spread  # of 10 ms of world time, without the picture
-    truth_ms: Spread  # the part of a tick that finds the car in its lane
+    frame_ms: Percentiles
+    stages_ms: dict[str, Percentiles]
+    tick_ms: Percentiles  # of 10 ms of world time, without the image
+    truth_ms: Percentiles  # the part of a tick that locates the car in its lane
     build_s: float  # from the road file to the first frame
 
 
 def measure(
     name: str, config: SimulationConfig, camera: CameraConfig, frames: int, on_frame: Callable[[], None] = lambda: None
-) -> ConditionFigures:
-    """Drive along the route under one condition, and time the pictures on the way."""
+) -> ConditionTimings:
+    """Drive along the route under one condition and measure image and tick times."""
     began = time.process_time()
     drive = _Drive(name, config, camera)
     tick_ms: list[float] = []
@@ -62,38 +62,38 @@ def measure(
             for stage, took_ms in stages.items():
                 stages_ms[stage].append(took_ms)
             on_frame()
-    return ConditionFigures(
+    return ConditionTimings(
         condition=name,
         frames=frames,
-        frame_ms=_spread(frame_ms),
-        stages_ms={stage: _spread(values) for stage, values in stages_ms.items()},
-        tick_ms=_spread(tick_ms),
-        truth_ms=_spread([drive.time_truth() for _ in range(50)]),
+        frame_ms=_percentiles(frame_ms),
+        stages_ms={stage: _percentiles(values) for stage, values in stages_ms.items()},
+        tick_ms=_percentiles(tick_ms),
+        truth_ms=_percentiles([drive.time_truth() for _ in range(50)]),
         build_s=build_s,
     )
 
 
-def pictures(folder: Path, config: SimulationConfig, camera: CameraConfig) -> Iterator[Path]:
-    """Write one picture per condition, and a sheet of all; yields each file as soon as it is there."""
+def write_images(folder: Path, config: SimulationConfig, camera: CameraConfig) -> Iterator[Path]:
+    """Write one image per condition and a contact sheet; yields each file after it was written."""
     folder.mkdir(parents=True, exist_ok=True)
     small = []
     for name in CONDITIONS:
         drive = _Drive(name, config, camera)
         view, _ = drive.next_view()
-        while view.time_s < PICTURE_AT_S:
+        while view.time_s < IMAGE_AT_S:
             view, _ = drive.next_view()
         drive.draw(view)
-        picture = cv2.cvtColor(drive.image, cv2.COLOR_RGB2BGR)
-        small.append(_labelled(picture, name))
-        yield _written(folder / f"{name}.jpg", picture)
+        image = cv2.cvtColor(drive.image, cv2.COLOR_RGB2BGR)
+        small.append(_labelled(image, name))
+        yield _write_image(folder / f"{name}.jpg", image)
     while len(small) % SHEET_COLUMNS:
         small.append(np.zeros_like(small[0]))
     rows = [np.hstack(small[i : i + SHEET_COLUMNS]) for i in range(0, len(small), SHEET_COLUMNS)]
-    yield _written(folder / "sheet.jpg", np.vstack(rows))
+    yield _write_image(folder / "sheet.jpg", np.vstack(rows))
 
 
 class _Drive:
-    """A world with a driver that knows the truth, and the image of its camera."""
+    """A world, its camera image, and a driver that follows the ground truth."""
 
     def __init__(self, name: str, config: SimulationConfig, camera: CameraConfig) -> None:
         self._settings = (structs.replace(config, condition=name, start_speed_mps=SPEED_MPS), camera, VehicleConfig())
@@ -102,7 +102,7 @@ class _Drive:
         self._tick: Tick | None = None
 
     def next_view(self) -> tuple[View, list[float]]:
-        """Drive on to the next exposure; with what each tick on the way took, ms."""
+        """Advance to the next exposure; returns the view and the duration of each tick, ms."""
         took_ms = []
         while True:
             control = self._control()
@@ -118,10 +118,10 @@ class _Drive:
                 return self._tick.frame.view, took_ms
 
     def draw(self, view: View) -> dict[str, float]:
-        """Draw it stage by stage; what each took, ms."""
+        """Render stage by stage; returns the duration of each stage, ms."""
         renderer = self.world.renderer
         began = time.process_time()
-        renderer.begin(self.image, view)
+        renderer.start_frame(self.image, view)
         took_ms = {}
         for stage, draw in renderer.stages:
             draw(view)
@@ -131,7 +131,7 @@ class _Drive:
         return took_ms
 
     def time_truth(self) -> float:
-        """One look for the car in its lane, ms."""
+        """Duration of locating the car in its lane once, ms."""
         tick, lane = self._tick, self.world.lane_truth
         assert tick is not None
         assert tick.state.pose is not None
@@ -141,7 +141,7 @@ class _Drive:
         return (time.process_time() - began) * 1e3
 
     def _control(self) -> ControlMessage | None:
-        """Pure pursuit on the truth."""
+        """Pure pursuit on the ground truth."""
         if self._tick is None or self._tick.truth is None:
             return None
         truth, state = self._tick.truth, self._tick.state
@@ -157,20 +157,20 @@ class _Drive:
         )
 
 
-def _spread(values_ms: list[float]) -> Spread:
+def _percentiles(values_ms: list[float]) -> Percentiles:
     p50, p99 = np.percentile(values_ms, [50, 99])
-    return Spread(round(float(p50), 4), round(float(p99), 4))
+    return Percentiles(round(float(p50), 4), round(float(p99), 4))
 
 
-def _labelled(picture: np.ndarray, text: str) -> np.ndarray:
-    height_px = SHEET_WIDTH_PX * picture.shape[0] // picture.shape[1]
-    small = cv2.resize(picture, (SHEET_WIDTH_PX, height_px), interpolation=cv2.INTER_AREA)
+def _labelled(image: np.ndarray, text: str) -> np.ndarray:
+    height_px = SHEET_WIDTH_PX * image.shape[0] // image.shape[1]
+    small = cv2.resize(image, (SHEET_WIDTH_PX, height_px), interpolation=cv2.INTER_AREA)
     small[:LABEL_PX] //= 3
     cv2.putText(small, text, (10, LABEL_PX - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (255, 255, 255), 1, cv2.LINE_AA)
     return small
 
 
-def _written(path: Path, picture: np.ndarray) -> Path:
-    if not cv2.imwrite(str(path), picture, [cv2.IMWRITE_JPEG_QUALITY, 88]):
-        raise OSError(f"{path}: can not be written")
+def _write_image(path: Path, image: np.ndarray) -> Path:
+    if not cv2.imwrite(str(path), image, [cv2.IMWRITE_JPEG_QUALITY, 88]):
+        raise OSError(f"{path}: cannot be written")
     return path

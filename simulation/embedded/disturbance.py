@@ -1,31 +1,31 @@
-"""What a world does to its car from outside, beside the road: wind, wheels out of line, a slippery surface."""
+"""Disturbances of the car: side wind, a steering offset, reduced grip."""
 
 import math
 
 import numpy as np
 from msgspec import Struct
 
-GUST_TIME_S = 2.0  # how long one lasts, about
+GUST_TIME_S = 2.0  # correlation time
 
 
-class Influence(Struct, frozen=True, kw_only=True):
-    """At one moment."""
+class Disturbance(Struct, frozen=True, kw_only=True):
+    """Disturbances that act during one tick."""
 
     side_wind_mps: float = 0.0  # across the car, positive blows to the left
-    steering_offset_deg: float = 0.0  # road wheels against what the steering says, left positive
-    friction_ratio: float = 1.0  # of the dry road's friction
+    steering_offset_deg: float = 0.0  # added to the angle of the road wheels, left positive
+    friction_ratio: float = 1.0  # relative to the friction of a dry road
 
 
 class Gusts:
-    """Wind that comes and goes by chance: a Gauss-Markov process around nothing."""
+    """Random gusts: a Gauss-Markov process with mean 0."""
 
     def __init__(self, sigma_mps: float, seed: int, tick_s: float) -> None:
         self._random = np.random.default_rng([seed, 3])
-        self._kept = math.exp(-tick_s / GUST_TIME_S)
-        self._stir_mps = sigma_mps * math.sqrt(1 - self._kept**2)
-        self._now_mps = sigma_mps * float(self._random.standard_normal())
+        self._decay = math.exp(-tick_s / GUST_TIME_S)
+        self._noise_mps = sigma_mps * math.sqrt(1 - self._decay**2)
+        self._speed_mps = sigma_mps * float(self._random.standard_normal())
 
     def step(self) -> float:
-        """The gust of the next tick."""
-        self._now_mps = self._kept * self._now_mps + self._stir_mps * float(self._random.standard_normal())
-        return self._now_mps
+        """Advance by one tick and return the wind speed."""
+        self._speed_mps = self._decay * self._speed_mps + self._noise_mps * float(self._random.standard_normal())
+        return self._speed_mps

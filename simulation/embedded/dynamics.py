@@ -1,9 +1,9 @@
-"""The single-track model: forces of tyres, slope, bank and wind, and the motion they make.
+"""The single-track model: forces of tyres, slope, bank and wind, and the resulting motion.
 
-Signs are ISO 8855: x forward, y left, angles counter-clockwise; steering angles at the road wheel. An axle's load
-shifts with acceleration and slope. Its stiffness grows with the load, less than in proportion; its force saturates at
-friction times load, and driving and braking take their share of that grip. At low speed, where slip angles mean
-nothing, yaw rate and side slip follow the kinematic single-track model, with a gradual change in between.
+Signs are ISO 8855: x forward, y left, angles counter-clockwise; steering angles at the road wheel. Axle loads shift
+with acceleration and slope. The cornering stiffness grows less than in proportion to the load; the force saturates at
+friction times load, and driving and braking forces reduce the grip that is left. At low speed, where slip angles are
+undefined, yaw rate and side slip follow the kinematic single-track model, with a gradual transition.
 
 Sources: M. Althoff, CommonRoad vehicle models (single track with load transfer); R. Rajamani, Vehicle Dynamics and
 Control, ch. 2 and 13; W.-H. Hucho, Aerodynamics of Road Vehicles, ch. 5 (side force and yawing moment).
@@ -16,9 +16,9 @@ from msgspec import Struct
 GRAVITY_MPS2 = 9.81
 AIR_KGPM3 = 1.2
 KINEMATIC_BELOW_MPS, DYNAMIC_ABOVE_MPS = 2.0, 4.0
-KINEMATIC_LAG_S = 0.05  # how fast yaw rate and side slip follow the kinematic model
-LEAST_GRIP_RATIO = 0.1  # of an axle's grip is left to steer with when braking takes all of it
-ROLLING_FROM_MPS = 0.2  # below, rolling resistance fades to nothing
+KINEMATIC_LAG_S = 0.05  # time constant with which yaw rate and side slip follow the kinematic model
+MIN_GRIP_RATIO = 0.1  # share of an axle's grip that remains for lateral force under full braking
+ROLLING_FROM_MPS = 0.2  # below, rolling resistance fades to 0
 
 Motion = tuple[float, ...]  # x, y, yaw, speed, side speed, yaw rate of the centre of gravity
 
@@ -31,21 +31,21 @@ class CarParameters(Struct, frozen=True, kw_only=True):
     cg_to_front_m: float = 1.25
     cg_to_rear_m: float = 1.45
     cg_height_m: float = 0.55
-    front_cornering_n_per_rad: float = 105e3  # of the axle, under its load on a level road
+    front_cornering_n_per_rad: float = 105e3  # of the axle, under its static load on a level road
     rear_cornering_n_per_rad: float = 125e3
-    stiffness_load_exponent: float = 0.7  # stiffness over load: 1 is in proportion, real tyres are below
+    stiffness_load_exponent: float = 0.7  # stiffness over load: 1 is proportional, real tyres are below
     friction: float = 0.95
     steering_dead_time_s: float = 0.06
     steering_lag_s: float = 0.12
     steering_rate_radps: float = 0.6  # at the road wheel
-    drive_mps2: float = 3.5  # of throttle 1, up to the power limit
+    drive_mps2: float = 3.5  # at throttle 1, up to the power limit
     power_w: float = 95e3
-    brake_mps2: float = 8.0  # of brake 1
+    brake_mps2: float = 8.0  # at brake 1
     pedal_lag_s: float = 0.12
     rolling_mps2: float = 0.12
     drag_per_m: float = 0.00027  # air drag: deceleration per speed squared
     frontal_area_m2: float = 2.2
-    side_force_per_rad: float = 2.4  # aerodynamic coefficient over the flow's angle
+    side_force_per_rad: float = 2.4  # aerodynamic coefficient per angle of the air flow
     yaw_moment_per_rad: float = 0.5  # about the middle of the wheelbase; turns the car away from the wind
 
     @property
@@ -54,28 +54,28 @@ class CarParameters(Struct, frozen=True, kw_only=True):
 
     @property
     def understeer_s2pm(self) -> float:
-        """Steering angle beyond L/R per lateral acceleration, over the wheelbase: yaw rate = v δ / (L + K v²)."""
+        """Understeer gradient K in yaw rate = v δ / (L + K v²), s²/m."""
         front_share = self.cg_to_rear_m / self.front_cornering_n_per_rad
         rear_share = self.cg_to_front_m / self.rear_cornering_n_per_rad
         return self.mass_kg / self.wheelbase_m * (front_share - rear_share)
 
 
-class Outside(Struct, frozen=True, kw_only=True):
-    """What acts on the car from outside: gravity in its own axes, wind and grip."""
+class ExternalInputs(Struct, frozen=True, kw_only=True):
+    """External inputs of the model: gravity in the car's axes, wind, steering offset and grip."""
 
     gravity_forward_mps2: float = 0.0  # positive downhill
-    gravity_left_mps2: float = 0.0  # positive where the left side is the lower one
+    gravity_left_mps2: float = 0.0  # positive where the left side is lower
     gravity_normal_mps2: float = GRAVITY_MPS2  # into the road
     side_wind_mps: float = 0.0  # across the car, positive blows to the left
-    steering_offset_rad: float = 0.0  # road wheels against what the steering says
+    steering_offset_rad: float = 0.0  # added to the angle of the road wheels
     friction_ratio: float = 1.0
 
 
-STILL = Outside()
+CALM = ExternalInputs()
 
 
 class SingleTrack:
-    """Time derivatives of the motion of one car."""
+    """Time derivatives of one car's motion."""
 
     def __init__(self, parameters: CarParameters) -> None:
         p = self._p = parameters
@@ -89,27 +89,27 @@ class SingleTrack:
         self._yaw_moment_kg = AIR_KGPM3 / 2 * p.frontal_area_m2 * p.wheelbase_m * p.yaw_moment_per_rad
 
     def resistance_mps2(self, speed_mps: float) -> float:
-        """Deceleration by rolling and air."""
+        """Deceleration by rolling resistance and air drag."""
         p = self._p
         return p.rolling_mps2 * min(1.0, speed_mps / ROLLING_FROM_MPS) + p.drag_per_m * speed_mps**2
 
-    def rates(self, motion: Motion, steer_rad: float, pedal_mps2: float, outside: Outside) -> Motion:
-        """Time derivative of the motion. `pedal_mps2`: what engine (positive) or brakes (negative) are told to do."""
+    def rates(self, motion: Motion, steer_rad: float, pedal_mps2: float, inputs: ExternalInputs) -> Motion:
+        """Time derivative of the motion. `pedal_mps2`: requested by engine (positive) or brakes (negative)."""
         p = self._p
         _, _, yaw, speed, side, yaw_rate = motion
         front_m, rear_m, mass_kg = p.cg_to_front_m, p.cg_to_rear_m, p.mass_kg
-        steer = steer_rad + outside.steering_offset_rad
+        steer = steer_rad + inputs.steering_offset_rad
         cos, sin, cos_steer, sin_steer = math.cos(yaw), math.sin(yaw), math.cos(steer), math.sin(steer)
         resistance_mps2 = self.resistance_mps2(speed)
 
-        # Load of each axle per mass, and the part of its grip that driving or braking leaves for the side.
+        # Load of each axle per mass, and its longitudinal force.
         shift_mps2 = p.cg_height_m * (pedal_mps2 - resistance_mps2) / p.wheelbase_m
-        front_load_mps2 = max(0.0, outside.gravity_normal_mps2 * self._front_share - shift_mps2)
-        rear_load_mps2 = max(0.0, outside.gravity_normal_mps2 * self._rear_share + shift_mps2)
-        friction = p.friction * outside.friction_ratio
+        front_load_mps2 = max(0.0, inputs.gravity_normal_mps2 * self._front_share - shift_mps2)
+        rear_load_mps2 = max(0.0, inputs.gravity_normal_mps2 * self._rear_share + shift_mps2)
+        friction = p.friction * inputs.friction_ratio
         if pedal_mps2 >= 0.0:  # front-wheel drive
             front_x_mps2, rear_x_mps2 = min(pedal_mps2, friction * front_load_mps2), 0.0
-        else:  # brakes share their force as the axles are loaded
+        else:  # brake force is distributed in proportion to the axle loads
             used = max(pedal_mps2 / max(front_load_mps2 + rear_load_mps2, 1e-6), -friction)
             front_x_mps2, rear_x_mps2 = used * front_load_mps2, used * rear_load_mps2
 
@@ -122,10 +122,10 @@ class SingleTrack:
         front_mps2 = _tyre_mps2(front_stiffness * front_slip_rad, friction * front_load_mps2, front_x_mps2)
         rear_mps2 = _tyre_mps2(rear_stiffness * rear_slip_rad, friction * rear_load_mps2, rear_x_mps2)
 
-        lateral_mps2 = front_mps2 * cos_steer + rear_mps2 + outside.gravity_left_mps2
+        lateral_mps2 = front_mps2 * cos_steer + rear_mps2 + inputs.gravity_left_mps2
         moment = front_m * front_mps2 * cos_steer - rear_m * rear_mps2  # per mass
         yaw_mps2 = moment * mass_kg / p.yaw_inertia_kgm2
-        wind_mps = outside.side_wind_mps
+        wind_mps = inputs.side_wind_mps
         if wind_mps:
             side_n = self._side_force_kgpm * math.hypot(speed, wind_mps) * wind_mps
             turning_nm = self._yaw_moment_kg * speed * wind_mps + side_n * (front_m - rear_m) / 2
@@ -138,26 +138,26 @@ class SingleTrack:
             kinematic_yaw_rate = speed * math.tan(steer) / p.wheelbase_m
             slow_yaw = (kinematic_yaw_rate - yaw_rate) / KINEMATIC_LAG_S
             slow_side = (kinematic_yaw_rate * rear_m - side) / KINEMATIC_LAG_S
-            # A car that slides sideways into low speed is not stopped by more than its tyres can hold.
-            turning_mps2, grip_mps2 = yaw_rate * speed, friction * outside.gravity_normal_mps2
+            # The grip limits how fast the side slip of a sliding car can decay.
+            turning_mps2, grip_mps2 = yaw_rate * speed, friction * inputs.gravity_normal_mps2
             slow_side = min(grip_mps2, max(-grip_mps2, slow_side + turning_mps2)) - turning_mps2
             yaw_mps2 += (1 - dynamic) * (slow_yaw - yaw_mps2)
             side_rate += (1 - dynamic) * (slow_side - side_rate)
-        speed_rate = front_x_mps2 + rear_x_mps2 - resistance_mps2 + outside.gravity_forward_mps2
+        speed_rate = front_x_mps2 + rear_x_mps2 - resistance_mps2 + inputs.gravity_forward_mps2
         speed_rate += dynamic * (yaw_rate * side - front_mps2 * sin_steer)
         return speed * cos - side * sin, speed * sin + side * cos, yaw_rate, speed_rate, side_rate, yaw_mps2
 
 
-def advanced(
-    track: SingleTrack, motion: Motion, steer_rad: float, pedal_mps2: float, outside: Outside, step_s: float
+def integrate(
+    track: SingleTrack, motion: Motion, steer_rad: float, pedal_mps2: float, inputs: ExternalInputs, step_s: float
 ) -> Motion:
-    """The motion one step of Runge-Kutta 4 later."""
+    """Advance the motion by one step of Runge-Kutta 4."""
 
     def after(slope: Motion, time_s: float) -> Motion:
         moved = tuple([value + time_s * rate for value, rate in zip(motion, slope, strict=True)])
-        return track.rates(moved, steer_rad, pedal_mps2, outside)
+        return track.rates(moved, steer_rad, pedal_mps2, inputs)
 
-    k1 = track.rates(motion, steer_rad, pedal_mps2, outside)
+    k1 = track.rates(motion, steer_rad, pedal_mps2, inputs)
     k2 = after(k1, step_s / 2)
     k3 = after(k2, step_s / 2)
     k4 = after(k3, step_s)
@@ -167,8 +167,8 @@ def advanced(
 
 
 def _tyre_mps2(linear_mps2: float, grip_mps2: float, along_mps2: float) -> float:
-    """Lateral force of an axle per mass of the car: as given for small slip, never more than the grip that is left."""
+    """Lateral force of an axle per mass of the car: `linear_mps2` for small slip, at most the remaining grip."""
     if grip_mps2 <= 0.0:
         return 0.0
-    left_mps2 = math.sqrt(max((LEAST_GRIP_RATIO * grip_mps2) ** 2, grip_mps2**2 - along_mps2**2))
+    left_mps2 = math.sqrt(max((MIN_GRIP_RATIO * grip_mps2) ** 2, grip_mps2**2 - along_mps2**2))
     return left_mps2 * math.tanh(linear_mps2 / left_mps2)

@@ -1,19 +1,19 @@
-"""The car that is driven: a single-track model behind a steering and pedals that take their time.
+"""The plant: a single-track model with steering and pedal actuators.
 
-It is not the controller's own model. Signs are ISO 8855: x forward, y left, angles counter-clockwise, steering angles
-at the road wheel. It is integrated with Runge-Kutta 4 at `STEP_S`.
+It differs from the controllers' model on purpose. Signs are ISO 8855: x forward, y left, angles counter-clockwise,
+steering angles at the road wheel. Integrated with Runge-Kutta 4 at `STEP_S`.
 """
 
 from msgspec import Struct
 
 from simulation.embedded.actuators import Pedals, Steering
-from simulation.embedded.dynamics import STILL, CarParameters, Outside, SingleTrack, advanced
+from simulation.embedded.dynamics import CALM, CarParameters, ExternalInputs, SingleTrack, integrate
 
 STEP_S = 0.005
 
 
 class Command(Struct, frozen=True):
-    """What the actuators are told."""
+    """Inputs of the actuators."""
 
     steer_rad: float = 0.0  # left positive
     throttle: float = 0.0
@@ -29,7 +29,7 @@ class CarState(Struct):
     speed_mps: float = 0.0  # along the car
     side_speed_mps: float = 0.0
     yaw_rate_radps: float = 0.0
-    steer_rad: float = 0.0  # as the steering has it; an offset of the wheels is not in it
+    steer_rad: float = 0.0  # of the steering; does not include a steering offset
     acceleration_mps2: float = 0.0  # along the car
     lateral_acceleration_mps2: float = 0.0
 
@@ -48,34 +48,34 @@ class Car:
         return self.state.speed_mps
 
     def place(self, x_m: float, y_m: float, yaw_rad: float, speed_mps: float) -> None:
-        """Put the car down, rolling straight at `speed_mps`, with everything at rest otherwise."""
+        """Set the pose and the speed along the car; all other states become 0."""
         self.state = CarState(x_m=x_m, y_m=y_m, yaw_rad=yaw_rad, speed_mps=speed_mps)
         self._steering = Steering(self.parameters, self.max_steer_rad, STEP_S)
         self._pedals = Pedals(self.parameters, STEP_S)
 
     def steer_for_curvature(self, curvature_radpm: float, speed_mps: float) -> float:
-        """Steering angle that holds a curvature, left positive."""
+        """Steady-state steering angle for a curvature; both left positive."""
         p = self.parameters
         return curvature_radpm * (p.wheelbase_m + p.understeer_s2pm * speed_mps**2)
 
     def curvature_of_steer(self, steer_rad: float, speed_mps: float) -> float:
-        """The inverse of `steer_for_curvature`."""
+        """Inverse of `steer_for_curvature`."""
         p = self.parameters
         return steer_rad / (p.wheelbase_m + p.understeer_s2pm * speed_mps**2)
 
     def brake_for(self, deceleration_mps2: float, speed_mps: float) -> float:
-        """Brake pedal that, together with drag on a level road, slows by that much."""
+        """Brake pedal (at least 0) that, together with the resistance on a level road, gives this deceleration."""
         return max(0.0, deceleration_mps2 - self._track.resistance_mps2(speed_mps)) / self.parameters.brake_mps2
 
-    def step(self, command: Command, duration_s: float, outside: Outside = STILL) -> None:
-        """Advance; `outside` stays the same meanwhile."""
+    def step(self, command: Command, duration_s: float, inputs: ExternalInputs = CALM) -> None:
+        """Advance by `duration_s` with constant inputs."""
         for _ in range(round(duration_s / STEP_S)):
-            self._step(command, outside)
+            self._step(command, inputs)
 
-    def _step(self, command: Command, outside: Outside) -> None:
+    def _step(self, command: Command, inputs: ExternalInputs) -> None:
         state = self.state
         state.steer_rad = self._steering.step(command.steer_rad)
-        if self._stands(command, outside):
+        if self._is_held_at_standstill(command, inputs):
             state.speed_mps = state.side_speed_mps = state.yaw_rate_radps = 0.0
             state.acceleration_mps2 = state.lateral_acceleration_mps2 = 0.0
             self._pedals.release()
@@ -83,9 +83,9 @@ class Car:
         before = state.speed_mps, state.side_speed_mps
         pedal_mps2 = self._pedals.step(command.throttle, command.brake, state.speed_mps)
         motion = (state.x_m, state.y_m, state.yaw_rad, state.speed_mps, state.side_speed_mps, state.yaw_rate_radps)
-        motion = advanced(self._track, motion, state.steer_rad, pedal_mps2, outside, STEP_S)
+        motion = integrate(self._track, motion, state.steer_rad, pedal_mps2, inputs, STEP_S)
         if motion[3] <= 0.0:
-            # It came to a stop within this step; driving backwards, or sliding on after a spin, is not simulated.
+            # Stopped within this step; driving backwards, and sliding on after a spin, are not simulated.
             motion = (*motion[:3], 0.0, 0.0, 0.0)
             before = before[0], 0.0
         state.x_m, state.y_m, state.yaw_rad, state.speed_mps, state.side_speed_mps, state.yaw_rate_radps = motion
@@ -93,8 +93,8 @@ class Car:
         state.acceleration_mps2 = (state.speed_mps - before[0]) / STEP_S - turning * state.side_speed_mps
         state.lateral_acceleration_mps2 = (state.side_speed_mps - before[1]) / STEP_S + turning * state.speed_mps
 
-    def _stands(self, command: Command, outside: Outside) -> bool:
-        """Whether nothing gets a standing car going: brakes and rolling resistance hold what pushes it."""
+    def _is_held_at_standstill(self, command: Command, inputs: ExternalInputs) -> bool:
+        """Whether the car stands, and brakes and rolling resistance exceed what would move it."""
         p = self.parameters
-        pushing_mps2 = command.throttle * p.drive_mps2 + outside.gravity_forward_mps2
-        return self.state.speed_mps <= 0.0 and pushing_mps2 <= command.brake * p.brake_mps2 + p.rolling_mps2
+        driving_mps2 = command.throttle * p.drive_mps2 + inputs.gravity_forward_mps2
+        return self.state.speed_mps <= 0.0 and driving_mps2 <= command.brake * p.brake_mps2 + p.rolling_mps2

@@ -1,4 +1,4 @@
-"""The embedded world: a road from a file, a car on it, its camera and sensors, and the truth about all of it."""
+"""The embedded world: a road from a file, a simulated car with camera and sensors, and the ground truth."""
 
 import logging
 import math
@@ -15,15 +15,15 @@ from lkas.vehicle import CameraConfig, VehicleConfig
 from simulation.conditions import CONDITIONS
 from simulation.config import SimulationConfig
 from simulation.embedded.attitude import BodyMotion, pose_on_road
-from simulation.embedded.camera_path import CameraPath
-from simulation.embedded.dynamics import CarParameters, Outside
-from simulation.embedded.influence import Gusts, Influence
+from simulation.embedded.disturbance import Disturbance, Gusts
+from simulation.embedded.dynamics import CarParameters, ExternalInputs
+from simulation.embedded.frame_transport import FrameTransport
 from simulation.embedded.plant import Car
 from simulation.embedded.renderer.renderer import Renderer
 from simulation.embedded.renderer.view import View
+from simulation.embedded.road_gravity import RoadGravity
 from simulation.embedded.safety import ControlGate
 from simulation.embedded.sensors import Sensors
-from simulation.embedded.terrain import Terrain
 from simulation.embedded.traffic import Traffic
 from simulation.lane_truth import LaneTruth
 from simulation.opendrive.parser import read_map
@@ -31,22 +31,22 @@ from simulation.opendrive.route_choice import chosen_route
 from simulation.world import Tick, Truth, WorldEnded, WorldError
 
 TICK_S = 0.01
-START_S_M = 10.0  # along the route; on an open road the whole car then stands on it
-END_MARGIN_M = 5.0  # before the end of an open road
+START_S_M = 10.0  # along the route; keeps the whole car on an open road
+END_MARGIN_M = 5.0  # the world ends so far before the end of an open road
 
 log = logging.getLogger(__name__)
 
 
-class Start(Struct, frozen=True, kw_only=True):
-    """Where on its route the car begins, against the lane centre; left positive."""
+class RouteStart(Struct, frozen=True, kw_only=True):
+    """Start pose of the car relative to the lane centre; left positive."""
 
-    s_m: float = START_S_M  # behind the begin of the route's stretch
+    s_m: float = START_S_M  # from the start of the route's stretch
     offset_m: float = 0.0
     heading_rad: float = 0.0
 
 
 class EmbeddedFrame:
-    """The camera's view at one tick."""
+    """The camera image of one tick, rendered on demand."""
 
     def __init__(self, renderer: Renderer, view: View) -> None:
         self.frame_id, self.timestamp = view.frame_id, view.time_s
@@ -59,29 +59,33 @@ class EmbeddedFrame:
 
 
 class EmbeddedWorld:
-    """Deterministic: the same seed and the same controls give the same states and the same pixels."""
+    """A world that is deterministic: the same seed and controls give the same states and pixels."""
 
     name = "embedded"
     tick_s = TICK_S
 
     def __init__(
-        self, simulation: SimulationConfig, camera: CameraConfig, vehicle: VehicleConfig, start: Start | None = None
+        self,
+        simulation: SimulationConfig,
+        camera: CameraConfig,
+        vehicle: VehicleConfig,
+        start: RouteStart | None = None,
     ) -> None:
         self.session = secrets.randbelow(2**53 - 1) + 1
         self.width_px, self.height_px = camera.width_px, camera.height_px
         road_map = read_map(built_in_map() if simulation.map is None else Path(simulation.map))
         self.route = chosen_route(road_map, simulation.route, simulation.seed)
-        self._start = start or Start()
-        if self.way_m <= 0.0:
+        self._start = start or RouteStart()
+        if self.drive_length_m <= 0.0:
             raise WorldError(
-                f"{road_map.path}: its way is {self.route.stretch.length_m:.1f} m long; too short to drive "
+                f"{road_map.path}: its route is {self.route.stretch.length_m:.1f} m long; too short to drive "
                 f"from {self._start.s_m:g} m on"
             )
         self._start_speed_mps = simulation.start_speed_mps
         self._frame_period_s = 1 / camera.rate_hz
         self._geometry: CameraGeometry = camera.pinhole()
         condition = CONDITIONS[simulation.condition]
-        begin_m = self.route.stretch.begin_m + self._start.s_m
+        start_m = self.route.stretch.start_m + self._start.s_m
         self.renderer = Renderer(
             road_map,
             self._geometry,
@@ -89,7 +93,7 @@ class EmbeddedWorld:
             camera.height_px,
             simulation.seed,
             condition,
-            self.route.curve.pose(begin_m)[2],
+            self.route.curve.pose(start_m)[2],
         )
         self._body = BodyMotion(simulation.seed)
         self._traffic = Traffic(self.route, simulation.seed) if condition.traffic else None
@@ -97,12 +101,12 @@ class EmbeddedWorld:
         self._car = Car(parameters, math.radians(vehicle.max_steer_deg))
         self.lane_truth = LaneTruth(self.route, parameters.cg_to_front_m, parameters.cg_to_rear_m, vehicle.width_m)
         self._sensors = Sensors(simulation.seed, TICK_S)
-        self._terrain = Terrain(self.route)
+        self._road_gravity = RoadGravity(self.route)
         self._gusts = Gusts(simulation.gusts_mps, simulation.seed, TICK_S)
-        self._camera_path: CameraPath[EmbeddedFrame] = CameraPath(
+        self._frame_transport: FrameTransport[EmbeddedFrame] = FrameTransport(
             simulation.frame_delay_s, simulation.frame_drop_ratio, simulation.seed
         )
-        self.influence = Influence(
+        self.disturbance = Disturbance(
             side_wind_mps=simulation.side_wind_mps,
             steering_offset_deg=simulation.steering_offset_deg,
             friction_ratio=simulation.friction_ratio,
@@ -115,57 +119,57 @@ class EmbeddedWorld:
         self.respawn()
 
     def tick(self, control: ControlMessage | None) -> Tick:
-        """Advance by `tick_s`. Raises WorldEnded at the end of a road that does not close."""
+        """Advance by `tick_s`. Raises WorldEnded at the end of an open route."""
         before_s = self._ticks * TICK_S
-        outside = self._outside()
-        self._car.step(self._gate.command(control, before_s), TICK_S, outside)
+        inputs = self._external_inputs()
+        self._car.step(self._gate.command(control, before_s), TICK_S, inputs)
         self._ticks += 1
         now_s = self._ticks * TICK_S
         car = self._car.state
         truth = self._truth(now_s, Pose(x_m=car.x_m, y_m=car.y_m, z_m=0.0, yaw_rad=wrap_rad(car.yaw_rad)))
         if not self.route.is_closed and self._s_m > self.route.stretch.end_m - END_MARGIN_M:
-            begin_m, end_m, ends = self.route.stretch
-            raise WorldEnded(f"{self.route.road_map.path}: the route ends here, {ends}, after {end_m - begin_m:.0f} m")
+            stretch, path = self.route.stretch, self.route.road_map.path
+            raise WorldEnded(f"{path}: the route ends here, {stretch.end_reason}, after {stretch.length_m:.0f} m")
         pose = pose_on_road(self.route, self._s_m, car.x_m, car.y_m, car.yaw_rad)
-        self._body.step(car, outside, TICK_S)
+        self._body.step(car, inputs, TICK_S)
         if self._traffic is not None:
             self._traffic.step(self._s_m, car.speed_mps, TICK_S)
-        frame = self._camera_path.step(self._exposed(now_s, pose), now_s)
-        return Tick(state=self._vehicle_state(now_s, pose, outside), truth=truth, frame=frame)
+        frame = self._frame_transport.step(self._capture(now_s, pose), now_s)
+        return Tick(state=self._vehicle_state(now_s, pose, inputs), truth=truth, frame=frame)
 
     @property
-    def way_m(self) -> float:
-        """From the start to the end of an open route, or once round a closed one."""
+    def drive_length_m(self) -> float:
+        """Distance from the start to the end of an open route, or one lap of a closed one."""
         stretch = self.route.stretch
         return stretch.length_m if self.route.is_closed else stretch.length_m - self._start.s_m - END_MARGIN_M
 
     def respawn(self) -> None:
-        """Put the car back to its start. World time, frame ids and the distance driven go on."""
+        """Reset the car to its start. World time, frame ids and the distance travelled continue."""
         start, curve = self._start, self.route.curve
-        self._s_m = self.route.stretch.begin_m + start.s_m
+        self._s_m = self.route.stretch.start_m + start.s_m
         x, y = curve.to_world(self._s_m, start.offset_m)
         self._car.place(x, y, curve.pose(self._s_m)[2] + start.heading_rad, self._start_speed_mps)
         self._gate.reset()
-        self._camera_path.clear()
+        self._frame_transport.clear()
         self._body.reset()
 
     def close(self) -> None:
-        """There is nothing to release."""
+        """Do nothing: the world holds no resources."""
 
-    def _outside(self) -> Outside:
-        """What acts on the car at this tick."""
-        influence = self.influence
-        forward_mps2, left_mps2, normal_mps2 = self._terrain.gravity_mps2(self._s_m, self._car.state.yaw_rad)
-        return Outside(
+    def _external_inputs(self) -> ExternalInputs:
+        """External inputs of the vehicle model at this tick."""
+        disturbance = self.disturbance
+        forward_mps2, left_mps2, normal_mps2 = self._road_gravity.gravity_mps2(self._s_m, self._car.state.yaw_rad)
+        return ExternalInputs(
             gravity_forward_mps2=forward_mps2,
             gravity_left_mps2=left_mps2,
             gravity_normal_mps2=normal_mps2,
-            side_wind_mps=influence.side_wind_mps + self._gusts.step(),
-            steering_offset_rad=math.radians(influence.steering_offset_deg),
-            friction_ratio=influence.friction_ratio,
+            side_wind_mps=disturbance.side_wind_mps + self._gusts.step(),
+            steering_offset_rad=math.radians(disturbance.steering_offset_deg),
+            friction_ratio=disturbance.friction_ratio,
         )
 
-    def _exposed(self, now_s: float, pose: Pose) -> EmbeddedFrame | None:
+    def _capture(self, now_s: float, pose: Pose) -> EmbeddedFrame | None:
         if now_s < self._frames_due * self._frame_period_s - 1e-9:
             return None
         self._frames_due = math.floor(now_s / self._frame_period_s + 1e-9) + 1
@@ -174,8 +178,8 @@ class EmbeddedWorld:
         vehicles = self._traffic.vehicles() if self._traffic is not None else ()
         return EmbeddedFrame(self.renderer, View(pose, self._frame_id, now_s, body.pitch_rad, body.roll_rad, vehicles))
 
-    def _vehicle_state(self, now_s: float, pose: Pose, outside: Outside) -> VehicleState:
-        readings = self._sensors.read(self._car.state, outside)
+    def _vehicle_state(self, now_s: float, pose: Pose, inputs: ExternalInputs) -> VehicleState:
+        readings = self._sensors.read(self._car.state, inputs)
         return VehicleState(
             session=self.session,
             frame_id=self._frame_id,
@@ -207,5 +211,5 @@ class EmbeddedWorld:
 
 
 def built_in_map() -> Path:
-    """The loop that comes with this project: from the installed package, or from the checkout beside it."""
+    """Path of the map installed with this project."""
     return Path(str(resources.files("lkas.configs"))) / "maps" / "loop.xodr"

@@ -85,7 +85,7 @@ class Driver:
         assert tick.truth is not None
         self._tick = tick
         self._happenings.update(tick.state.timestamp, tick.truth.distance_m)
-        self._world.influence = self._happenings.influence()
+        self._world.disturbance = self._happenings.disturbance()
 
     def decide(self, now_s: float, frame: ImageMessage | None, state: VehicleState) -> ControlMessage:
         tick = self._tick

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TypeVar
 
-from simulation.embedded.influence import Influence
+from simulation.embedded.disturbance import Disturbance
 from simulation.evaluation.scenario_events import Event, FrozenSpeed, Grip, SideWind, SteeringOffset
 
 GUST_EDGE_S = 0.2  # a wind rises and falls within
@@ -37,10 +37,10 @@ class Happenings:
                 found = event
         return found
 
-    def influence(self) -> Influence:
+    def disturbance(self) -> Disturbance:
         """What acts on the car from outside now."""
         offset, grip = self.active(SteeringOffset), self.active(Grip)
-        return Influence(
+        return Disturbance(
             side_wind_mps=self._side_wind_mps(),
             steering_offset_deg=0.0 if offset is None else offset.offset_deg,
             friction_ratio=1.0 if grip is None else grip.friction_ratio,

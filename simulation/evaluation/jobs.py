@@ -15,14 +15,14 @@ from lkas.integration.shared_memory.messages import ControlMessage
 from lkas.plugins.load import OwnCodeError, is_own_name, short_name
 from lkas.plugins.sources import content_digest
 from simulation.config import SimulationConfig
-from simulation.embedded.world import EmbeddedWorld, Start
+from simulation.embedded.world import EmbeddedWorld, RouteStart
 from simulation.evaluation.driver import Driver
 from simulation.evaluation.results import Record, RunFigures
 from simulation.evaluation.run_score import Goal, RunScore
 from simulation.evaluation.scenarios import Scenario
 from simulation.evaluation.settings import SECTIONS
 from simulation.lockstep import lockstep
-from simulation.opendrive.default_route import LONGEST_M
+from simulation.opendrive.default_route import MAX_LENGTH_M
 from simulation.opendrive.route_choice import DEFAULT, TURNS
 from simulation.world import Tick, WorldError
 
@@ -120,7 +120,7 @@ def run_job(job: Job, is_stopped: Callable[[], bool] = lambda: False) -> Record:
         ),
         configuration["camera"],
         configuration["vehicle"],
-        Start(
+        RouteStart(
             s_m=scenario.start.s_m,
             offset_m=scenario.start.offset_m,
             heading_rad=math.radians(scenario.start.heading_deg),
@@ -177,10 +177,10 @@ def run_job(job: Job, is_stopped: Callable[[], bool] = lambda: False) -> Record:
 
 
 def _goal(scenario: Scenario, world: EmbeddedWorld) -> Goal:
-    """What the scenario asks for, or the way of its route, of a long one `LONGEST_M`."""
+    """What the scenario asks for, or the way of its route, of a long one `MAX_LENGTH_M`."""
     distance_m, duration_s = scenario.distance_m, scenario.head.duration_s
     if distance_m is None and duration_s is None:
-        distance_m = min(world.way_m - REST_M, LONGEST_M)
+        distance_m = min(world.drive_length_m - REST_M, MAX_LENGTH_M)
         try:
             scenario.check_excused(distance_m)
         except ValueError as error:
@@ -194,7 +194,8 @@ def _route_words(choice: str | None, world: EmbeddedWorld) -> str:
     route, stretch = world.route, world.route.stretch
     name = choice if choice in (None, DEFAULT, TURNS) else "named"
     roads = f"roads {','.join(route.roads)}" if route.roads else "within a junction"
-    return f"{name or 'whole'}: {roads}, lane {route.legs[0].lane:+d}, {stretch.length_m:.0f} m, ends {stretch.ends}"
+    lane, end_reason = route.legs[0].lane, stretch.end_reason
+    return f"{name or 'whole'}: {roads}, lane {lane:+d}, {stretch.length_m:.0f} m, ends {end_reason}"
 
 
 def _time_limit_s(goal: Goal, set_speed_mps: float) -> float:

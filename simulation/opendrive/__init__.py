@@ -1,1 +1,1 @@
-"""Roads from OpenDRIVE files: geometry, lanes, and the route a car drives on them."""
+"""Roads from OpenDRIVE files: geometry, lanes, and routes on them."""

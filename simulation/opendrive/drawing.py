@@ -1,4 +1,4 @@
-"""A part of a road map drawn from above: lanes, markings, a route and a scale bar. Colours are BGR."""
+"""Draws a part of a road map from above: lanes, markings, a route and a scale bar. Colours are BGR."""
 
 import math
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from simulation.opendrive.network import DRIVABLE
 from simulation.opendrive.road_map import Road, RoadMap
 from simulation.opendrive.routes import Route
 
-FINE = 2  # drawn so many times larger, then averaged
+SUPERSAMPLING = 2  # factor by which the canvas is larger than the image
 SHIFT = 4  # fractional bits of OpenCV's coordinates
 STEP_M = 2.0  # between the points of a border
 GRASS, PAPER, INK, FAINT = (222, 233, 220), (250, 250, 250), (40, 40, 44), (120, 120, 126)
@@ -23,35 +23,35 @@ SHOULDERS = ("shoulder", "stop", "border", "parking", "biking", "restricted")
 NICE_LENGTHS_M = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 
 
-class View(Struct, frozen=True):
-    """A rectangle of the picture that shows a part of the map, north up."""
+class MapWindow(Struct, frozen=True):
+    """The part of the map that an image shows, north up."""
 
     centre: tuple[float, float]  # x, y in m
     px_per_m: float
-    size_px: tuple[int, int]  # width, height of the finished picture
+    size_px: tuple[int, int]  # width, height of the image
 
     def px(self, points: np.ndarray) -> np.ndarray:
-        """(N, 2) m to (N, 2) pixels of the fine canvas with `SHIFT` fractional bits."""
+        """(N, 2) m to (N, 2) pixels of the supersampled canvas with `SHIFT` fractional bits."""
         width, height = self.size_px
         u = (points[:, 0] - self.centre[0]) * self.px_per_m + width / 2
         v = height / 2 - (points[:, 1] - self.centre[1]) * self.px_per_m
-        return np.round(np.column_stack([u, v]) * FINE * 2**SHIFT).astype(np.int32)
+        return np.round(np.column_stack([u, v]) * SUPERSAMPLING * 2**SHIFT).astype(np.int32)
 
     def shows(self, points: np.ndarray) -> bool:
-        """Whether anything of these points may be in the picture."""
+        """Whether the bounding box of these points overlaps the window."""
         half = np.array(self.size_px) / self.px_per_m / 2
         low, high = np.array(self.centre) - half, np.array(self.centre) + half
         return bool((points.max(axis=0) >= low).all() and (points.min(axis=0) <= high).all())
 
 
-def drawn(view: View, road_map: RoadMap, route: Route) -> np.ndarray:
-    """(H, W, 3) uint8 BGR of what the view shows."""
+def draw_map(view: MapWindow, road_map: RoadMap, route: Route) -> np.ndarray:
+    """(H, W, 3) uint8 BGR image of the window."""
     width, height = view.size_px
-    fine = np.full((height * FINE, width * FINE, 3), GRASS, np.uint8)
-    # What is driven on comes last: the sidewalk of one road must not cover the asphalt of another one's junction.
-    for are_driven_on in (False, True):
+    fine = np.full((height * SUPERSAMPLING, width * SUPERSAMPLING, 3), GRASS, np.uint8)
+    # Drivable lanes last: the sidewalk of one road must not cover the asphalt of another road in a junction.
+    for is_drivable in (False, True):
         for road in road_map.roads.values():
-            _draw_lanes(fine, view, road, are_driven_on)
+            _draw_lanes(fine, view, road, is_drivable)
     for road in road_map.roads.values():
         _draw_marks(fine, view, road)
     _draw_route(fine, view, route)
@@ -60,21 +60,21 @@ def drawn(view: View, road_map: RoadMap, route: Route) -> np.ndarray:
 
 
 def lane_colour(kind: str) -> tuple[int, int, int] | None:
-    """None for what is not drawn."""
+    """Colour of a lane type; None: not drawn."""
     if kind in DRIVABLE:
         return ASPHALT
     return None if kind == "none" else SHOULDER if kind in SHOULDERS else OTHER
 
 
 def outlines(road: Road) -> Iterator[np.ndarray]:
-    """The outermost borders of a road that are drawn."""
+    """The outermost drawn borders of a road."""
     for section, s_m in _sections(road):
         lanes = [lane_id for lane_id, lane in section.lanes.items() if lane_id == 0 or lane_colour(lane.type)]
         yield _border(road, section, max(lanes), s_m)
         yield _border(road, section, min(lanes), s_m)
 
 
-def write(
+def draw_text(
     image: np.ndarray,
     text: str,
     corner: tuple[int, int],
@@ -82,16 +82,16 @@ def write(
     colour: tuple[int, int, int],
     thickness: int = 1,
 ) -> None:
-    """Text from its lower left corner on."""
+    """Draw text with its lower left corner at `corner`."""
     thickness = max(thickness, round(size))
     cv2.putText(image, text, corner, cv2.FONT_HERSHEY_SIMPLEX, size, colour, thickness, cv2.LINE_AA)
 
 
-def _draw_lanes(fine: np.ndarray, view: View, road: Road, are_driven_on: bool) -> None:
+def _draw_lanes(fine: np.ndarray, view: MapWindow, road: Road, is_drivable: bool) -> None:
     for section, s_m in _sections(road):
         for lane_id, lane in section.lanes.items():
             colour = lane_colour(lane.type)
-            if lane_id == 0 or colour is None or (colour == ASPHALT) != are_driven_on:
+            if lane_id == 0 or colour is None or (colour == ASPHALT) != is_drivable:
                 continue
             inner_id = lane_id - 1 if lane_id > 0 else lane_id + 1
             ring = np.concatenate([_border(road, section, lane_id, s_m), _border(road, section, inner_id, s_m)[::-1]])
@@ -99,7 +99,7 @@ def _draw_lanes(fine: np.ndarray, view: View, road: Road, are_driven_on: bool) -
                 cv2.fillPoly(fine, [view.px(ring)], colour, cv2.LINE_AA, SHIFT)
 
 
-def _draw_marks(fine: np.ndarray, view: View, road: Road) -> None:
+def _draw_marks(fine: np.ndarray, view: MapWindow, road: Road) -> None:
     for section, _ in _sections(road):
         length_m = min(section.end_m, road.length_m) - section.s_m
         for lane_id, lane in section.lanes.items():
@@ -111,7 +111,7 @@ def _draw_marks(fine: np.ndarray, view: View, road: Road) -> None:
 
 def _draw_stroke(
     fine: np.ndarray,
-    view: View,
+    view: MapWindow,
     road: Road,
     section: LaneSection,
     lane_id: int,
@@ -119,14 +119,14 @@ def _draw_stroke(
     stroke: Stroke,
     end_m: float,
 ) -> None:
-    """Dashes where they can be told apart, else a fainter line; never thinner than a pixel of the fine canvas."""
-    scale = view.px_per_m * FINE
+    """Draw dashes where the scale resolves them, otherwise a fainter line; at least one pixel of the canvas wide."""
+    scale = view.px_per_m * SUPERSAMPLING
     is_broken = stroke.dash_m > 0
-    are_dashes_seen = is_broken and stroke.gap_m * scale >= 4
+    are_dashes_visible = is_broken and stroke.gap_m * scale >= 4
     colour = np.array(YELLOW if mark.is_yellow else WHITE, float)
-    if is_broken and not are_dashes_seen:
+    if is_broken and not are_dashes_visible:
         colour = (colour + ASPHALT) / 2
-    if are_dashes_seen:
+    if are_dashes_visible:
         starts = np.arange(mark.s_m + stroke.phase_m, end_m, stroke.dash_m + stroke.gap_m)
         pieces = [(start, min(start + stroke.dash_m, end_m)) for start in starts]
     else:
@@ -141,56 +141,59 @@ def _draw_stroke(
             cv2.polylines(fine, [view.px(line)], False, colour.tolist(), thickness, cv2.LINE_AA, SHIFT)
 
 
-def _draw_route(fine: np.ndarray, view: View, route: Route) -> None:
-    begin_m, end_m, _ = route.stretch
-    s_m = np.linspace(begin_m, end_m, max(2, math.ceil(end_m - begin_m)) + 1)
+def _draw_route(fine: np.ndarray, view: MapWindow, route: Route) -> None:
+    start_m, end_m, _ = route.stretch
+    s_m = np.linspace(start_m, end_m, max(2, math.ceil(end_m - start_m)) + 1)
     x, y, heading, _ = route.curve.poses(np.minimum(s_m, route.length_m - 1e-6) if route.is_closed else s_m)
     line = np.column_stack([x, y])
-    thickness = round(max(3.0, 0.25 * view.px_per_m) * FINE)
+    thickness = round(max(3.0, 0.25 * view.px_per_m) * SUPERSAMPLING)
     cv2.polylines(fine, [view.px(line)], route.is_closed, ROUTE, thickness, cv2.LINE_AA, SHIFT)
     size_m = max(9.0 / view.px_per_m, 0.9)
     gap_m = max(110.0 / view.px_per_m, 4.0)
-    for index in np.unique(np.searchsorted(s_m, np.arange(begin_m + gap_m / 2, end_m, gap_m))):
+    for index in np.unique(np.searchsorted(s_m, np.arange(start_m + gap_m / 2, end_m, gap_m))):
         if index < len(s_m):
             ahead = np.array([math.cos(heading[index]), math.sin(heading[index])]) * size_m
             left = np.array([-ahead[1], ahead[0]]) * 0.7
             arrow = np.stack([line[index] + ahead, line[index] - ahead + left, line[index] - ahead - left])
             cv2.fillPoly(fine, [view.px(arrow)], ROUTE, cv2.LINE_AA, SHIFT)
-            cv2.polylines(fine, [view.px(arrow)], True, WHITE, FINE, cv2.LINE_AA, SHIFT)
+            cv2.polylines(fine, [view.px(arrow)], True, WHITE, SUPERSAMPLING, cv2.LINE_AA, SHIFT)
     ends = [(line[0], START)] if route.is_closed else [(line[-1], END), (line[0], START)]
     for point, colour in ends:
         (centre,) = view.px(point[None])
         for radius_px, fill in ((10, WHITE), (7, colour)):
-            cv2.circle(fine, centre.tolist(), radius_px * FINE * 2**SHIFT, fill, -1, cv2.LINE_AA, SHIFT)
+            cv2.circle(fine, centre.tolist(), radius_px * SUPERSAMPLING * 2**SHIFT, fill, -1, cv2.LINE_AA, SHIFT)
 
 
-def _draw_scale(fine: np.ndarray, view: View) -> None:
-    """A bar in the lower left corner, a fifth of the width or less."""
+def _draw_scale(fine: np.ndarray, view: MapWindow) -> None:
+    """Draw a bar in the lower left corner, at most a fifth of the width."""
     room_m = view.size_px[0] / 5 / view.px_per_m
     length_m = max((length for length in NICE_LENGTHS_M if length <= room_m), default=NICE_LENGTHS_M[0])
-    left, bottom = 20 * FINE, (view.size_px[1] - 22) * FINE
-    right = left + round(length_m * view.px_per_m * FINE)
-    box = (left - 10 * FINE, bottom - 32 * FINE), (max(right, left + 50 * FINE) + 10 * FINE, bottom + 12 * FINE)
+    left, bottom = 20 * SUPERSAMPLING, (view.size_px[1] - 22) * SUPERSAMPLING
+    right = left + round(length_m * view.px_per_m * SUPERSAMPLING)
+    box = (
+        (left - 10 * SUPERSAMPLING, bottom - 32 * SUPERSAMPLING),
+        (max(right, left + 50 * SUPERSAMPLING) + 10 * SUPERSAMPLING, bottom + 12 * SUPERSAMPLING),
+    )
     cv2.rectangle(fine, *box, PAPER, -1)
     for start, end in (
         ((left, bottom), (right, bottom)),
         *(((u, bottom - 12), (u, bottom + 12)) for u in (left, right)),
     ):
-        cv2.line(fine, start, end, INK, 2 * FINE, cv2.LINE_AA)
+        cv2.line(fine, start, end, INK, 2 * SUPERSAMPLING, cv2.LINE_AA)
     text = f"{length_m} m" if length_m < 1000 else f"{length_m // 1000} km"
-    write(fine, text, (left + 4 * FINE, bottom - 11 * FINE), 0.55 * FINE, INK)
+    draw_text(fine, text, (left + 4 * SUPERSAMPLING, bottom - 11 * SUPERSAMPLING), 0.55 * SUPERSAMPLING, INK)
 
 
 def _sections(road: Road) -> Iterator[tuple[LaneSection, np.ndarray]]:
-    """Each section that has a length, with the s of points along it."""
+    """Each section longer than 1 mm, with s of points along it."""
     for section in road.sections:
         end_m = min(section.end_m, road.length_m)
         if end_m - section.s_m > 1e-3:
             yield section, np.linspace(section.s_m, end_m, max(2, math.ceil((end_m - section.s_m) / STEP_M) + 1))
 
 
-def _border(road: Road, section: LaneSection, lane_id: int, s_m: np.ndarray, aside_m: float = 0.0) -> np.ndarray:
-    """(N, 2) map coordinates of a lane's outer border, or of a line to its left."""
+def _border(road: Road, section: LaneSection, lane_id: int, s_m: np.ndarray, offset_m: float = 0.0) -> np.ndarray:
+    """(N, 2) map coordinates of a lane's outer border, or of a line `offset_m` to its left."""
     x, y, heading, _ = road.curve.poses(s_m)
-    t_m = section.border_m(lane_id, road.lane_offset, s_m)[0] + aside_m
+    t_m = section.border_m(lane_id, road.lane_offset, s_m)[0] + offset_m
     return np.column_stack([x - t_m * np.sin(heading), y + t_m * np.cos(heading)])

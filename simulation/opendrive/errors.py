@@ -1,7 +1,7 @@
-"""What can be wrong with a road file."""
+"""Errors of road files."""
 
 from simulation.world import WorldError
 
 
 class OpenDriveError(WorldError):
-    """A road file that can not be read or driven; the text names the file, the element and the reason."""
+    """A road file that cannot be read or driven; the text names the file, the element and the reason."""

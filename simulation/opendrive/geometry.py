@@ -1,7 +1,7 @@
-"""Plane curves by arc length, and lane coordinates on them.
+"""Plane curves parametrized by arc length, and lane coordinates on them.
 
-Every geometry of a file becomes nodes at most `NODE_SPACING_M` apart with linear curvature in between. That is exact
-for lines, spirals and arcs, and below 0.1 mm off for cubics. Lane coordinates: s along the curve, t to its left.
+Every geometry of a file is converted to nodes at most `NODE_SPACING_M` apart with linear curvature in between: exact
+for lines, spirals and arcs, with an error below 0.1 mm for cubics. Lane coordinates: s along the curve, t to its left.
 """
 
 import math
@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 NODE_SPACING_M = 1.0
-NODE_TURN_RAD = 0.25  # of heading between two nodes at most
+NODE_TURN_RAD = 0.25  # maximum change of heading between two nodes
 GAUSS_POINTS = ((0.1127016653792583, 5 / 18), (0.5, 8 / 18), (0.8872983346207417, 5 / 18))  # on [0, 1]
 
 
@@ -27,10 +27,10 @@ class Nodes(NamedTuple):
     curvature_end: np.ndarray
 
 
-def ramp_nodes(
+def spiral_nodes(
     s_m: float, x_m: float, y_m: float, heading_rad: float, length_m: float, start_radpm: float, end_radpm: float
 ) -> Nodes:
-    """A line, an arc or a spiral: curvature goes linearly from `start_radpm` to `end_radpm`."""
+    """Nodes of a line, an arc or a spiral: curvature changes linearly from `start_radpm` to `end_radpm`."""
     turn_rad = max(abs(start_radpm), abs(end_radpm)) * length_m
     count = max(1, math.ceil(length_m / NODE_SPACING_M), math.ceil(turn_rad / NODE_TURN_RAD))
     along_m = np.linspace(0.0, length_m, count + 1)
@@ -57,10 +57,10 @@ def cubic_nodes(
     v_coefficients: Sequence[float],
     p_end: float | None,
 ) -> Nodes:
-    """A parametric cubic u(p), v(p), p from 0 to `p_end`, in the frame of its start.
+    """Nodes of a parametric cubic u(p), v(p), p from 0 to `p_end`, in the frame of its start.
 
-    With `p_end` None the curve ends where it is `length_m` long. Otherwise its length is scaled to the declared one,
-    which differs by rounding only.
+    With `p_end` None the curve ends after `length_m`. Otherwise its arc length is scaled to `length_m`, which differs
+    by rounding only.
     """
     u, v = np.polynomial.Polynomial(u_coefficients), np.polynomial.Polynomial(v_coefficients)
     du, dv = u.deriv(), v.deriv()
@@ -84,8 +84,8 @@ def cubic_nodes(
     )
 
 
-def joined(pieces: Sequence[Nodes]) -> Nodes:
-    """Pieces one after the other; each begins where it says, so that rounding in a file does not add up."""
+def join_nodes(pieces: Sequence[Nodes]) -> Nodes:
+    """Concatenate pieces; each keeps its own start point, so that rounding errors do not accumulate."""
     last = pieces[-1]
 
     def points(index: int) -> np.ndarray:
@@ -98,28 +98,28 @@ def joined(pieces: Sequence[Nodes]) -> Nodes:
 
 
 class Curve:
-    """A curve with lane coordinates. A closed one goes round; an open one goes straight on beyond its ends."""
+    """A curve with lane coordinates. s of a closed curve is periodic; an open curve is extended by straight lines."""
 
     def __init__(self, nodes: Nodes, is_closed: bool = False) -> None:
         self.nodes = nodes
         self.is_closed = is_closed
         self.length_m = float(nodes.s_m[-1])
         self._ramp = (nodes.curvature_end - nodes.curvature_start) / np.diff(nodes.s_m)
-        # Plain floats: a scalar look-up in an array costs ten times as much.
+        # Plain floats: indexing an array for a scalar takes ten times as long.
         self._s, self._x, self._y, self._heading = (array.tolist() for array in nodes[:4])
         self._curvature, self._ramps = nodes.curvature_start.tolist(), self._ramp.tolist()
 
-    def wrapped(self, s_m: float) -> float:
-        """s in [0, length) on a closed curve, as given on an open one."""
+    def wrap(self, s_m: float) -> float:
+        """s in [0, length) on a closed curve, unchanged on an open one."""
         return s_m % self.length_m if self.is_closed else s_m
 
     def interval(self, s_m: float) -> int:
-        """Index of the interval between nodes that holds s."""
+        """Index of the interval between nodes that contains s."""
         return min(max(bisect_right(self._s, s_m) - 1, 0), len(self._curvature) - 1)
 
     def pose(self, s_m: float) -> tuple[float, float, float, float]:
         """(x, y, heading, curvature) at s."""
-        s_m = self.wrapped(s_m)
+        s_m = self.wrap(s_m)
         if s_m < 0.0 or s_m > self.length_m:
             i = 0 if s_m < 0.0 else -1
             heading, beyond_m = self._heading[i], s_m - self._s[i]
@@ -135,7 +135,7 @@ class Curve:
         return x, y, heading + ds * (curvature + ds * ramp / 2), curvature + ramp * ds
 
     def poses(self, s_m: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """(x, y, heading, curvature) at many s, each within the curve."""
+        """(x, y, heading, curvature) at many s; on an open curve they are clamped to it."""
         s_m = s_m % self.length_m if self.is_closed else np.clip(s_m, 0.0, self.length_m)
         nodes = self.nodes
         i = np.clip(np.searchsorted(nodes.s_m, s_m, side="right") - 1, 0, len(self._ramp) - 1)
@@ -150,9 +150,9 @@ class Curve:
         return x - t_m * math.sin(heading), y + t_m * math.cos(heading)
 
     def to_lane(self, x_m: float, y_m: float, near_s_m: float) -> tuple[float, float]:
-        """(s, t) of a point: the foot of its perpendicular, searched from `near_s_m` on.
+        """(s, t) of the foot point on the curve, by Newton's method from `near_s_m`.
 
-        Continuous as the point moves, also far from the road, where several feet may exist.
+        Continuous as the point moves, also far from the road, where several foot points may exist.
         """
         s_m = near_s_m
         t_m = 0.0
@@ -163,19 +163,19 @@ class Curve:
             t_m = (y_m - y) * cos - (x_m - x) * sin
             if abs(ahead_m) < 1e-7:
                 break
-            # Newton's step; bounded, for inside a bend beyond its centre there is no foot to find.
+            # Newton's step; limited because beyond the centre of a bend there is no foot point.
             s_m += min(10.0, max(-10.0, ahead_m / max(0.3, 1.0 - curvature * t_m)))
-        return self.wrapped(s_m), t_m
+        return self.wrap(s_m), t_m
 
     def nearest_s_m(self, x_m: float, y_m: float) -> float:
-        """s of the node nearest to a point: where `to_lane` starts when nothing is known."""
+        """s of the node nearest to a point: a starting value for `to_lane`."""
         return self._s[int(np.argmin(np.hypot(self.nodes.x_m - x_m, self.nodes.y_m - y_m)))]
 
 
 def _step(
     heading: np.ndarray, curvature: np.ndarray, ramp: np.ndarray, ds: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Displacement over ds from given headings, with linear curvature."""
+    """Displacement over ds from the given headings, with linear curvature."""
     dx, dy = np.zeros_like(ds), np.zeros_like(ds)
     for share, weight in GAUSS_POINTS:
         tau = share * ds

@@ -1,4 +1,4 @@
-"""Which lane leads to which, and the ways through a map: the straightest, one drawn by lot, or through named roads."""
+"""The lane graph of a map and the paths through it: straightest, random, or over named roads."""
 
 import heapq
 import math
@@ -24,11 +24,11 @@ class Leg(NamedTuple):
     lane: int
 
 
-State = tuple[Leg, int]  # of a search: a leg, and how many of the roads to go over have been reached
+State = tuple[Leg, int]  # of a search: a leg, and the number of named roads that were reached
 
 
-class Way(NamedTuple):
-    """Legs one after the other; a closed way comes back to its first."""
+class LanePath(NamedTuple):
+    """Consecutive legs; a closed path returns to its first leg."""
 
     legs: list[Leg]
     is_closed: bool
@@ -36,7 +36,7 @@ class Way(NamedTuple):
 
 
 class Network:
-    """The drivable lanes of a map. Lanes are left only where they lead: nobody changes lane on a way."""
+    """The drivable lanes of a map and their links. Paths never change lanes."""
 
     def __init__(self, road_map: RoadMap) -> None:
         self._map = road_map
@@ -51,7 +51,7 @@ class Network:
             raise OpenDriveError(f"{road_map.path}: no lane of type driving is at least {MIN_LANE_WIDTH_M:g} m wide")
 
     def starts(self) -> list[Leg]:
-        """Where a way may begin: outside junctions and driving along the road where possible."""
+        """Possible first legs of a path: those outside junctions and along the road's direction come first."""
         roads = self._map.roads
 
         def order(leg: Leg) -> tuple:
@@ -61,57 +61,59 @@ class Network:
 
         return sorted(self._drivable, key=order)
 
-    def ways(self, seed: int | None = None) -> list[Way]:
-        """Closed ways first, longer ones first; each goes over a lane that those before it do not.
+    def paths(self, seed: int | None = None) -> list[LanePath]:
+        """All distinct paths, closed and longer ones first; each contains a leg that no earlier path contains.
 
-        At a junction the straightest lane is taken, with a seed one by lot. A way that runs into a circle is that
-        circle, without what leads there.
+        At a junction the straightest lane is taken, with a seed a random one. A path that runs into a cycle becomes
+        that cycle, without the legs that lead to it.
         """
-        choose = self._straightest if seed is None else _by_lot(random.Random(seed))
+        choose = self._straightest if seed is None else _random_choice(random.Random(seed))
         chosen: dict[Leg, Leg | None] = {}
         covered: set[Leg] = set()
-        ways = []
+        paths = []
         for start in self.starts():
             if start not in covered:
-                way = self._follow(start, choose, chosen)
-                covered.update(way.legs, [start])
-                ways.append(way)
-        ways.sort(key=lambda way: (way.is_closed, way.length_m), reverse=True)
-        gone: set[Leg] = set()
+                path = self._follow(start, choose, chosen)
+                covered.update(path.legs, [start])
+                paths.append(path)
+        paths.sort(key=lambda path: (path.is_closed, path.length_m), reverse=True)
+        known: set[Leg] = set()
         distinct = []
-        for way in ways:
-            if not gone.issuperset(way.legs):
-                distinct.append(way)
-                gone.update(way.legs)
+        for path in paths:
+            if not known.issuperset(path.legs):
+                distinct.append(path)
+                known.update(path.legs)
         return distinct
 
-    def way_through(self, roads: Sequence[str]) -> Way:
-        """The shortest way over the roads with these ids in this order, closed when the last is the first again."""
+    def path_through(self, roads: Sequence[str]) -> LanePath:
+        """The shortest path over the roads with these ids in this order; closed when the last is also the first."""
         for road_id in roads:
             if road_id not in self._map.roads:
                 hint = "`simulation maps` lists its roads"
                 raise OpenDriveError(f"{self._map.path}: route: there is no road {road_id} in this file; {hint}")
         starts = [leg for leg in self.starts() if leg.road == roads[0] and not self._comes_from(leg, roads[0])]
-        ways = [way for start in starts if (way := self._shortest(start, roads)) is not None]
-        if not ways:
+        paths = [path for start in starts if (path := self._shortest(start, roads)) is not None]
+        if not paths:
             raise OpenDriveError(
                 f"{self._map.path}: route: no lane leads over the roads {', '.join(roads)} in this order"
             )
-        return min(ways, key=lambda way: way.length_m)
+        return min(paths, key=lambda path: path.length_m)
 
     def following(self, leg: Leg) -> list[Leg]:
-        """Every drivable leg that this one leads to."""
+        """All drivable successors of a leg."""
         return [candidate for candidate in self._candidates(leg) if candidate in self._drivable]
 
     def straight_on(self, leg: Leg) -> Leg | None:
-        """The drivable leg that this one leads to with the smallest change of heading; None at the end of a road."""
+        """The drivable successor with the smallest change of heading; None at the end of a road."""
         return self._straightest(leg, self.following(leg))
 
-    def _way(self, legs: list[Leg], is_closed: bool) -> Way:
-        return Way(legs, is_closed, sum(self._length_m(leg) for leg in legs))
+    def _path(self, legs: list[Leg], is_closed: bool) -> LanePath:
+        return LanePath(legs, is_closed, sum(self._length_m(leg) for leg in legs))
 
-    def _follow(self, start: Leg, choose: Callable[[Leg, list[Leg]], Leg | None], chosen: dict[Leg, Leg | None]) -> Way:
-        """The way from `start` on; closed when it comes back to one of its own legs, which then is the first."""
+    def _follow(
+        self, start: Leg, choose: Callable[[Leg, list[Leg]], Leg | None], chosen: dict[Leg, Leg | None]
+    ) -> LanePath:
+        """The path from `start`; closed when it returns to one of its legs, which then becomes the first."""
         legs, seen = [start], {start: 0}
         while len(legs) < MAX_LEGS:
             here = legs[-1]
@@ -121,13 +123,13 @@ class Network:
             if following is None:
                 break
             if following in seen:
-                return self._way(legs[seen[following] :], is_closed=True)
+                return self._path(legs[seen[following] :], is_closed=True)
             seen[following] = len(legs)
             legs.append(following)
-        return self._way(legs, is_closed=False)
+        return self._path(legs, is_closed=False)
 
-    def _shortest(self, start: Leg, roads: Sequence[str]) -> Way | None:
-        """Dijkstra over (leg, how many of the roads are behind it). An open way goes on to the last road's end."""
+    def _shortest(self, start: Leg, roads: Sequence[str]) -> LanePath | None:
+        """Dijkstra over (leg, number of roads reached). An open path continues to the end of the last road."""
         is_closed = len(roads) > 1 and roads[0] == roads[-1]
         first: State = (start, 1)
         before: dict[State, State | None] = {first: None}
@@ -140,10 +142,10 @@ class Network:
             leg, reached = state
             following = self.following(leg)
             if reached == len(roads) and not is_closed and not any(other.road == leg.road for other in following):
-                return self._way(_walked(before, state), is_closed=False)
+                return self._path(_reconstruct(before, state), is_closed=False)
             for other in following:
                 if is_closed and reached == len(roads) - 1 and other == start:
-                    return self._way(_walked(before, state), is_closed=True)
+                    return self._path(_reconstruct(before, state), is_closed=True)
                 arrives = reached < len(roads) and other.road == roads[reached]
                 further = (other, reached + arrives)
                 if reached == len(roads) and other.road != leg.road:
@@ -155,7 +157,7 @@ class Network:
         return None
 
     def _comes_from(self, leg: Leg, road_id: str) -> bool:
-        """Whether a lane of the same road leads into this leg, which then is not the road's beginning."""
+        """Whether a lane of the same road leads into this leg, so that it is not the start of the road."""
         section = leg.section - (1 if self._is_forward(leg) else -1)
         if not 0 <= section < len(self._map.roads[road_id].sections):
             return False
@@ -165,7 +167,7 @@ class Network:
         heading = self._end_heading(leg)
 
         def turn_rad(candidate: Leg) -> float:
-            # Where a way leads counts, not how it begins: every way through a junction begins straight on.
+            # Compares end headings: all connecting roads of a junction start straight on.
             return abs(math.remainder(self._end_heading(candidate) - heading, 2 * math.pi))
 
         return min(candidates, key=turn_rad, default=None)
@@ -183,15 +185,15 @@ class Network:
             return []
         if link.kind == "road":
             return [] if lane_id is None else self._entered(link, lane_id)
-        ways = [c for c in self._map.junctions.get(link.id, ()) if c.incoming_road == road.id and leg.lane in c.lanes]
+        paths = [c for c in self._map.junctions.get(link.id, ()) if c.incoming_road == road.id and leg.lane in c.lanes]
         return [
             entered
-            for way in ways
-            for entered in self._entered(Link("road", way.connecting_road, way.contact), way.lanes[leg.lane])
+            for path in paths
+            for entered in self._entered(Link("road", path.connecting_road, path.contact), path.lanes[leg.lane])
         ]
 
     def _entered(self, link: Link, lane_id: int) -> list[Leg]:
-        """The leg at one end of a road; none where that lane leads out of it, against the traffic."""
+        """The leg at one end of a road; empty where that lane is driven towards this end."""
         road = self._map.roads.get(link.id)
         if road is None:
             raise OpenDriveError(f"{self._map.path}: a link names road {link.id}, which is not in the file")
@@ -223,12 +225,12 @@ class Network:
         return bool(section.width_m(leg.lane, road.lane_offset, middle_m)[0] >= MIN_LANE_WIDTH_M)
 
 
-def _by_lot(chance: random.Random) -> Callable[[Leg, list[Leg]], Leg | None]:
+def _random_choice(chance: random.Random) -> Callable[[Leg, list[Leg]], Leg | None]:
     return lambda _, candidates: chance.choice(sorted(candidates)) if candidates else None
 
 
-def _walked(before: dict[State, State | None], state: State | None) -> list[Leg]:
-    """The legs from the start of a search to one of its states."""
+def _reconstruct(before: dict[State, State | None], state: State | None) -> list[Leg]:
+    """The legs from the start of a search to a state."""
     legs = []
     while state is not None:
         legs.append(state[0])

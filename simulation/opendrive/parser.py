@@ -1,33 +1,33 @@
-"""Reads an OpenDRIVE file (1.4 to 1.8) as far as the surface of its roads, their lanes and marks go.
+"""Reads OpenDRIVE files (1.4 to 1.8): road surfaces, lanes, marks and links.
 
-Read: plan view (line, spiral, arc, poly3, paramPoly3), elevation, superelevation, lateral shape, lane offset, lane
-sections, widths and borders, road marks, links of roads and lanes, junction connections. What else a file holds is
-left unread; `RoadMap.not_read` says what and how much.
+Supported: plan view (line, spiral, arc, poly3, paramPoly3), elevation, superelevation, lateral shape, lane offset, lane
+sections, widths and borders, road marks, links of roads and lanes, junction connections. Other elements are ignored;
+`RoadMap.unsupported` lists them.
 """
 
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
-from simulation.opendrive.geometry import Nodes, cubic_nodes, ramp_nodes
-from simulation.opendrive.lanes import Cubic, Lane, LaneSection, RoadMark, Stroke, strokes_of
-from simulation.opendrive.notices import not_read
+from simulation.opendrive.geometry import Nodes, cubic_nodes, spiral_nodes
+from simulation.opendrive.lanes import Cubic, Lane, LaneSection, RoadMark, Stroke, strokes_for_type
 from simulation.opendrive.road_map import Connection, Link, Road, RoadMap
 from simulation.opendrive.surface import CrossSection, Profiles
+from simulation.opendrive.unsupported import unsupported
 from simulation.opendrive.xml_reader import XmlReader
 
-MAX_GAP_M = 0.5  # between one geometry's end and the next one's start
+MAX_GAP_M = 0.5  # between the end of a geometry and the start of the next
 MAX_CURVATURE_RADPM = 2.0
 MAX_GEOMETRY_M = 100e3
 DEFAULT_MARK_WIDTH_M = {"standard": 0.12, "bold": 0.25}
 PAINTED = ("solid", "broken", "solid solid", "solid broken", "broken solid", "broken broken", "botts dots")
-BY_LINES = "custom"  # painted where its lines are given
+BY_LINES = "custom"  # painted only where the file gives its lines
 NOT_PAINTED = ("none", "curb", "grass", "edge", BY_LINES)
 
 
 def read_map(path: Path, content: bytes | None = None) -> RoadMap:
-    """The map in a file, or in the content given, which `path` then only names.
+    """Read a map from a file, or from `content`; `path` is then only its name.
 
-    Raises OpenDriveError, which names file, element and reason.
+    Raises OpenDriveError with file, element and reason.
     """
     reader = XmlReader(path, content)
     if reader.root.tag != "OpenDRIVE":
@@ -39,13 +39,13 @@ def read_map(path: Path, content: bytes | None = None) -> RoadMap:
             reader.fail(f"road {road.id}", "this id is used twice")
         roads[road.id] = road
     if not roads:
-        reader.fail("OpenDRIVE", "there is no road in it")
+        reader.fail("OpenDRIVE", "it contains no road")
     junctions = {j.get("id", ""): _connections(reader, j) for j in reader.root.iterfind("junction")}
-    return RoadMap(path, roads, junctions, not_read(reader.root))
+    return RoadMap(path, roads, junctions, unsupported(reader.root))
 
 
 class _RoadReader:
-    """One <road>."""
+    """Reads one <road> element."""
 
     def __init__(self, reader: XmlReader, element: Element) -> None:
         self._reader, self._element = reader, element
@@ -60,7 +60,7 @@ class _RoadReader:
         end_m = float(geometry[-1].s_m[-1])
         if abs(end_m - length_m) > MAX_GAP_M:
             reader.fail(self._where, f"length is {length_m:g} m, but its plan view ends at {end_m:g} m")
-        lanes = reader.child(element, "lanes", self._where)
+        lanes = reader.required_child(element, "lanes", self._where)
         junction = element.get("junction", "-1")
         return Road(
             id=element.get("id", ""),
@@ -96,14 +96,16 @@ class _RoadReader:
             return None
         kind, contact = element.get("elementType"), element.get("contactPoint")
         if kind not in ("road", "junction") or contact not in ("start", "end", None):
-            self._reader.fail(f"{self._where} {name}", f"elementType={kind!r} contactPoint={contact!r} is not a link")
+            self._reader.fail(
+                f"{self._where} {name}", f"elementType={kind!r} contactPoint={contact!r} is not a valid link"
+            )
         if kind == "road" and contact is None:
             self._reader.fail(f"{self._where} {name}", "attribute contactPoint is missing")
         return Link(kind, element.get("elementId", ""), contact)
 
     def _geometry(self) -> tuple[Nodes, ...]:
         pieces: list[Nodes] = []
-        plan = self._reader.child(self._element, "planView", self._where)
+        plan = self._reader.required_child(self._element, "planView", self._where)
         for index, element in enumerate(plan.iterfind("geometry")):
             where = f"{self._where} geometry {index}"
             piece = self._piece(element, where)
@@ -116,7 +118,7 @@ class _RoadReader:
                 before.s_m[-1] = piece.s_m[0]
             pieces.append(piece)
         if not pieces:
-            self._reader.fail(f"{self._where} planView", "there is no geometry in it")
+            self._reader.fail(f"{self._where} planView", "it contains no geometry")
         return tuple(pieces)
 
     def _piece(self, element: Element, where: str) -> Nodes:
@@ -129,7 +131,7 @@ class _RoadReader:
             self._reader.fail(where, f"length={length_m:g}: expected more than 0 and at most {MAX_GEOMETRY_M:g} m")
         shape = next((child for child in element if child.tag != "userData"), None)
         if shape is None:
-            self._reader.fail(where, "it has no shape (line, spiral, arc, poly3 or paramPoly3)")
+            self._reader.fail(where, "it contains no shape (line, spiral, arc, poly3 or paramPoly3)")
         where = f"{where} {shape.tag}"
 
         def of_shape(name: str) -> float:
@@ -137,31 +139,31 @@ class _RoadReader:
 
         match shape.tag:
             case "line":
-                return ramp_nodes(*start, length_m, 0.0, 0.0)
+                return spiral_nodes(*start, length_m, 0.0, 0.0)
             case "arc" | "spiral":
                 names = ("curvature", "curvature") if shape.tag == "arc" else ("curvStart", "curvEnd")
                 first, last = of_shape(names[0]), of_shape(names[1])
                 if max(abs(first), abs(last)) > MAX_CURVATURE_RADPM:
                     self._reader.fail(where, f"curvature beyond {MAX_CURVATURE_RADPM:g} 1/m")
-                return ramp_nodes(*start, length_m, first, last)
+                return spiral_nodes(*start, length_m, first, last)
             case "poly3":
                 return cubic_nodes(*start, length_m, (0.0, 1.0), [of_shape(name) for name in "abcd"], None)
             case "paramPoly3":
                 u = [of_shape(f"{name}U") for name in "abcd"]
                 v = [of_shape(f"{name}V") for name in "abcd"]
                 if u[1] == 0.0 and v[1] == 0.0:
-                    self._reader.fail(where, "bU and bV are both 0, so it has no direction at its start")
+                    self._reader.fail(where, "bU and bV are both 0, so its direction at the start is undefined")
                 p_end = length_m if shape.get("pRange") == "arcLength" else 1.0
                 return cubic_nodes(*start, length_m, u, v, p_end)
-        self._reader.fail(where, "not a shape known here (line, spiral, arc, poly3, paramPoly3)")
+        self._reader.fail(where, "unknown shape, expected line, spiral, arc, poly3 or paramPoly3")
 
     def _sections(self, lanes: Element, end_m: float) -> tuple[LaneSection, ...]:
         elements = lanes.findall("laneSection")
         if not elements:
-            self._reader.fail(f"{self._where} lanes", "there is no laneSection in it")
+            self._reader.fail(f"{self._where} lanes", "it contains no laneSection")
         starts = [self._reader.number(e, "s", f"{self._where} laneSection {i}") for i, e in enumerate(elements)]
         if starts != sorted(starts) or starts[0] > MAX_GAP_M:
-            self._reader.fail(f"{self._where} lanes", "lane sections do not begin at 0 in rising order")
+            self._reader.fail(f"{self._where} lanes", "lane sections do not start at 0 in ascending order")
         sections = []
         for index, (element, start_m, stop_m) in enumerate(zip(elements, starts, [*starts[1:], end_m], strict=True)):
             found = (self._lane(lane, f"{self._where} laneSection {index}") for lane in element.iterfind("*/lane"))
@@ -169,14 +171,14 @@ class _RoadReader:
         return tuple(sections)
 
     def _lane(self, element: Element, section: str) -> Lane:
-        lane_id = self._reader.whole(element, "id", f"{section} lane")
+        lane_id = self._reader.integer(element, "id", f"{section} lane")
         where = f"{section} lane {lane_id}"
         links = {}
         for name in ("predecessor", "successor"):
             link = element.find(f"link/{name}")
-            links[name] = None if link is None else self._reader.whole(link, "id", f"{where} {name}")
+            links[name] = None if link is None else self._reader.integer(link, "id", f"{where} {name}")
         widths = self._cubics(element, "width", "sOffset", where)
-        # Where a file gives both, the width counts (OpenDRIVE 1.8, 11.6).
+        # The width takes precedence over the border (OpenDRIVE 1.8, 11.6).
         borders = () if widths else self._cubics(element, "border", "sOffset", where)
         if lane_id != 0 and not widths and not borders:
             self._reader.fail(where, "it has no width and no border")
@@ -201,7 +203,7 @@ class _RoadReader:
             DEFAULT_MARK_WIDTH_M.get(element.get("weight", ""), DEFAULT_MARK_WIDTH_M["standard"]),
         )
         lines = element.findall("type/line") if kind in (*PAINTED, BY_LINES) else []
-        strokes = tuple(self._stroke(line, width_m, where) for line in lines) or strokes_of(kind, width_m)
+        strokes = tuple(self._stroke(line, width_m, where) for line in lines) or strokes_for_type(kind, width_m)
         return RoadMark(
             s_m=self._reader.number(element, "sOffset", where, 0.0),
             type=kind,
@@ -240,6 +242,6 @@ def _connections(reader: XmlReader, junction: Element) -> tuple[Connection, ...]
         if incoming is None or connecting is None or contact not in ("start", "end"):
             reader.fail(where, "incomingRoad, connectingRoad or contactPoint (start, end) is missing")
         links = element.findall("laneLink")
-        lanes = {reader.whole(link, "from", where): reader.whole(link, "to", where) for link in links}
+        lanes = {reader.integer(link, "from", where): reader.integer(link, "to", where) for link in links}
         found.append(Connection(incoming, connecting, contact, lanes))
     return tuple(found)

@@ -1,4 +1,4 @@
-"""A road map: its roads, how they go on to each other, and the junctions between them."""
+"""A road map: roads, links between them, and junctions."""
 
 from functools import cached_property
 from pathlib import Path
@@ -6,13 +6,13 @@ from typing import Literal
 
 from msgspec import Struct
 
-from simulation.opendrive.geometry import Curve, Nodes, joined
+from simulation.opendrive.geometry import Curve, Nodes, join_nodes
 from simulation.opendrive.lanes import Cubic, LaneSection
 from simulation.opendrive.surface import Profiles, Surface
 
 
 class Link(Struct, frozen=True):
-    """What a road goes on to: a road (which end of it), or a junction."""
+    """Link from the end of a road to a road (and which end of it), or to a junction."""
 
     kind: Literal["road", "junction"]
     id: str
@@ -20,7 +20,7 @@ class Link(Struct, frozen=True):
 
 
 class Connection(Struct, frozen=True):
-    """A way through a junction: from a lane of the incoming road to one of the connecting road."""
+    """A connection in a junction: from lanes of the incoming road to lanes of the connecting road."""
 
     incoming_road: str
     connecting_road: str
@@ -40,27 +40,27 @@ class Road(Struct, frozen=True, dict=True):
     predecessor: Link | None
     successor: Link | None
     profiles: Profiles = Profiles()
-    is_right_hand: bool = True  # traffic; lanes with negative ids are then driven forwards
+    is_right_hand: bool = True  # right-hand traffic: lanes with negative ids are driven in the direction of s
 
     @cached_property
     def curve(self) -> Curve:
-        """The reference line in the plane; s as in the file."""
-        return Curve(joined(self.geometry))
+        """Plane reference line; s as in the file."""
+        return Curve(join_nodes(self.geometry))
 
     @cached_property
     def surface(self) -> Surface:
-        """Map coordinates in space and back."""
+        """Road surface: map coordinates in space and back."""
         return Surface(self.curve, self.profiles)
 
     def is_driven_forwards(self, lane_id: int) -> bool:
-        """Whether traffic on a lane goes the way s grows."""
+        """Whether a lane is driven in the direction of increasing s."""
         return (lane_id < 0) == self.is_right_hand
 
 
 class RoadMap(Struct, frozen=True):
-    """Everything read from one file."""
+    """The content of one file."""
 
     path: Path
     roads: dict[str, Road]
     junctions: dict[str, tuple[Connection, ...]]
-    not_read: tuple[str, ...] = ()  # what the file holds beyond what is read here
+    unsupported: tuple[str, ...] = ()  # elements of the file that are ignored

@@ -1,4 +1,4 @@
-"""The route somebody wrote in a configuration, on a command line or in a scenario."""
+"""The route named in a configuration, on a command line or in a scenario."""
 
 from simulation.opendrive.default_route import default_route
 from simulation.opendrive.road_map import RoadMap
@@ -8,9 +8,9 @@ DEFAULT, TURNS = "default", "turns"
 
 
 def chosen_route(road_map: RoadMap, choice: str | None, seed: int) -> Route:
-    """`choice`: road ids with commas, DEFAULT, TURNS (each junction by the seed), or None (the longest round).
+    """`choice`: road ids with commas, DEFAULT, TURNS (random at each junction), or None (the longest closed route).
 
-    Raises OpenDriveError when there is no such way.
+    Raises OpenDriveError when there is no such route.
     """
     if choice is None:
         return find_route(road_map)

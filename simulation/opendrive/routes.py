@@ -1,7 +1,7 @@
-"""The way a car drives: the centre line of one lane after the other, round and round where the road closes.
+"""Routes: the centre lines of consecutive lanes, periodic where the route is closed.
 
-At a junction the straightest way is taken, unless roads are named to go over, or a seed draws the way. Lanes are
-driven as the road's rule says: on a right-hand road those with negative ids forwards.
+At a junction the straightest lane is taken, unless roads are named or a seed selects random lanes. Lanes are driven
+according to the rule of the road: with right-hand traffic those with negative ids in the direction of s.
 """
 
 import math
@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from msgspec import Struct
 
-from simulation.opendrive.geometry import Curve, Nodes, joined
+from simulation.opendrive.geometry import Curve, Nodes, join_nodes
 from simulation.opendrive.lanes import LaneSection
 from simulation.opendrive.network import Leg, Network
 from simulation.opendrive.road_map import Road, RoadMap
@@ -20,16 +20,16 @@ from simulation.opendrive.road_map import Road, RoadMap
 HALF_TRACK_M = 0.75
 
 
-class LaneHere(Struct, frozen=True):
-    """The lane at one s of a route; t left of its centre."""
+class LaneBounds(Struct, frozen=True):
+    """Width and lines of the lane at one s of a route; t relative to the lane centre, left positive."""
 
     width_m: float  # between its borders
-    left_line_m: float  # t of the left line's inner edge; of the border where it is not painted
+    left_line_m: float  # t of the inner edge of the left line; of the border where it is unpainted
     right_line_m: float  # the same on the right, negative
 
 
 class RoadPlace(NamedTuple):
-    """A place in the coordinates of one road."""
+    """A position in the coordinates of one road."""
 
     road: str
     lane: int
@@ -38,29 +38,29 @@ class RoadPlace(NamedTuple):
 
 
 class Stretch(NamedTuple):
-    """The part of a route that is driven; s of the route."""
+    """The part of a route that is driven; s along the route."""
 
-    begin_m: float
+    start_m: float
     end_m: float
-    ends: str  # why there, in words: "at the road's end"
+    end_reason: str  # reason for its end, such as "at the road's end"
 
     @property
     def length_m(self) -> float:
-        return self.end_m - self.begin_m
+        return self.end_m - self.start_m
 
 
 class Route:
-    """A lane's centre line to drive along, with its borders. t and headings are relative to that centre line."""
+    """Lane centre line with borders and lines. t and headings are relative to the centre line."""
 
     def __init__(self, road_map: RoadMap, legs: Sequence[Leg], is_closed: bool, stretch: Stretch | None = None) -> None:
         self.road_map = road_map
         self.legs = tuple(legs)
-        strips = [strip_of(road_map.roads[leg.road], leg) for leg in legs]
+        strips = [lane_strip(road_map.roads[leg.road], leg) for leg in legs]
         start_m = 0.0
         for strip in strips:
             strip.nodes.s_m[:] += start_m
             start_m = float(strip.nodes.s_m[-1])
-        self.curve = Curve(joined([strip.nodes for strip in strips]), is_closed)
+        self.curve = Curve(join_nodes([strip.nodes for strip in strips]), is_closed)
         self.is_closed = is_closed
         self.length_m = self.curve.length_m
         self.stretch = stretch or Stretch(0.0, self.length_m, "at its own start" if is_closed else "at the road's end")
@@ -69,32 +69,32 @@ class Route:
         self._place = np.concatenate([strip.place for strip in strips]).tolist()
         self._leg = [index for index, strip in enumerate(strips) for _ in strip.place]
 
-    def lane_at(self, s_m: float) -> LaneHere:
+    def lane_at(self, s_m: float) -> LaneBounds:
         """Width and line edges of the lane at s."""
         i, share = self._between(s_m)
-        return LaneHere(*(a + share * (b - a) for a, b in zip(self._lane[i], self._lane[i + 1], strict=True)))
+        return LaneBounds(*(a + share * (b - a) for a, b in zip(self._lane[i], self._lane[i + 1], strict=True)))
 
     def place_at(self, s_m: float) -> RoadPlace:
-        """Where on which road the route is at s."""
+        """Road, lane and road coordinates of the route at s."""
         i, share = self._between(s_m)
         leg = self.legs[self._leg[i]]
         road_s_m, t_m = (a + share * (b - a) for a, b in zip(self._place[i], self._place[i + 1], strict=True))
         return RoadPlace(leg.road, leg.lane, road_s_m, t_m)
 
     def to_world(self, s_m: float) -> tuple[float, float, float]:
-        """Map coordinates in space of the lane's centre, on hills and banks too; `curve` is its plane projection."""
+        """Map coordinates (x, y, z) of the lane centre; `curve` is its plane projection."""
         place = self.place_at(s_m)
         return self.road_map.roads[place.road].surface.to_world(place.s_m, place.t_m)
 
     def normals(self) -> tuple[np.ndarray, np.ndarray]:
-        """Along the lane's centre: (N,) s, and (N, 3) unit normals of the surface (up)."""
+        """Along the lane centre: (N,) s, and (N, 3) unit normals of the surface (up)."""
         places, leg_of = np.array(self._place), np.array(self._leg)
         normals = []
         for index, leg in enumerate(self.legs):
             surface = self.road_map.roads[leg.road].surface
             s_m, t_m = places[leg_of == index].T
             level = np.zeros_like(s_m)
-            # Under the wheels, not at a point: a lateral shape has edges.
+            # Between the wheels, not at a point: a lateral shape may have edges.
             left = surface.points(s_m, t_m + HALF_TRACK_M, level) - surface.points(s_m, t_m - HALF_TRACK_M, level)
             up = np.cross(surface.frames(s_m)[1][:, 0], left)
             normals.append(up / np.linalg.norm(up, axis=1, keepdims=True))
@@ -102,56 +102,58 @@ class Route:
 
     @property
     def roads(self) -> tuple[str, ...]:
-        """The roads gone over, in order, without those inside junctions."""
+        """Ids of the roads of the route, in order, without those inside junctions."""
         passed = [leg.road for leg in self.legs if self.road_map.roads[leg.road].junction is None]
         return tuple(road for index, road in enumerate(passed) if index == 0 or road != passed[index - 1])
 
     @property
     def tightest_radius_m(self) -> float | None:
-        """Radius of the sharpest bend of the stretch; None when it is straight throughout."""
-        nodes, (begin_m, end_m, _) = self.curve.nodes, self.stretch
+        """Minimum radius of the stretch; None when it is straight."""
+        nodes, (start_m, end_m, _) = self.curve.nodes, self.stretch
         middle_m = (nodes.s_m[1:] + nodes.s_m[:-1]) / 2
         curvature = np.maximum(np.abs(nodes.curvature_start), np.abs(nodes.curvature_end))
-        sharpest = float(curvature[(middle_m >= begin_m) & (middle_m <= end_m)].max())
+        sharpest = float(curvature[(middle_m >= start_m) & (middle_m <= end_m)].max())
         return 1 / sharpest if sharpest > 1e-6 else None
 
     def _between(self, s_m: float) -> tuple[int, float]:
-        """The sample before s, and how far s is on the way to the next one."""
-        s_m = min(max(self.curve.wrapped(s_m), 0.0), self.length_m)
+        """Index of the sample before s, and the ratio in [0, 1] of the distance to the next one."""
+        s_m = min(max(self.curve.wrap(s_m), 0.0), self.length_m)
         i = min(max(bisect_right(self._s, s_m) - 1, 0), len(self._s) - 2)
         span_m = self._s[i + 1] - self._s[i]
         return i, (s_m - self._s[i]) / span_m if span_m > 0 else 0.0
 
 
 def find_route(road_map: RoadMap, through: Sequence[str] = (), seed: int | None = None) -> Route:
-    """The longest closed way through the map, or the longest open one where none closes.
+    """The longest closed route of a map, or the longest open one where there is no closed route.
 
-    With road ids in `through`: the shortest way over these roads in their order; closed when the last is the first.
-    With a seed: the way at each junction is drawn by lot. Raises OpenDriveError when there is no such way.
+    With road ids in `through`: the shortest route over these roads in this order; closed when the last is the first.
+    With a seed: a random lane at each junction. Raises OpenDriveError when there is no such route.
     """
     network = Network(road_map)
     if through:
-        way = network.way_through(through)
+        path = network.path_through(through)
     else:
-        way = network.ways(seed)[0]
-    return Route(road_map, way.legs, way.is_closed)
+        path = network.paths(seed)[0]
+    return Route(road_map, path.legs, path.is_closed)
 
 
-class Strip(NamedTuple):
+class LaneStrip(NamedTuple):
+    """The centre line of one leg with its borders."""
+
     nodes: Nodes  # of the lane's centre line, in driving direction
     lane: np.ndarray  # (N + 1, 3): width, t of the left and of the right line's inner edge
     place: np.ndarray  # (N + 1, 2): s and t of the road
 
 
-def strip_of(road: Road, leg: Leg) -> Strip:
-    """The centre line of a leg, sampled at the nodes of its road's reference line."""
+def lane_strip(road: Road, leg: Leg) -> LaneStrip:
+    """The centre line of a leg, sampled at the nodes of the road's reference line."""
     section = road.sections[leg.section]
     start_m, end_m = section.s_m, min(section.end_m, road.curve.length_m)
     nodes_m = road.curve.nodes.s_m
     inside = nodes_m[(nodes_m > start_m + 1e-6) & (nodes_m < end_m - 1e-6)]
     s_m = np.concatenate([[start_m], inside, [end_m]])
 
-    # Borders are named by the lane inside them; left and right as seen along the road.
+    # A border has the id of the lane inside it; left and right as seen along the road.
     left_id, right_id = (leg.lane, leg.lane - 1) if leg.lane > 0 else (leg.lane + 1, leg.lane)
     left, left_slope = section.border_m(left_id, road.lane_offset, s_m)
     right, right_slope = section.border_m(right_id, road.lane_offset, s_m)
@@ -162,13 +164,13 @@ def strip_of(road: Road, leg: Leg) -> Strip:
     right_line = [_reach(section, right_id, s, is_right_side=False) for s in s_m] - width / 2
     place = np.column_stack([s_m, centre])
     if road.is_driven_forwards(leg.lane):
-        return Strip(nodes, np.column_stack([width, left_line, right_line]), place)
+        return LaneStrip(nodes, np.column_stack([width, left_line, right_line]), place)
     lane = np.column_stack([width, -right_line, -left_line])
-    return Strip(_reversed(nodes), lane[::-1], place[::-1])
+    return LaneStrip(_reversed(nodes), lane[::-1], place[::-1])
 
 
 def _reach(section: LaneSection, lane_id: int, s_m: float, is_right_side: bool) -> float:
-    """How far the paint on a border reaches to its right (seen along the road), or to its left."""
+    """Distance that the paint on a border extends to its right (seen along the road), or to its left."""
     lane = section.lanes.get(lane_id)
     mark = lane.mark_at(s_m - section.s_m) if lane is not None else None
     if mark is None:
@@ -177,13 +179,13 @@ def _reach(section: LaneSection, lane_id: int, s_m: float, is_right_side: bool) 
 
 
 def _shifted(curve: Curve, s_m: np.ndarray, t_m: np.ndarray, slope: np.ndarray) -> Nodes:
-    """The nodes of a line at t(s) beside a curve."""
+    """Nodes of the line at t(s) beside a curve."""
     x, y, heading, _ = curve.poses(s_m)
     first = np.searchsorted(curve.nodes.s_m, (s_m[:-1] + s_m[1:]) / 2, side="right") - 1
     ramp = (curve.nodes.curvature_end - curve.nodes.curvature_start) / np.diff(curve.nodes.s_m)
     start = curve.nodes.curvature_start[first] + ramp[first] * (s_m[:-1] - curve.nodes.s_m[first])
     end = start + ramp[first] * np.diff(s_m)
-    # The curvature at a node belongs to one interval or the other; speed is ds of this line over ds of the curve.
+    # Curvature may jump at a node, so it is given per interval; speed is ds of this line over ds of the curve.
     skew_start, skew_end = np.arctan2(slope[:-1], 1 - start * t_m[:-1]), np.arctan2(slope[1:], 1 - end * t_m[1:])
     speed_start = np.hypot(1 - start * t_m[:-1], slope[:-1])
     speed_end = np.hypot(1 - end * t_m[1:], slope[1:])

@@ -1,8 +1,8 @@
-"""The road surface in space: elevation, banking and lateral shape over the plane reference line.
+"""The road surface in space: elevation, superelevation and lateral shape over the plane reference line.
 
-Coordinates of a road: s along the projection of its reference line into the plane, t to the left in the banked cross
-section, h up from the surface. Elevation lifts the reference line, superelevation turns the cross section about it
-(positive: the left side is higher), and a lateral shape adds a height to that plane.
+Coordinates of a road: s along the plane projection of its reference line, t to the left in the banked cross section, h
+up from the surface. Elevation raises the reference line, superelevation rotates the cross section about it (positive:
+the left side is higher), and the lateral shape adds a height to that plane.
 """
 
 import math
@@ -13,7 +13,7 @@ import numpy as np
 from msgspec import Struct
 
 from simulation.opendrive.geometry import Curve
-from simulation.opendrive.lanes import Cubic, cubic_at, cubic_here
+from simulation.opendrive.lanes import Cubic, cubic_value, cubic_values
 
 MAX_STEPS = 60
 CLOSE_ENOUGH_M = 1e-9
@@ -23,22 +23,22 @@ class CrossSection(Struct, frozen=True):
     """The lateral shape at one s: height above the banked plane in cubic pieces over t."""
 
     s_m: float
-    pieces: tuple[Cubic, ...]  # their `s_m` is the t where each begins; rising
+    pieces: tuple[Cubic, ...]  # their `s_m` is the t where each starts; ascending
 
     def height_m(self, t_m: np.ndarray) -> np.ndarray:
-        """Level beyond the first piece's begin; the last piece goes on for ever."""
-        return cubic_at(self.pieces, np.maximum(t_m, self.pieces[0].s_m))[0]
+        """Height at each t; constant before the first piece, while the last piece has no end."""
+        return cubic_values(self.pieces, np.maximum(t_m, self.pieces[0].s_m))[0]
 
 
 class Profiles(Struct, frozen=True):
-    """What a file says about the third dimension of a road; nothing said is flat."""
+    """Elevation, superelevation and lateral shape of a road; flat by default."""
 
     elevation: tuple[Cubic, ...] = ()
     superelevation: tuple[Cubic, ...] = ()  # rad
     shape: tuple[CrossSection, ...] = ()
 
     def shape_m(self, s_m: np.ndarray, t_m: np.ndarray) -> np.ndarray:
-        """Height of the lateral shape: linear between two cross sections, constant beyond the first and the last."""
+        """Height of the lateral shape: linear between cross sections, constant before the first and after the last."""
         if not self.shape:
             return np.zeros(np.broadcast(s_m, t_m).shape)
         starts = np.array([section.s_m for section in self.shape])
@@ -51,16 +51,16 @@ class Profiles(Struct, frozen=True):
         return (1 - share) * heights[first, columns] + share * heights[first + 1, columns]
 
     def steepest(self, s_m: np.ndarray) -> tuple[float, float]:
-        """The largest slope (a ratio) and bank (rad) among the places given."""
-        slope, bank = cubic_at(self.elevation, s_m)[1], cubic_at(self.superelevation, s_m)[0]
+        """Maximum slope (ratio) and bank (rad) over the given s."""
+        slope, bank = cubic_values(self.elevation, s_m)[1], cubic_values(self.superelevation, s_m)[0]
         return float(np.abs(slope).max()), float(np.abs(bank).max())
 
 
 Vector = tuple[float, float, float]
 
 
-class Frame(NamedTuple):
-    """A point of the reference line and the axes there, in plain floats."""
+class SurfaceFrame(NamedTuple):
+    """A point of the reference line and the axes at it, in plain floats."""
 
     origin: Vector
     ahead: Vector
@@ -69,24 +69,24 @@ class Frame(NamedTuple):
 
 
 class Surface:
-    """Map coordinates of one road's surface and back."""
+    """Conversion between road coordinates and map coordinates of one road."""
 
     def __init__(self, curve: Curve, profiles: Profiles) -> None:
         self.curve, self.profiles = curve, profiles
-        self.level_m = _level_m(profiles)  # height of a road that is level and nothing else; else None
+        self.level_m = _level_m(profiles)  # height of a completely level road, otherwise None
 
     def frames(self, s_m: Sequence[float] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The (N, 3) points of the reference line and the (N, 3, 3) axes there: rows are s, t and h.
+        """(N, 3) points of the reference line and (N, 3, 3) axes at them; rows are s, t and h.
 
-        The s axis rises with the road, t is banked, h is square to both.
+        The s axis follows the slope, t the bank, h is orthogonal to both.
         """
         s_m = np.asarray(s_m, dtype=float)
-        # Beyond its ends a road goes straight on, as its curve does.
+        # A road is extended by straight lines, as its curve is.
         x, y, heading, _ = self.curve.poses(s_m)
         beyond_m = s_m - np.clip(s_m, 0.0, self.curve.length_m)
         x, y = x + beyond_m * np.cos(heading), y + beyond_m * np.sin(heading)
-        height_m, slope = cubic_at(self.profiles.elevation, s_m)
-        bank_rad = cubic_at(self.profiles.superelevation, s_m)[0]
+        height_m, slope = cubic_values(self.profiles.elevation, s_m)
+        bank_rad = cubic_values(self.profiles.superelevation, s_m)[0]
         pitch_rad = np.arctan(slope)
         ahead = np.column_stack(
             [np.cos(heading) * np.cos(pitch_rad), np.sin(heading) * np.cos(pitch_rad), np.sin(pitch_rad)]
@@ -97,15 +97,15 @@ class Surface:
         axes = np.stack([ahead, cos * level_left + sin * up, cos * up - sin * level_left], axis=1)
         return np.column_stack([x, y, height_m]), axes
 
-    def frame(self, s_m: float) -> Frame:
-        """As `frames`, at one place."""
+    def frame(self, s_m: float) -> SurfaceFrame:
+        """As `frames`, for one s."""
         x, y, heading, _ = self.curve.pose(s_m)
-        height_m, slope = cubic_here(self.profiles.elevation, s_m)
-        bank_rad = cubic_here(self.profiles.superelevation, s_m)[0]
+        height_m, slope = cubic_value(self.profiles.elevation, s_m)
+        bank_rad = cubic_value(self.profiles.superelevation, s_m)[0]
         cos, sin = math.cos(heading), math.sin(heading)
         flat, rise = 1 / math.hypot(1.0, slope), slope / math.hypot(1.0, slope)  # cosine and sine of the slope
         banked, lift = math.cos(bank_rad), math.sin(bank_rad)
-        return Frame(
+        return SurfaceFrame(
             origin=(x, y, height_m),
             ahead=(cos * flat, sin * flat, rise),
             left=(-banked * sin - lift * cos * rise, banked * cos - lift * sin * rise, lift * flat),
@@ -127,7 +127,7 @@ class Surface:
         return origins + t_m[:, None] * axes[:, 1] + above_m[:, None] * axes[:, 2]
 
     def lines(self, s_m: np.ndarray, *lines_t_m: np.ndarray) -> list[np.ndarray]:
-        """(N, 3) map coordinates on the surface for each line of t over the same s: the axes are worked out once."""
+        """(N, 3) map coordinates on the surface for each line t(s); all lines share the same s and axes."""
         origins, axes = self.frames(s_m)
         return [
             origins + t_m[:, None] * axes[:, 1] + self.profiles.shape_m(s_m, t_m)[:, None] * axes[:, 2]
@@ -135,12 +135,12 @@ class Surface:
         ]
 
     def to_lane(self, x_m: float, y_m: float, z_m: float, near_s_m: float) -> Vector:
-        """(s, t, h) of a point: the inverse of `to_world`, searched from `near_s_m` on."""
+        """(s, t, h) of a point: the inverse of `to_world`, iterated from `near_s_m`."""
         point = np.array([x_m, y_m, z_m])
         s_m = self.curve.to_lane(x_m, y_m, near_s_m)[0]
         step_m = 1e-3
         for _ in range(MAX_STEPS):
-            # The cross section that holds the point is the one it lies neither before nor behind.
+            # Find the cross section in whose plane the point is.
             origins, axes = self.frames([s_m, s_m + step_m])
             ahead_m, ahead_later_m = np.einsum("ij,ij->i", point - origins, axes[:, 0])
             if abs(ahead_m) < CLOSE_ENOUGH_M:

@@ -1,4 +1,4 @@
-"""What is in a road map, in figures: roads, lanes, marks, heights, and the ways to drive through it."""
+"""Summary of a road map: roads, lanes, marks, heights and routes."""
 
 import math
 from collections import defaultdict
@@ -11,51 +11,51 @@ from simulation.opendrive.network import DRIVABLE, Network
 from simulation.opendrive.road_map import Road, RoadMap
 from simulation.opendrive.routes import Route
 
-STEP_M = 5.0  # between the places looked at
+STEP_M = 5.0  # between sampled positions
 
 
-class RoadFigures(Struct, frozen=True):
+class RoadSummary(Struct, frozen=True):
     """One road."""
 
     id: str
     length_m: float
     junction: str | None
     traffic: Literal["right-hand", "left-hand"]
-    lanes: tuple[str, ...]  # types from left to right at the road's begin, "|" for the centre line
+    lanes: tuple[str, ...]  # types from left to right at the start of the road, "|" for the centre line
     sections: int
 
 
-class RouteFigures(Struct, frozen=True):
-    """One way to drive; lengths and radii of the lane's centre."""
+class RouteSummary(Struct, frozen=True):
+    """One route; lengths and radii of the lane centre."""
 
     is_closed: bool
     length_m: float
-    tightest_radius_m: float | None  # None: straight throughout
+    tightest_radius_m: float | None  # None: straight
     roads: tuple[str, ...]  # outside junctions, in order
-    lane: int  # of the first road; nobody changes lane on the way, but numbers may change
+    lane: int  # id on the first road; routes never change lanes, but ids may change
     start: tuple[float, float]  # x, y
 
 
 class Survey(Struct, frozen=True):
-    """One file."""
+    """Summary of one file."""
 
     file: str
-    roads: tuple[RoadFigures, ...]
-    length_m: float  # of all roads
+    roads: tuple[RoadSummary, ...]
+    length_m: float  # sum over all roads
     junctions: int
     lanes_m: dict[str, float]  # length by type
     marks_m: dict[str, float]
     lane_width_m: tuple[float, float] | None  # narrowest and widest drivable lane
     size_m: tuple[float, float]  # east-west, north-south
     height_m: tuple[float, float]
-    slope_ratio: float  # the steepest
-    bank_deg: float  # the largest
-    routes: tuple[RouteFigures, ...]  # the first one is taken when none is named
+    slope_ratio: float  # maximum
+    bank_deg: float  # maximum
+    routes: tuple[RouteSummary, ...]  # the first is the default
     not_supported: tuple[str, ...]
 
 
 def survey(road_map: RoadMap) -> Survey:
-    """Raises OpenDriveError when there is no lane to drive."""
+    """Summarize a map. Raises OpenDriveError when it has no drivable lane."""
     roads = tuple(road_map.roads.values())
     lanes_m, marks_m = _lane_lengths(roads)
     slopes, banks = zip(*(road.profiles.steepest(road.curve.nodes.s_m) for road in roads), strict=True)
@@ -73,14 +73,14 @@ def survey(road_map: RoadMap) -> Survey:
         height_m=(float(low[2]), float(high[2])),
         slope_ratio=max(slopes),
         bank_deg=math.degrees(max(banks)),
-        routes=tuple(_route(Route(road_map, way.legs, way.is_closed)) for way in Network(road_map).ways()),
-        not_supported=road_map.not_read,
+        routes=tuple(_route(Route(road_map, path.legs, path.is_closed)) for path in Network(road_map).paths()),
+        not_supported=road_map.unsupported,
     )
 
 
-def _road(road: Road) -> RoadFigures:
+def _road(road: Road) -> RoadSummary:
     types = {lane_id: "|" if lane_id == 0 else lane.type for lane_id, lane in road.sections[0].lanes.items()}
-    return RoadFigures(
+    return RoadSummary(
         id=road.id,
         length_m=road.length_m,
         junction=road.junction,
@@ -90,9 +90,9 @@ def _road(road: Road) -> RoadFigures:
     )
 
 
-def _route(route: Route) -> RouteFigures:
+def _route(route: Route) -> RouteSummary:
     x, y, _, _ = route.curve.pose(0.0)
-    return RouteFigures(
+    return RouteSummary(
         is_closed=route.is_closed,
         length_m=route.length_m,
         tightest_radius_m=route.tightest_radius_m,
@@ -103,7 +103,7 @@ def _route(route: Route) -> RouteFigures:
 
 
 def _lane_lengths(roads: tuple[Road, ...]) -> tuple[dict[str, float], dict[str, float]]:
-    """Length by type of lanes and of marks, the longest first; lanes of type none are no lanes."""
+    """Length by type of lanes and of marks, the longest first; ignores the type none."""
     lanes_m: defaultdict[str, float] = defaultdict(float)
     marks_m: defaultdict[str, float] = defaultdict(float)
     for road in roads:
@@ -124,7 +124,7 @@ def _lane_lengths(roads: tuple[Road, ...]) -> tuple[dict[str, float], dict[str, 
 
 
 def _lane_widths(roads: tuple[Road, ...]) -> tuple[float, float] | None:
-    """The narrowest and the widest drivable lane; those that begin or end in a point count where they are 1 m wide."""
+    """Minimum and maximum width of drivable lanes, where they are at least 1 m wide (lanes may taper to 0)."""
     found: list[np.ndarray] = []
     for road in roads:
         for section in road.sections:

@@ -1,13 +1,13 @@
-"""Writes OpenDRIVE: country roads of two lanes, one each way, put together from straights and bends.
+"""Writes OpenDRIVE: two-lane country roads made of straights and bends.
 
-A bend is entered and left over a clothoid, so that curvature never jumps.
+Bends start and end with a clothoid, so that curvature is continuous.
 """
 
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from simulation.opendrive.geometry import ramp_nodes
+from simulation.opendrive.geometry import spiral_nodes
 
 MARK_WIDTH_M = 0.15
 DASH_M, GAP_M = 3.0, 9.0
@@ -15,7 +15,7 @@ SHOULDER_WIDTH_M = 0.75
 
 
 class Piece(NamedTuple):
-    """A line, an arc or a clothoid: curvature goes linearly from its start to its end; left positive."""
+    """A line, an arc or a clothoid: curvature changes linearly from start to end; left positive."""
 
     length_m: float
     start_radpm: float
@@ -27,7 +27,7 @@ def straight(length_m: float) -> Piece:
 
 
 def bend(radius_m: float, angle_deg: float, clothoid_m: float) -> list[Piece]:
-    """Clothoid, arc, clothoid; a positive angle turns left. Raises ValueError when the clothoids alone turn more."""
+    """Clothoid, arc, clothoid; a positive angle turns left. Raises ValueError when the clothoids exceed the angle."""
     curvature = math.copysign(1 / radius_m, angle_deg)
     arc_m = math.radians(abs(angle_deg)) * radius_m - clothoid_m
     if arc_m < 0:
@@ -41,10 +41,10 @@ def bend(radius_m: float, angle_deg: float, clothoid_m: float) -> list[Piece]:
 
 
 def advance(pieces: Sequence[Piece], x_m: float, y_m: float, heading_rad: float) -> list[tuple[float, float, float]]:
-    """Pose at the start of each piece, and at the end of the last."""
+    """(x, y, heading) at the start of each piece, and at the end of the last."""
     poses = [(x_m, y_m, heading_rad)]
     for piece in pieces:
-        nodes = ramp_nodes(0.0, *poses[-1], *piece)
+        nodes = spiral_nodes(0.0, *poses[-1], *piece)
         poses.append((float(nodes.x_m[-1]), float(nodes.y_m[-1]), float(nodes.heading_rad[-1])))
     return poses
 
@@ -59,7 +59,7 @@ def road_xml(
     climb_ratio: float = 0.0,
     bank_deg: float = 0.0,
 ) -> str:
-    """A whole file with one road; a closed one leads back to its own start. A positive bank has the left side up."""
+    """Complete file with one road; a closed road is linked to its own start. A positive bank raises the left side."""
     colour = f'weight="standard" color="white" width="{MARK_WIDTH_M:g}"'
     solid = f'<roadMark sOffset="0" type="solid" {colour}/>'
     dashes = f'<line length="{DASH_M:g}" space="{GAP_M:g}" tOffset="0" sOffset="0" width="{MARK_WIDTH_M:g}"/>'

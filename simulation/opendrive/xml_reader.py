@@ -1,4 +1,4 @@
-"""Untrusted XML: a bounded file without a document type, and attributes that are checked as they are read."""
+"""Reads untrusted XML: limited size, no document type, attributes checked when they are read."""
 
 import math
 from pathlib import Path
@@ -12,17 +12,17 @@ MAX_BYTES = 64 * 2**20
 
 
 class _NoDoctype(ElementTree.TreeBuilder):
-    """Refuses a DOCTYPE before anything in it is read: no entities, so nothing that grows or reaches out."""
+    """Rejects a DOCTYPE before its content is read, so that there are no entities to expand or to load."""
 
     def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
-        raise ValueError("a DOCTYPE is not accepted in a road file")
+        raise ValueError("a road file must not contain a DOCTYPE")
 
 
 class XmlReader:
-    """The root of one file; every complaint names the file and the element."""
+    """The root element of one file; every error names the file and the element."""
 
     def __init__(self, path: Path, content: bytes | None = None) -> None:
-        """`content` is what `path` names, when it is no file of this machine."""
+        """`content`: bytes to parse instead of the file; `path` is then only the name in errors."""
         self.path = path
         self.root = self._parse(self._read() if content is None else content)
 
@@ -30,7 +30,7 @@ class XmlReader:
         raise OpenDriveError(f"{self.path}: {where}: {reason}")
 
     def number(self, element: Element, name: str, where: str, default: float | None = None) -> float:
-        """A finite number; without a default it must be there."""
+        """A finite number; required when there is no default."""
         text = element.get(name)
         if text is None:
             if default is None:
@@ -44,16 +44,16 @@ class XmlReader:
             self.fail(where, f"{name}={text!r}: expected a finite number")
         return value
 
-    def whole(self, element: Element, name: str, where: str) -> int:
-        """A whole number that must be there."""
+    def integer(self, element: Element, name: str, where: str) -> int:
+        """A required integer."""
         text = element.get(name)
         try:
             return int(text or "")
         except ValueError:
-            self.fail(where, f"{name}={text!r}: expected a whole number")
+            self.fail(where, f"{name}={text!r}: expected an integer")
 
-    def child(self, element: Element, path: str, where: str) -> Element:
-        """A child that must be there."""
+    def required_child(self, element: Element, path: str, where: str) -> Element:
+        """A required child element."""
         found = element.find(path)
         if found is None:
             self.fail(where, f"element {path} is missing")
@@ -66,9 +66,9 @@ class XmlReader:
                 raise OpenDriveError(f"{self.path}: {size} bytes; a road file may have at most {MAX_BYTES}")
             return self.path.read_bytes()
         except FileNotFoundError:
-            raise OpenDriveError(f"{self.path}: there is no such road file") from None
+            raise OpenDriveError(f"{self.path}: no such road file") from None
         except OSError as error:
-            raise OpenDriveError(f"{self.path}: can not read this road file: {error.strerror}") from error
+            raise OpenDriveError(f"{self.path}: cannot read this road file: {error.strerror}") from error
 
     def _parse(self, content: bytes) -> Element:
         try:

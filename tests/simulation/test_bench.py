@@ -40,9 +40,9 @@ def test_help_has_examples():
 
 def test_pictures_of_each_condition_and_a_sheet(tmp_path, monkeypatch):
     monkeypatch.setattr(bench, "CONDITIONS", {name: CONDITIONS[name] for name in ("clear", "night")})
-    monkeypatch.setattr(bench, "PICTURE_AT_S", 0.5)
+    monkeypatch.setattr(bench, "IMAGE_AT_S", 0.5)
     camera = CameraConfig(width_px=160, height_px=120)
-    written = list(bench.pictures(tmp_path / "sheet", SimulationConfig(), camera))
+    written = list(bench.write_images(tmp_path / "sheet", SimulationConfig(), camera))
     assert [path.name for path in written] == ["clear.jpg", "night.jpg", "sheet.jpg"]
     clear, night, sheet = (cv2.imread(str(path)) for path in written)
     assert clear is not None

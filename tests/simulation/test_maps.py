@@ -11,8 +11,8 @@ import pytest
 
 from simulation.embedded.world import built_in_map
 from simulation.opendrive.drawing import ASPHALT, END, ROUTE, START
+from simulation.opendrive.map_image import draw_map_image
 from simulation.opendrive.parser import read_map
-from simulation.opendrive.picture import picture
 from simulation.opendrive.routes import find_route
 from simulation.opendrive.survey import survey
 from tests.simulation.opendrive import roads
@@ -79,7 +79,7 @@ def test_a_broken_file_is_named_and_the_others_are_told_of(tmp_path):
     assert done.returncode == 2
     first, second = done.stderr.splitlines()
     assert first == f"simulation: {broken}: road 1 geometry 0: attribute s is missing"
-    assert second == f"simulation: {tmp_path / 'missing.xodr'}: there is no such road file"
+    assert second == f"simulation: {tmp_path / 'missing.xodr'}: no such road file"
     assert "closed    2879 m" in done.stdout
 
 
@@ -87,8 +87,8 @@ def test_a_broken_file_is_named_and_the_others_are_told_of(tmp_path):
     ("arguments", "words"),
     [
         ((LOOP, LOOP, "--picture", "a.png"), "--picture takes one FILE"),
-        ((LOOP, "--picture", "missing/a.png"), "missing/a.png: can not write this picture"),
-        ((LOOP, "--picture", "a.nonsense"), "a.nonsense: can not write this picture"),
+        ((LOOP, "--picture", "missing/a.png"), "missing/a.png: cannot write this image"),
+        ((LOOP, "--picture", "a.nonsense"), "a.nonsense: cannot write this image"),
         ((LOOP, "--picture", "a.png", "--route", "1,9"), "there is no road 9"),
     ],
 )
@@ -99,7 +99,7 @@ def test_usage_errors_are_one_sentence_and_exit_code_2(arguments, words):
     assert done.stderr.count("\n") == 1
 
 
-def test_the_picture_is_written(tmp_path):
+def test_the_image_is_written(tmp_path):
     path = tmp_path / "loop.png"
     assert maps(LOOP, "--picture", path).returncode == 0
     assert cv2.imread(str(path)).shape[1] == 1600
@@ -109,9 +109,9 @@ def share_of(image, colour):
     return (np.abs(image.astype(int) - colour).max(axis=2) <= 2).mean()
 
 
-def test_lanes_and_route_are_in_the_picture(tmp_path):
+def test_lanes_and_route_are_in_the_image(tmp_path):
     road_map = read_map(roads.write(tmp_path, roads.road()))
-    image = picture(road_map, find_route(road_map))
+    image = draw_map_image(road_map, find_route(road_map))
     for colour, least in ((ASPHALT, 0.01), (ROUTE, 0.003), (START, 1e-4), (END, 1e-4)):
         assert share_of(image, colour) > least
     # The road runs from left to right, so the start is left of the end.

@@ -1,4 +1,4 @@
-"""A drawn road with known lines: a cheap moving picture for whoever only needs to see that it moves and where."""
+"""A drawn road with known lines: a cheap image sequence for tests that do not need the renderer."""
 
 import math
 
@@ -17,14 +17,14 @@ _WIDTH_PX, _HEIGHT_PX = 800, 600
 
 
 class DrawnRoad:
-    """A car weaving gently along a road that bends gently; time in seconds decides everything."""
+    """A car weaving gently along a gently curved road, as a function of time in seconds."""
 
     def offset_m(self, t_s: float) -> float:
-        """Car left of the lane centre."""
+        """Car relative to the lane centre, left positive."""
         return 0.28 * math.sin(0.55 * t_s)
 
     def heading_rad(self, t_s: float) -> float:
-        """Car against the lane, left positive."""
+        """Car relative to the lane, left positive."""
         return 0.010 * math.cos(0.55 * t_s)
 
     def curvature_radpm(self, t_s: float) -> float:

@@ -1,23 +1,23 @@
-"""The drawing kernel (_draw.h says what each pass does). Arrays are C-contiguous unless said otherwise."""
+"""The drawing kernel; `_draw.h` documents each function. Arrays are C-contiguous unless stated otherwise."""
 
 from typing import Any
 
 LAYERS: int
-LOOK_FIELDS: str  # names of the look's fields in their order, separated by spaces
+APPEARANCE_FIELDS: str  # names of the appearance's fields in order, separated by spaces
 
 _Array = Any  # anything with the buffer protocol
 _Texture = tuple[_Array, int, int, int, int]  # texels, side, bytes per texel, levels, shift
 
 def plane(depth: _Array, camera: _Array, z_m: float, far_m: float, /) -> None: ...
 def depth(depth: _Array, camera: _Array, quads: _Array, near_m: float, bias: float, /) -> None: ...
-def cover(
+def coverage(
     depth: _Array,
     camera: _Array,
     quads: _Array,
     near_m: float,
     far_m: float,
     sums: _Array,
-    cover: _Array,
+    coverage: _Array,
     spans: _Array,
     /,
 ) -> None: ...
@@ -25,24 +25,24 @@ def ground(
     image: _Array,
     depth: _Array,
     camera: _Array,
-    cover: _Array,
+    coverage: _Array,
     spans: _Array,
     textures: tuple[_Texture, _Texture, _Texture, _Texture, _Texture],
     beam: _Array,
-    look: _Array,
+    appearance: _Array,
     /,
 ) -> None: ...
 def panorama(
     image: _Array, depth: _Array, camera: _Array, panorama: _Array, px_per_rad: float, lowest: float, /
 ) -> None: ...
-def standing(
+def billboards(
     image: _Array,
     depth: _Array,
     camera: _Array,
     sprites: tuple[_Array, _Array],
     sizes: int,
-    things: _Array,
-    air: _Array,
+    billboards: _Array,
+    atmosphere: _Array,
     /,
 ) -> None: ...
 def vehicle(
@@ -66,6 +66,6 @@ def polygons(
     spans: _Array,
     /,
 ) -> None: ...
-def finish(
+def expose(
     image: _Array, blur: int, mask: _Array | None, gain: int, veil: _Array | None, noise: _Array, offset: int, /
 ) -> None: ...

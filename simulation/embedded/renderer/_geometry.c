@@ -1,4 +1,4 @@
-/* Depth of the ground, and exact coverage of polygons. */
+/* Depth of the ground, and analytic coverage of pixels by polygons. */
 #include <math.h>
 #include <string.h>
 
@@ -48,8 +48,7 @@ float polygon_area(const Pixel *corners, int count) {
 
 static float clamped(float value, float low, float high) { return value < low ? low : value > high ? high : value; }
 
-/* The part of an edge within one row: it goes from column xa to xb (image columns from 0, both in [0, width]) and is
- * `rise` rows high, signed. */
+/* Add the part of an edge within one row: from column xa to xb (both in [0, width]), `rise` rows high, signed. */
 static void add_row(float *sums, float xa, float xb, float rise) {
     if (xa > xb) {
         float swap = xa;
@@ -63,7 +62,7 @@ static void add_row(float *sums, float xa, float xb, float rise) {
         sums[first + 1] += beyond;
         return;
     }
-    /* Triangle in the first column, trapezia in between, triangle in the last one. */
+    /* A triangle in the first column, trapezia in between, a triangle in the last one. */
     float per_column = rise / (xb - xa), head = first + 1 - xa;
     float before = 0.5f * head * head * per_column;
     sums[first] += before;
@@ -78,7 +77,7 @@ static void add_row(float *sums, float xa, float xb, float rise) {
     sums[last + 1] += rise - here;
 }
 
-void add_cover(const Pixel *corners, int count, float *sums, int32_t *spans, int width, int height) {
+void accumulate_coverage(const Pixel *corners, int count, float *sums, int32_t *spans, int width, int height) {
     for (int i = 0; i < count; i++) {
         const Pixel *a = &corners[i], *b = &corners[i + 1 == count ? 0 : i + 1];
         float sign = 1;
@@ -107,21 +106,21 @@ void add_cover(const Pixel *corners, int count, float *sums, int32_t *spans, int
     }
 }
 
-WIDE void depth_plane(Depth depth, const Camera *camera, double z_m, double far_m) {
+SIMD_CLONES void depth_plane(Depth depth, const Camera *camera, double z_m, double far_m) {
     const double *ray = camera->map_from_pixel[2];
     double below_m = z_m - camera->centre_m[2];
     for (int v = 0; v < depth.height; v++) {
         float *row = depth.nearness + (long)v * depth.width;
         float start = (float)((ray[1] * v + ray[2]) / below_m), step = (float)(ray[0] / below_m);
-        float least = (float)(1 / far_m);
+        float min_nearness = (float)(1 / far_m);
         for (int u = 0; u < depth.width; u++) {
             float nearness = start + step * u;
-            row[u] = nearness > least ? nearness : 0;
+            row[u] = nearness > min_nearness ? nearness : 0;
         }
     }
 }
 
-/* One convex polygon, row by row; nearness is linear on the screen. */
+/* Fill one convex polygon row by row; nearness is linear on the screen. */
 static void depth_polygon(Depth depth, const Pixel *c, int count, float bias) {
     float top = c[0].v, bottom = c[0].v;
     for (int i = 1; i < count; i++) {
@@ -129,7 +128,8 @@ static void depth_polygon(Depth depth, const Pixel *c, int count, float bias) {
         if (c[i].v > bottom) bottom = c[i].v;
     }
     if (bottom < 0 || top > depth.height - 1) return;
-    int first = top < 0 ? 0 : (int)ceilf(top), last = bottom > depth.height - 1 ? depth.height - 1 : (int)floorf(bottom);
+    int first = top < 0 ? 0 : (int)ceilf(top),
+        last = bottom > depth.height - 1 ? depth.height - 1 : (int)floorf(bottom);
     for (int row = first; row <= last; row++) {
         float low = 1e9f, high = -1e9f, near_low = 0, near_high = 0;
         for (int i = 0; i < count; i++) {
@@ -160,7 +160,7 @@ void depth_quads(Depth depth, const Camera *camera, const float *quads_m, int co
     }
 }
 
-/* Whether nearer ground hides a whole polygon: judged at its corners, and its middle. */
+/* Whether nearer ground hides the whole polygon, tested at its corners and its middle. */
 static int is_hidden(Depth depth, const Pixel *corners, int count) {
     Pixel middle = {0, 0, 0};
     for (int i = 0; i <= count; i++) {
@@ -172,45 +172,45 @@ static int is_hidden(Depth depth, const Pixel *corners, int count) {
     return 1;
 }
 
-void cover_quads(Depth depth, const Camera *camera, const float *quads_m, int count, float near_m, float far_m,
-                 float *sums, Layer layer) {
+void rasterize_quads(Depth depth, const Camera *camera, const float *quads_m, int count, float near_m, float far_m,
+                     float *sums, Layer layer) {
     int width = depth.width, height = depth.height;
     for (int row = 0; row < height; row++) {
-        /* What the last frame left. */
+        /* Clear what the previous frame drew. */
         int first = layer.spans[2 * row], end = layer.spans[2 * row + 1];
-        if (end > first) memset(layer.cover + (long)row * width + first, 0, end - first);
+        if (end > first) memset(layer.coverage + (long)row * width + first, 0, end - first);
         layer.spans[2 * row] = width;
         layer.spans[2 * row + 1] = 0;
     }
     Pixel corners[MAX_CORNERS];
     for (int i = 0; i < count; i++) {
         const float *quad = quads_m + 12L * i;
-        const double *ahead = camera->image_from_map[2];
-        double far_away = ahead[0] * quad[0] + ahead[1] * quad[1] + ahead[2] * quad[2] + ahead[3];
-        if (far_away > far_m) continue;
+        const double *forward = camera->image_from_map[2];
+        double depth_m = forward[0] * quad[0] + forward[1] * quad[1] + forward[2] * quad[2] + forward[3];
+        if (depth_m > far_m) continue;
         int found = project_polygon(camera, quad, 4, near_m, corners);
         if (found < 3 || polygon_area(corners, found) >= 0 || is_hidden(depth, corners, found)) continue;
-        add_cover(corners, found, sums, layer.spans, width, height);
+        accumulate_coverage(corners, found, sums, layer.spans, width, height);
     }
     for (int row = 0; row < height; row++) {
         int first = layer.spans[2 * row], end = layer.spans[2 * row + 1];
         if (end <= first) continue;
         float *line = sums + (long)row * (width + 2);
-        uint8_t *cover = layer.cover + (long)row * width;
+        uint8_t *coverage = layer.coverage + (long)row * width;
         float sum = 0;
         uint8_t share = 0;
         for (int u = first; u < end;) {
-            static const float nothing[8];
-            if (u + 8 <= end && memcmp(line + u, nothing, sizeof nothing) == 0) {
-                /* Between two edges nothing changes. */
-                memset(cover + u, share, 8);
+            static const float zeros[8];
+            if (u + 8 <= end && memcmp(line + u, zeros, sizeof zeros) == 0) {
+                /* Coverage is constant between two edges. */
+                memset(coverage + u, share, 8);
                 u += 8;
                 continue;
             }
             sum += line[u];
             line[u] = 0;
             float rounded = fabsf(sum) * 255.0f + 0.5f;
-            cover[u++] = share = rounded > 255.0f ? 255 : (uint8_t)rounded;
+            coverage[u++] = share = rounded > 255.0f ? 255 : (uint8_t)rounded;
         }
         line[end] = line[end + 1] = 0;
     }

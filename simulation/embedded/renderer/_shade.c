@@ -1,22 +1,22 @@
-/* Colours of the ground. Run by run; each step is one loop over plain arrays, which compilers turn into SIMD. */
+/* Colours of the ground, run by run; each step is one loop over plain arrays, which compilers vectorize. */
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "_draw.h"
 
-/* Places on the ground are counted in texels of LATTICE_M; every texture's texel is one of these or 2^shift of them, and
- * every texture repeats after 1 / 2^n of LATTICE_SIDE. */
+/* Positions on the ground are integers on a lattice of LATTICE_M; a texel measures 2^shift lattice steps, and every
+ * texture is periodic in LATTICE_SIDE / 2^n steps. */
 #define LATTICE_M 0.015
 #define LATTICE_SIDE 4096
-#define AHEAD (64.0f * LATTICE_SIDE) /* keeps places positive up to this far behind the origin */
-#define FINEST_M 2.5f                /* depth up to which the finest level is drawn; twice as far, half as fine */
-#define EYE_M 1.4f                   /* height of the camera, for the angle at which water is looked at */
+#define OFFSET (64.0f * LATTICE_SIDE) /* keeps positions positive */
+#define FINEST_M 2.5f                 /* depth up to which level 0 is used; each further level doubles it */
+#define EYE_M 1.4f                    /* height of the camera, for the viewing angle on water */
 
-/* Contrast that averaging took from the levels of the grain is given back, so that no level's edge shows. */
+/* Restores the contrast that averaging removed from the levels of the grain, so that level borders are invisible. */
 static const float GRAIN_CONTRAST[MAX_LEVELS] = {0.8f, 1.15f, 1.4f, 1.5f, 1.3f, 1.1f, 0.9f, 0.8f};
 
-#define RUN 256 /* pixels of a row that are shaded together: what is known of them stays in the fastest cache */
+#define RUN 256 /* pixels of a row that are shaded together: their data fit into the L1 cache */
 
 /* A run of pixels of a row that all show ground. */
 typedef struct {
@@ -28,12 +28,12 @@ typedef struct {
     uint32_t texels[RUN];
     struct {
         int end, level;
-    } spans[RUN]; /* neighbours that take the same level. On a level road that is most of a row. */
+    } spans[RUN]; /* neighbours with the same level; on a level road most of a row */
     int count, span_count;
 } Run;
 
-/* From `i` on, the first byte that is not `value`. */
-PART int skip(const uint8_t *bytes, uint8_t value, int i, int end) {
+/* Index of the first byte from `i` on that differs from `value`, at most `end`. */
+INLINED int skip_equal(const uint8_t *bytes, uint8_t value, int i, int end) {
     uint64_t same, here;
     memset(&same, value, sizeof same);
     while (i + 8 <= end && (memcpy(&here, bytes + i, sizeof here), here == same)) i += 8;
@@ -41,15 +41,15 @@ PART int skip(const uint8_t *bytes, uint8_t value, int i, int end) {
     return i;
 }
 
-/* Where the pixels from column `first` on lie on the ground, and how fine a texture they need. */
-PART void locate(Run *restrict run, const float *restrict nearness, const Camera *camera, int v, int first) {
-    const double(*ray)[3] = camera->map_from_pixel;
+/* Compute ground positions and texture levels of the pixels from column `first` on. */
+INLINED void project_run(Run *restrict run, const float *restrict nearness, const Camera *camera, int v, int first) {
+    const double (*ray)[3] = camera->map_from_pixel;
     const float per_m = (float)(1 / LATTICE_M);
     float x0 = (float)(ray[0][0] * first + ray[0][1] * v + ray[0][2]) * per_m, dx = (float)ray[0][0] * per_m;
     float y0 = (float)(ray[1][0] * first + ray[1][1] * v + ray[1][2]) * per_m, dy = (float)ray[1][0] * per_m;
     double at_x = camera->centre_m[0] / LATTICE_M, at_y = camera->centre_m[1] / LATTICE_M;
-    float centre_x = (float)(at_x - floor(at_x / LATTICE_SIDE) * LATTICE_SIDE + AHEAD);
-    float centre_y = (float)(at_y - floor(at_y / LATTICE_SIDE) * LATTICE_SIDE + AHEAD);
+    float centre_x = (float)(at_x - floor(at_x / LATTICE_SIDE) * LATTICE_SIDE + OFFSET);
+    float centre_y = (float)(at_y - floor(at_y / LATTICE_SIDE) * LATTICE_SIDE + OFFSET);
     for (int i = 0; i < run->count; i++) {
         float depth = 1.0f / nearness[i];
         run->depth[i] = depth;
@@ -68,21 +68,21 @@ PART void locate(Run *restrict run, const float *restrict nearness, const Camera
     run->span_count = 0;
     for (int i = 0; i < run->count;) {
         int level = run->level[i];
-        i = skip(run->level, (uint8_t)level, i, run->count);
+        i = skip_equal(run->level, (uint8_t)level, i, run->count);
         run->spans[run->span_count].end = i;
         run->spans[run->span_count++].level = level;
     }
 }
 
-/* The texels for the pixels i..end, which take one level, as indices into that level. */
-PART const uint8_t *find_texels(Run *restrict run, const Texture *texture, int level, int i, int end) {
+/* Compute texel indices of the pixels i..end, which share one level; returns the texels of that level. */
+INLINED const uint8_t *find_texels(Run *restrict run, const Texture *texture, int level, int i, int end) {
     level = level < 0 ? 0 : level < texture->count ? level : texture->count - 1;
     int shift = texture->shift + level, side = texture->side[level], mask = side - 1;
     for (; i < end; i++) run->at[i] = ((run->y[i] >> shift) & mask) * side + ((run->x[i] >> shift) & mask);
     return texture->texels[level];
 }
 
-PART void draw_grass(Run *restrict run, const Texture *grass, int first, int end) {
+INLINED void draw_grass(Run *restrict run, const Texture *grass, int first, int end) {
     for (int k = 0, i = 0; k < run->span_count; i = run->spans[k++].end) {
         int from = i > first ? i : first, to = run->spans[k].end < end ? run->spans[k].end : end;
         if (from >= to) continue;
@@ -97,8 +97,8 @@ PART void draw_grass(Run *restrict run, const Texture *grass, int first, int end
     }
 }
 
-/* Grey values of a texture, drawn finer by `finer` levels. */
-PART void sample(Run *restrict run, const Texture *texture, int finer, int first, int end) {
+/* Sample a grey texture, `finer` levels finer than the pixels need. */
+INLINED void sample(Run *restrict run, const Texture *texture, int finer, int first, int end) {
     for (int k = 0, i = 0; k < run->span_count; i = run->spans[k++].end) {
         int from = i > first ? i : first, to = run->spans[k].end < end ? run->spans[k].end : end;
         if (from >= to) continue;
@@ -107,7 +107,7 @@ PART void sample(Run *restrict run, const Texture *texture, int finer, int first
     }
 }
 
-PART void draw_grain(Run *restrict run, const Texture *grain, float amount) {
+INLINED void draw_grain(Run *restrict run, const Texture *grain, float amount) {
     sample(run, grain, 0, 0, run->count);
     for (int k = 0, i = 0; k < run->span_count; k++) {
         float contrast = GRAIN_CONTRAST[run->spans[k].level] * amount;
@@ -120,28 +120,28 @@ PART void draw_grain(Run *restrict run, const Texture *grain, float amount) {
     }
 }
 
-PART void lay(Run *restrict run, const uint8_t *restrict cover, const float *colour, int first, int end) {
+INLINED void blend_layer(Run *restrict run, const uint8_t *restrict coverage, const float *colour, int first, int end) {
     float red = colour[0], green = colour[1], blue = colour[2];
     for (int i = first; i < end; i++) {
-        float share = (float)cover[i] * (1.0f / 255);
+        float share = (float)coverage[i] * (1.0f / 255);
         run->rgb[0][i] += (red - run->rgb[0][i]) * share;
         run->rgb[1][i] += (green - run->rgb[1][i]) * share;
         run->rgb[2][i] += (blue - run->rgb[2][i]) * share;
     }
 }
 
-PART uint8_t grey_at(const Texture *texture, int32_t x, int32_t y, int level) {
+INLINED uint8_t grey_at(const Texture *texture, int32_t x, int32_t y, int level) {
     level = level < texture->count ? level : texture->count - 1;
     int shift = texture->shift + level, side = texture->side[level], mask = side - 1;
     return texture->texels[level][((y >> shift) & mask) * side + ((x >> shift) & mask)];
 }
 
-/* Paint goes in flakes: first where the texture is dark. What stays is a little thinner too. */
-PART void paint(Run *run, const uint8_t *cover, const float *colour, const Texture *wear, float worn, int first,
-                int end) {
+/* Blend paint that flakes off where the texture is dark; the remaining paint becomes thinner too. */
+INLINED void blend_paint(Run *run, const uint8_t *coverage, const float *colour, const Texture *wear, float worn,
+                         int first, int end) {
     float thin = 1.0f - 0.4f * worn;
-    for (int i = first; (i = skip(cover, 0, i, end)) < end; i++) {
-        float share = cover[i] * (1.0f / 255);
+    for (int i = first; (i = skip_equal(coverage, 0, i, end)) < end; i++) {
+        float share = coverage[i] * (1.0f / 255);
         if (worn > 0) {
             float left = (grey_at(wear, run->x[i], run->y[i], run->level[i]) - 255.0f * worn) * 0.03f + 0.5f;
             share *= thin * (left < 0 ? 0 : left > 1 ? 1 : left);
@@ -150,102 +150,106 @@ PART void paint(Run *run, const uint8_t *cover, const float *colour, const Textu
     }
 }
 
-/* Water darkens the pavement and mirrors the sky, the more the flatter one looks at it. */
-PART void wet(Run *restrict run, const uint8_t *restrict pavement, const Texture *puddles, const Look *look, int first,
-              int end) {
+/* Water darkens the pavement and reflects the sky, more at flat viewing angles. */
+INLINED void apply_water(Run *restrict run, const uint8_t *restrict pavement, const Texture *puddles,
+                         const Appearance *appearance, int first, int end) {
     sample(run, puddles, 2, first, end);
     for (int i = first; i < end; i++) {
         float flat = run->depth[i] / (run->depth[i] + EYE_M), share = (float)pavement[i] * (1.0f / 255);
         flat *= flat;
-        float water = (0.35f + (float)run->grey[i] * (0.65f / 255)) * 0.8f * look->wet * flat * flat * share;
-        float dark = 1 - 0.42f * look->wet * share;
+        float water = (0.35f + (float)run->grey[i] * (0.65f / 255)) * 0.8f * appearance->wet * flat * flat * share;
+        float dark = 1 - 0.42f * appearance->wet * share;
         float red = run->rgb[0][i] * dark, green = run->rgb[1][i] * dark, blue = run->rgb[2][i] * dark;
-        run->rgb[0][i] = red + (look->sky_r - red) * water;
-        run->rgb[1][i] = green + (look->sky_g - green) * water;
-        run->rgb[2][i] = blue + (look->sky_b - blue) * water;
+        run->rgb[0][i] = red + (appearance->sky_r - red) * water;
+        run->rgb[1][i] = green + (appearance->sky_g - green) * water;
+        run->rgb[2][i] = blue + (appearance->sky_b - blue) * water;
     }
 }
 
-PART void shine(Run *restrict run, const Surfaces *surfaces, const Look *look, const uint8_t *restrict beam) {
-    for (int i = 0; i < run->count; i++) run->light[i] = look->ambient;
-    if (look->shadow > 0) {
+INLINED void apply_light(Run *restrict run, const Surfaces *surfaces, const Appearance *appearance,
+                         const uint8_t *restrict beam) {
+    for (int i = 0; i < run->count; i++) run->light[i] = appearance->ambient;
+    if (appearance->shadow > 0) {
         sample(run, &surfaces->shadow, 2, 0, run->count);
-        float dark = look->shadow * (1.0f / 255);
+        float dark = appearance->shadow * (1.0f / 255);
         for (int i = 0; i < run->count; i++) run->light[i] *= 1.0f - dark * (float)run->grey[i];
     }
-    if (look->lamps > 0)
+    if (appearance->lamps > 0)
         for (int i = 0; i < run->count; i++) {
-            float way = run->depth[i] * (1.0f / 26);
-            run->light[i] += look->lamps * (1.0f / 255) * (float)beam[i] / (1.0f + way * way);
+            float distance = run->depth[i] * (1.0f / 26);
+            run->light[i] += appearance->lamps * (1.0f / 255) * (float)beam[i] / (1.0f + distance * distance);
         }
 }
 
-PART uint32_t byte_of(float colour) {
+INLINED uint32_t byte_of(float colour) {
     int32_t value = (int32_t)(colour + 0.5f);
     value = value < 0 ? 0 : value;
     return (uint32_t)(value > 255 ? 255 : value);
 }
 
-PART void store(Run *restrict run, const Look *look, uint8_t *restrict out) {
-    float per_haze = 1.0f / (8.0f * look->haze_m);
+INLINED void store(Run *restrict run, const Appearance *appearance, uint8_t *restrict out) {
+    float per_haze = 1.0f / (8.0f * appearance->haze_m);
     for (int i = 0; i < run->count; i++) {
-        /* exp(-depth / haze_m), but for its tail */
+        /* approximates exp(-depth / haze_m) */
         float thick = 1.0f + run->depth[i] * per_haze;
         thick *= thick, thick *= thick, thick *= thick;
         float clear = 1.0f / thick, light = run->light[i];
-        uint32_t red = byte_of(look->haze_r + (run->rgb[0][i] * light - look->haze_r) * clear);
-        uint32_t green = byte_of(look->haze_g + (run->rgb[1][i] * light - look->haze_g) * clear);
-        uint32_t blue = byte_of(look->haze_b + (run->rgb[2][i] * light - look->haze_b) * clear);
+        uint32_t red = byte_of(appearance->haze_r + (run->rgb[0][i] * light - appearance->haze_r) * clear);
+        uint32_t green = byte_of(appearance->haze_g + (run->rgb[1][i] * light - appearance->haze_g) * clear);
+        uint32_t blue = byte_of(appearance->haze_b + (run->rgb[2][i] * light - appearance->haze_b) * clear);
         run->texels[i] = red | green << 8 | blue << 16;
     }
     store_pixels(out, run->texels, run->count);
 }
 
-/* Shade the columns from `first` on: at most RUN, and none of them sky. */
-PART void shade_run(Run *run, Depth depth, const Camera *camera, const Layer *layers, const Surfaces *surfaces,
-                    const Look *look, uint8_t *image, int v, int first, int end) {
-    const uint8_t *cover[LAYERS];
-    int from[LAYERS], to[LAYERS]; /* counted from `first`, like everything in a run */
+/* Shade the columns first..end: at most RUN, none of them sky. */
+INLINED void shade_run(Run *run, Depth depth, const Camera *camera, const Layer *layers, const Surfaces *surfaces,
+                       const Appearance *appearance, uint8_t *image, int v, int first, int end) {
+    const uint8_t *coverage[LAYERS];
+    int from[LAYERS], to[LAYERS]; /* relative to `first` */
     long start = (long)v * depth.width + first;
     run->count = end - first;
     for (int i = 0; i < LAYERS; i++) {
-        int begin = layers[i].spans[2 * v] - first, stop = layers[i].spans[2 * v + 1] - first;
-        cover[i] = layers[i].cover + start;
-        from[i] = begin > 0 ? begin : 0;
+        int start_column = layers[i].spans[2 * v] - first, stop = layers[i].spans[2 * v + 1] - first;
+        coverage[i] = layers[i].coverage + start;
+        from[i] = start_column > 0 ? start_column : 0;
         to[i] = stop < run->count ? stop : run->count;
     }
-    locate(run, depth.nearness + start, camera, v, first);
-    /* Grass and verge only where there is not pavement alone. */
+    project_run(run, depth.nearness + start, camera, v, first);
+    /* Draw grass and verge only where the pavement does not cover the pixel completely. */
     int paved = from[PAVEMENT];
-    while (paved < to[PAVEMENT] && cover[PAVEMENT][paved] != 255) paved++;
+    while (paved < to[PAVEMENT] && coverage[PAVEMENT][paved] != 255) paved++;
     if (paved >= to[PAVEMENT]) paved = run->count;
-    int paved_end = skip(cover[PAVEMENT], 255, paved, to[PAVEMENT] > paved ? to[PAVEMENT] : paved);
-    const float *colours[] = {&look->verge_r, &look->pavement_r, &look->track_r, &look->stain_r};
+    int paved_end = skip_equal(coverage[PAVEMENT], 255, paved, to[PAVEMENT] > paved ? to[PAVEMENT] : paved);
+    const float *colours[] = {&appearance->verge_r, &appearance->pavement_r, &appearance->track_r,
+                              &appearance->stain_r};
     draw_grass(run, &surfaces->grass, 0, paved);
     draw_grass(run, &surfaces->grass, paved_end, run->count);
     for (int i = VERGE; i <= PAVEMENT; i++) {
-        lay(run, cover[i], colours[i], from[i], to[i] < paved ? to[i] : paved);
-        lay(run, cover[i], colours[i], from[i] > paved_end ? from[i] : paved_end, to[i]);
+        blend_layer(run, coverage[i], colours[i], from[i], to[i] < paved ? to[i] : paved);
+        blend_layer(run, coverage[i], colours[i], from[i] > paved_end ? from[i] : paved_end, to[i]);
     }
     for (int k = 0; k < 3; k++)
         for (int i = paved; i < paved_end; i++) run->rgb[k][i] = colours[PAVEMENT][k];
-    for (int i = TRACK; i <= STAIN; i++) lay(run, cover[i], colours[i], from[i], to[i]);
-    paint(run, cover[WHITE], &look->white_r, &surfaces->wear, look->wear, from[WHITE], to[WHITE]);
-    paint(run, cover[YELLOW], &look->yellow_r, &surfaces->wear, look->wear, from[YELLOW], to[YELLOW]);
-    if (look->wet > 0) wet(run, cover[PAVEMENT], &surfaces->puddle, look, from[PAVEMENT], to[PAVEMENT]);
-    draw_grain(run, &surfaces->grain, look->grain);
-    shine(run, surfaces, look, surfaces->beam + start);
-    store(run, look, image + 3 * start);
+    for (int i = TRACK; i <= STAIN; i++) blend_layer(run, coverage[i], colours[i], from[i], to[i]);
+    blend_paint(run, coverage[WHITE], &appearance->white_r, &surfaces->wear, appearance->wear, from[WHITE], to[WHITE]);
+    blend_paint(run, coverage[YELLOW], &appearance->yellow_r, &surfaces->wear, appearance->wear, from[YELLOW],
+                to[YELLOW]);
+    if (appearance->wet > 0)
+        apply_water(run, coverage[PAVEMENT], &surfaces->puddle, appearance, from[PAVEMENT], to[PAVEMENT]);
+    draw_grain(run, &surfaces->grain, appearance->grain);
+    apply_light(run, surfaces, appearance, surfaces->beam + start);
+    store(run, appearance, image + 3 * start);
 }
 
-WIDE void shade_ground(uint8_t *image, Depth depth, const Camera *camera, const Layer *layers, const Surfaces *surfaces,
-                       const Look *look) {
+SIMD_CLONES void shade_ground(uint8_t *image, Depth depth, const Camera *camera, const Layer *layers,
+                              const Surfaces *surfaces, const Appearance *appearance) {
     Run run;
     for (int v = 0; v < depth.height; v++) {
         const float *nearness = depth.nearness + (long)v * depth.width;
         for (int u = 0, end; u < depth.width; u = end) {
-            end = same_kind(nearness, u, u + RUN < depth.width ? u + RUN : depth.width);
-            if (nearness[u] > 0) shade_run(&run, depth, camera, layers, surfaces, look, image, v, u, end);
+            end = run_end(nearness, u, u + RUN < depth.width ? u + RUN : depth.width);
+            if (nearness[u] > 0) shade_run(&run, depth, camera, layers, surfaces, appearance, image, v, u, end);
         }
     }
 }

@@ -1,4 +1,4 @@
-"""How the ground looks under a condition: the figures the kernel wants, and the beam of the headlights."""
+"""Appearance of the ground under a condition, as the C kernel takes it, and the beam of the headlights."""
 
 from typing import NamedTuple
 
@@ -9,13 +9,13 @@ from simulation.conditions import Condition, Rgb
 VERGE, PAVEMENT, TRACK, STAIN = (142, 138, 122), (104, 105, 108), (99, 100, 103), (72, 72, 74)
 WHITE, YELLOW = (232, 233, 230), (226, 178, 54)
 WORN_PAVEMENT = (122, 121, 119)  # old asphalt is paler
-MIRRORED_SKY = (176, 184, 190)
-BEAM_UP_RAD, BEAM_DOWN_RAD = 0.012, 0.11  # where dipped headlights end above, and fade out below
+REFLECTED_SKY = (176, 184, 190)
+BEAM_UP_RAD, BEAM_DOWN_RAD = 0.012, 0.11  # cut-off of dipped headlights above, and fading below
 BEAM_SIDE_RAD = 0.30
 
 
-class Look(NamedTuple):
-    """The kernel's figures, by its names and in its order (a test compares)."""
+class GroundAppearance(NamedTuple):
+    """Parameters of the kernel, with its names and in its order (compared by a test)."""
 
     verge_r: float
     verge_g: float
@@ -50,11 +50,11 @@ class Look(NamedTuple):
     lamps: float
 
 
-def look_of(condition: Condition) -> Look:
-    """Colours before light falls on them, and how much of what."""
-    old = condition.wear
-    pavement, track = _between(PAVEMENT, WORN_PAVEMENT, old), _between(TRACK, WORN_PAVEMENT, old)
-    return Look(
+def appearance_of(condition: Condition) -> GroundAppearance:
+    """Unlit colours and the strength of each effect."""
+    pavement = _blend(PAVEMENT, WORN_PAVEMENT, condition.wear)
+    track = _blend(TRACK, WORN_PAVEMENT, condition.wear)
+    return GroundAppearance(
         *VERGE,
         *pavement,
         *track,
@@ -67,28 +67,29 @@ def look_of(condition: Condition) -> Look:
         wear=condition.wear,
         shadow=condition.shadow,
         wet=condition.wet,
-        sky_r=MIRRORED_SKY[0],
-        sky_g=MIRRORED_SKY[1],
-        sky_b=MIRRORED_SKY[2],
+        sky_r=REFLECTED_SKY[0],
+        sky_g=REFLECTED_SKY[1],
+        sky_b=REFLECTED_SKY[2],
         ambient=condition.ambient,
         lamps=condition.lamps,
     )
 
 
-def _between(one: Rgb, other: Rgb, share: float) -> Rgb:
-    r, g, b = (a + (c - a) * share for a, c in zip(one, other, strict=True))
+def _blend(first: Rgb, second: Rgb, ratio: float) -> Rgb:
+    r, g, b = (a + (c - a) * ratio for a, c in zip(first, second, strict=True))
     return r, g, b
 
 
-def beam_of(rays_ego: np.ndarray) -> np.ndarray:
-    """(H, W) uint8: how bright own headlights are in the direction of each pixel, at no distance.
+def headlight_beam(rays_ego: np.ndarray) -> np.ndarray:
+    """(H, W) uint8: intensity of the ego headlights in the direction of each pixel, without distance attenuation.
 
-    `rays_ego`: (H, W, 3) directions, ego axes. Dipped beam: cut off just below the horizon, wide, fading at the feet.
+    `rays_ego`: (H, W, 3) directions in ego axes. A dipped beam: cut off just below the horizon, wide, and weaker near
+    the car.
     """
     azimuth = np.arctan2(rays_ego[..., 1], rays_ego[..., 0])
     down = -np.arctan2(rays_ego[..., 2], np.hypot(rays_ego[..., 0], rays_ego[..., 1]))
-    # On the right side it reaches a little higher, so as not to dazzle those who come from the left.
+    # The cut-off is a little higher on the right side, away from oncoming traffic.
     cut = np.clip((down + 0.004 - 0.008 * np.clip(-azimuth / 0.1, 0, 1)) / BEAM_UP_RAD, 0, 1)
-    feet = 0.25 + 0.75 / (1 + (np.maximum(down, 0) / BEAM_DOWN_RAD) ** 2)
+    near = 0.25 + 0.75 / (1 + (np.maximum(down, 0) / BEAM_DOWN_RAD) ** 2)
     side = np.exp(-((azimuth / BEAM_SIDE_RAD) ** 2)) + 0.12
-    return np.rint(np.clip(cut * feet * side, 0, 1) * 255).astype(np.uint8)
+    return np.rint(np.clip(cut * near * side, 0, 1) * 255).astype(np.uint8)

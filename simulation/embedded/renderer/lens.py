@@ -1,4 +1,4 @@
-"""What lens and sensor make of a picture: rain on the glass, blur, dirt, the veil of a low sun, exposure, noise."""
+"""Lens and sensor effects: rain on the glass, blur, dirt, glare of a low sun, exposure, noise."""
 
 import math
 
@@ -14,25 +14,25 @@ from simulation.embedded.renderer.view import MapCamera, View
 
 SUN_ELEVATION_RAD = math.radians(5)
 SUN_COLOUR = (255, 240, 205)
-SUN_SIDE_RAD = 0.12  # from the road's direction at the start, at most
-NOISE_TILE_PX = 64  # by so much the noise is shifted between frames
+SUN_SIDE_RAD = 0.12  # maximum azimuth from the road's direction at the start
+NOISE_TILE_PX = 64  # range of the random shift of the noise between frames
 EXPOSURE_PERIODS_S = (5.3, 13.1)
-BLOWN_OUT = 0.35  # what exposure gives back when the sun shines into the lens
+SUN_EXPOSURE_DROP = 0.35  # reduction of the exposure when the sun shines into the lens
 
 
 class Lens:
-    """The glass and the sensor of one camera under one condition."""
+    """Lens and sensor of one camera under one condition."""
 
     def __init__(
         self, geometry: CameraGeometry, width_px: int, height_px: int, seed: int, condition: Condition, start_rad: float
     ) -> None:
-        """`start_rad`: heading of the road where the car starts; a low sun stands there."""
+        """`start_rad`: heading of the road where the car starts, which gives the direction of a low sun."""
         random = np.random.default_rng([seed, 8])
         self._seed, self._condition = seed, condition
         shape = (height_px + NOISE_TILE_PX, width_px + NOISE_TILE_PX, 3)
         self._noise = random.integers(0, condition.noise + 1, shape, dtype=np.uint8)
         self._mask = _dirt(random, width_px, height_px, condition.dirt) if condition.dirt > 0 else None
-        self._blur = _neighbours_share(condition.blur_px) if condition.blur_px > 0 else 0
+        self._blur = _blur_weight(condition.blur_px) if condition.blur_px > 0 else 0
         self._phases = random.uniform(0, 2 * math.pi, len(EXPOSURE_PERIODS_S))
         self._drops = GlassDrops(random, width_px, height_px, condition.rain) if condition.rain > 0 else None
         azimuth = start_rad + random.uniform(-SUN_SIDE_RAD, SUN_SIDE_RAD)
@@ -41,19 +41,19 @@ class Lens:
         self._glow = _glow(width_px, height_px, condition.sun) if condition.sun > 0 else None
 
     def expose(self, image: np.ndarray, camera: MapCamera, view: View) -> None:
-        """From the light that comes in to the picture that is read out, in place."""
+        """Apply all effects to the image in place."""
         condition = self._condition
         if self._drops is not None:
             self._drops.draw(image, view.time_s)
-        veil, dazzled = self._veil(camera, image.shape)
-        gain = (1 + self._drift(view.time_s)) * (1 - BLOWN_OUT * condition.sun * dazzled)
-        # The same noise for the same frame, wherever and however often it is drawn.
+        veil, dazzle = self._veil(camera, image.shape)
+        gain = (1 + self._exposure_drift(view.time_s)) * (1 - SUN_EXPOSURE_DROP * condition.sun * dazzle)
+        # The noise depends on the frame id only, so that a frame can be drawn again.
         dx, dy = np.random.default_rng([self._seed, 9, view.frame_id]).integers(0, NOISE_TILE_PX, 2)
         height, width, _ = image.shape
         noise = self._noise[dy : dy + height, dx : dx + width]
-        _draw.finish(image, self._blur, self._mask, round(256 * gain), veil, noise, condition.noise // 2)
+        _draw.expose(image, self._blur, self._mask, round(256 * gain), veil, noise, condition.noise // 2)
 
-    def _drift(self, time_s: float) -> float:
+    def _exposure_drift(self, time_s: float) -> float:
         waves = [
             math.sin(2 * math.pi * time_s / period_s + phase)
             for period_s, phase in zip(EXPOSURE_PERIODS_S, self._phases, strict=True)
@@ -61,7 +61,7 @@ class Lens:
         return self._condition.exposure * sum(waves) / len(waves)
 
     def _veil(self, camera: MapCamera, shape: tuple[int, ...]) -> tuple[np.ndarray | None, float]:
-        """The part of the glow around the sun that falls into the image, and how much the sun dazzles (0 to 1)."""
+        """The part of the sun's glow that falls into the image, and the strength of the glare (0 to 1)."""
         if self._glow is None:
             return None, 0.0
         height, width, _ = shape
@@ -76,8 +76,8 @@ class Lens:
         return self._glow[top : top + height, left : left + width], math.exp(-((off_px / self._focal_px) ** 2) * 2)
 
 
-def _neighbours_share(blur_px: float) -> int:
-    """What a blur of this deviation takes from either neighbour, of 256."""
+def _blur_weight(blur_px: float) -> int:
+    """Weight of each neighbour, of 256, for a Gaussian blur of this standard deviation."""
     beside = math.exp(-1 / (2 * blur_px**2))
     return round(256 * beside / (1 + 2 * beside))
 
@@ -88,7 +88,7 @@ def _direction(azimuth_rad: float, elevation_rad: float) -> np.ndarray:
 
 
 def _glow(width_px: int, height_px: int, strength: float) -> np.ndarray:
-    """(3 H, 3 W, 3) what a sun in the middle adds: its disc, a bright ring, a veil, and its streak on the road."""
+    """(3 H, 3 W, 3) light added by a sun in the middle: disc, bright ring, veil, and reflection on the road."""
     v, u = np.mgrid[0 : 3 * height_px, 0 : 3 * width_px].astype(np.float32)
     du, dv = (u - 1.5 * width_px) / width_px, (v - 1.5 * height_px) / width_px
     away = np.hypot(du, dv)
@@ -100,7 +100,7 @@ def _glow(width_px: int, height_px: int, strength: float) -> np.ndarray:
 
 
 def _dirt(random: np.random.Generator, width_px: int, height_px: int, amount: float) -> np.ndarray:
-    """(H, W, 3) what the glass lets through, of 255: smears, and specks out of focus."""
+    """(H, W, 3) transmission of the glass, of 255: smears and specks out of focus."""
     smears = periodic_field(random, 256, 256, 1.6, 2)
     through = 1 - amount * 0.22 * np.clip(cv2.resize(smears, (width_px, height_px)), 0, 1.5)
     for _ in range(round(26 * amount)):

@@ -1,13 +1,13 @@
-"""Random fields that repeat without a seam: the stuff that asphalt, grass and clouds are made of."""
+"""Periodic random fields, for asphalt, grass and clouds."""
 
 import numpy as np
 
 
 def periodic_field(random: np.random.Generator, height: int, width: int, falloff: float, coarsest: float) -> np.ndarray:
-    """(height, width) float32 field of mean 0 and deviation 1 that can be laid side by side.
+    """(height, width) float32 periodic field with mean 0 and standard deviation 1.
 
-    Its amplitude falls with frequency ** -falloff (0: white noise, 1 and more: clouds); nothing in it is larger than
-    1 / `coarsest` of the tile.
+    Its amplitude falls with frequency ** -falloff (0: white noise, 1 and more: clouds); structures are at most
+    1 / `coarsest` of the tile in size.
     """
     frequency = np.hypot(np.fft.fftfreq(height)[:, None] * height, np.fft.rfftfreq(width)[None, :] * width)
     with np.errstate(divide="ignore"):
@@ -17,5 +17,5 @@ def periodic_field(random: np.random.Generator, height: int, width: int, falloff
 
 
 def as_uint8(field: np.ndarray, middle: float) -> np.ndarray:
-    """A field as grey values around `middle`."""
+    """A field as uint8 grey values around `middle`, clipped."""
     return np.clip(np.rint(middle + field), 0, 255).astype(np.uint8)

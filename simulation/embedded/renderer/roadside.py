@@ -1,4 +1,4 @@
-"""What stands beside the road: trees and delineator posts, as upright pictures that turn towards the camera."""
+"""Trees and delineator posts beside the road, drawn as billboards."""
 
 import math
 from collections.abc import Sequence
@@ -16,19 +16,19 @@ from simulation.embedded.renderer.view import MapCamera
 
 TREE_VIEW_M = 170.0
 TREE_EVERY_M = 17.0
-TREE_NEAREST_M, TREE_FARTHEST_M = 9.0, 34.0  # from the verge's edge
-NEAREST_M = 4.0  # depth; what stands beside the camera is not drawn
-CLEAR_M = 8.0  # around every road, also one that the tree does not belong to
+MIN_TREE_DISTANCE_M, MAX_TREE_DISTANCE_M = 9.0, 34.0  # from the verge's edge
+MIN_DEPTH_M = 4.0  # objects beside the camera are not drawn
+CLEAR_M = 8.0  # no trees within this distance of any road
 POST_VIEW_M, POST_EVERY_M, POST_HEIGHT_M, POST_WIDTH_M = 110.0, 50.0, 1.0, 0.12
 POST_BAND_M = 0.68, 0.88  # above the ground
 POST_COLOUR, POST_BAND = (226, 226, 222), (40, 40, 42)
 SPRITE_PX = 320
-SPRITE_SIZES = 5  # each half the one before
-SPRITES = 6
+SPRITE_SIZES = 5  # each half of the one before
+SPRITES = 6  # kinds of trees
 
 
 class Roadside(NamedTuple):
-    """Feet of everything upright, on the land, in map coordinates."""
+    """Foot points of trees and posts on the land, in map coordinates."""
 
     trees: np.ndarray  # (N, 3) m
     tree_kinds: np.ndarray  # (N,) index of a sprite
@@ -36,11 +36,11 @@ class Roadside(NamedTuple):
     posts: np.ndarray  # (N, 3) m
 
 
-def plant_roadside(seed: int, chunks: Sequence[np.ndarray], terrain: Terrain) -> Roadside:
-    """Trees in loose rows and groups, posts at the edge of the verges; `chunks`: their (2, K, 3) m edges."""
+def plant_roadside(seed: int, verge_edges: Sequence[np.ndarray], terrain: Terrain) -> Roadside:
+    """Place trees in loose rows and groups, and posts on the verges; `verge_edges`: (2, K, 3) m, left and right."""
     random = np.random.default_rng([seed, 6])
     trees, posts = [np.zeros((0, 2))], [np.zeros((0, 3))]
-    for left, right in chunks:
+    for left, right in verge_edges:
         across = left[:, :2] - right[:, :2]
         across /= np.maximum(np.linalg.norm(across, axis=1), 1e-6)[:, None]
         along_m = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(left[:, :2], axis=0).T))])
@@ -48,28 +48,28 @@ def plant_roadside(seed: int, chunks: Sequence[np.ndarray], terrain: Terrain) ->
         for edge, outwards in ((left, across), (right, -across)):
             number = random.poisson(along_m[-1] / TREE_EVERY_M)
             foot = random.integers(0, len(edge), number)
-            away_m = TREE_NEAREST_M + (TREE_FARTHEST_M - TREE_NEAREST_M) * random.random(number) ** 1.5
+            away_m = MIN_TREE_DISTANCE_M + (MAX_TREE_DISTANCE_M - MIN_TREE_DISTANCE_M) * random.random(number) ** 1.5
             trees.append(edge[foot, :2] + outwards[foot] * away_m[:, None])
             post = edge[at_posts].copy()
             post[:, :2] -= 0.3 * outwards[at_posts]
             posts.append(post)
-    kept = _clear_of_roads(np.concatenate(trees), chunks)
+    kept = _clear_of_roads(np.concatenate(trees), verge_edges)
     feet = np.column_stack([kept, terrain.height_m(kept[:, 0], kept[:, 1])])
     number = len(kept)
     return Roadside(feet, random.integers(0, SPRITES, number), random.uniform(4.5, 10.0, number), np.concatenate(posts))
 
 
-def _clear_of_roads(trees: np.ndarray, chunks: Sequence[np.ndarray]) -> np.ndarray:
-    """Without those nearer than CLEAR_M to any road: found in a coarse picture of the map."""
+def _clear_of_roads(trees: np.ndarray, verge_edges: Sequence[np.ndarray]) -> np.ndarray:
+    """The trees that are at least CLEAR_M away from every road, tested in a coarse raster of the map."""
     if len(trees) == 0:
         return trees
-    edges = np.concatenate([chunk.reshape(-1, 3)[:, :2] for chunk in chunks])
+    edges = np.concatenate([edges_of_one.reshape(-1, 3)[:, :2] for edges_of_one in verge_edges])
     low = np.minimum(edges.min(axis=0), trees.min(axis=0)) - 2 * CLEAR_M
     cell_m = CLEAR_M / 3
     cells = [np.floor((points - low) / cell_m).astype(int) for points in (edges, trees)]
     columns, rows = np.maximum(cells[0].max(axis=0), cells[1].max(axis=0)) + 4
     taken = np.zeros((rows, columns), np.uint8)
-    for left, right in chunks:
+    for left, right in verge_edges:
         outline = np.concatenate([left[:, :2], right[::-1, :2]])
         cv2.fillPoly(taken, [np.floor((outline - low) / cell_m).astype(np.int32)], 255)
     side = 2 * math.ceil(CLEAR_M / cell_m) + 1
@@ -78,7 +78,7 @@ def _clear_of_roads(trees: np.ndarray, chunks: Sequence[np.ndarray]) -> np.ndarr
 
 
 class RoadsidePainter:
-    """Draws a roadside into an image."""
+    """Draws the trees and posts of a roadside."""
 
     def __init__(self, seed: int, roadside: Roadside, focal_px: float, condition: Condition) -> None:
         self._roadside = roadside
@@ -86,30 +86,30 @@ class RoadsidePainter:
         self._sprites = _sprites(seed)
         self._light, self._lamps = condition.ambient, condition.lamps
         self._haze, self._haze_m = condition.haze, condition.haze_m
-        air = (TREE_VIEW_M, focal_px, *condition.haze, condition.haze_m, condition.ambient, condition.lamps)
-        self._air = np.array(air, np.float32)
+        atmosphere = (TREE_VIEW_M, focal_px, *condition.haze, condition.haze_m, condition.ambient, condition.lamps)
+        self._atmosphere = np.array(atmosphere, np.float32)
         self.keep_near(0.0, 0.0, math.inf)
 
     def keep_near(self, x_m: float, y_m: float, margin_m: float) -> None:
-        """Look only at what can come into view before the camera has moved by `margin_m`."""
-        there = self._roadside
+        """Select the objects that can come into view before the camera has moved by `margin_m`."""
+        roadside = self._roadside
         near = [
             np.flatnonzero(np.hypot(feet[:, 0] - x_m, feet[:, 1] - y_m) < view_m + margin_m)
-            for feet, view_m in ((there.trees, TREE_VIEW_M), (there.posts, POST_VIEW_M))
+            for feet, view_m in ((roadside.trees, TREE_VIEW_M), (roadside.posts, POST_VIEW_M))
         ]
-        columns = there.trees[near[0]], there.tree_heights_m[near[0]], there.tree_kinds[near[0]]
+        columns = roadside.trees[near[0]], roadside.tree_heights_m[near[0]], roadside.tree_kinds[near[0]]
         self._trees = np.column_stack(columns).astype(np.float32)
-        self._posts = there.posts[near[1]]
+        self._posts = roadside.posts[near[1]]
 
     def draw(self, canvas: Canvas, camera: MapCamera) -> None:
-        """Trees, the farthest first, then posts."""
-        canvas.draw_standing(self._sprites, SPRITE_SIZES, self._trees, self._air)
+        """Draw trees from far to near, then posts."""
+        canvas.draw_billboards(self._sprites, SPRITE_SIZES, self._trees, self._atmosphere)
         feet, depths = _in_view(self._posts, camera, POST_VIEW_M, canvas.image.shape[1])
         if len(feet):
             self._draw_posts(canvas, feet, depths)
 
     def _draw_posts(self, canvas: Canvas, feet: np.ndarray, depths: np.ndarray) -> None:
-        """Each a pale plank with a dark band around it."""
+        """Draw each post as a pale rectangle with a dark band."""
         left_m, right_m = -POST_WIDTH_M / 2, POST_WIDTH_M / 2
         planks_m = np.array(
             [
@@ -126,35 +126,35 @@ class RoadsidePainter:
         colours = np.array([POST_COLOUR, POST_BAND]) * lit[:, None, None]
         colours = np.array(self._haze) + (colours - self._haze) * clear
         counts = np.full(2 * len(feet), 4, np.int32)
-        canvas.polygons(corners.reshape(-1, 2), np.repeat(1 / depths, 8), counts, colours.reshape(-1, 3))
+        canvas.draw_polygons(corners.reshape(-1, 2), np.repeat(1 / depths, 8), counts, colours.reshape(-1, 3))
 
 
 def _in_view(points_m: np.ndarray, camera: MapCamera, view_m: float, width_px: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels of the feet in view, and their depths."""
+    """Pixels of the foot points in view, and their depths."""
     pixels, depth = camera.project(points_m)
     beside_px = 0.4 * width_px
-    ahead = (depth > NEAREST_M) & (depth < view_m)
+    ahead = (depth > MIN_DEPTH_M) & (depth < view_m)
     inside = ahead & (pixels[:, 0] > -beside_px) & (pixels[:, 0] < width_px + beside_px)
     return pixels[inside], depth[inside]
 
 
 class Sprites(NamedTuple):
-    """Pictures of trees as the kernel takes them: of each kind SPRITE_SIZES, the largest first."""
+    """Sprites of trees in the kernel's layout: SPRITE_SIZES of each kind, the largest first."""
 
-    texels: np.ndarray  # flat uint8 RGBA, one picture after the other
+    texels: np.ndarray  # flat uint8 RGBA, one sprite after the other
     sizes: np.ndarray  # (N, 2) int32 width and height
 
 
 @lru_cache(maxsize=2)
 def _sprites(seed: int) -> Sprites:
     random = np.random.default_rng([seed, 7])
-    pictures = [size for kind in range(SPRITES) for size in _pyramid(_tree(random, conifer=kind % 3 == 0))]
-    sizes = np.array([picture.shape[1::-1] for picture in pictures], np.int32)
-    return Sprites(np.concatenate([picture.ravel() for picture in pictures]), sizes)
+    images = [size for kind in range(SPRITES) for size in _pyramid(_tree(random, conifer=kind % 3 == 0))]
+    sizes = np.array([image.shape[1::-1] for image in images], np.int32)
+    return Sprites(np.concatenate([image.ravel() for image in images]), sizes)
 
 
 def _pyramid(sprite: np.ndarray) -> list[np.ndarray]:
-    """The sprite and its halves."""
+    """The sprite in all sizes, the largest first."""
     sprites = [sprite]
     while len(sprites) < SPRITE_SIZES:
         half = sprites[-1]
@@ -163,7 +163,7 @@ def _pyramid(sprite: np.ndarray) -> list[np.ndarray]:
 
 
 def _tree(random: np.random.Generator, conifer: bool) -> np.ndarray:
-    """(H, W, 4) uint8 RGBA picture of a tree, colour premultiplied with alpha; its foot is the middle of the bottom."""
+    """(H, W, 4) uint8 RGBA sprite of a tree, premultiplied alpha; its foot is the middle of the lower edge."""
     size = SPRITE_PX
     v, u = np.mgrid[0:size, 0:size].astype(np.float32) / size
     leaves = periodic_field(random, size, size, 0.9, 6)
@@ -184,9 +184,9 @@ def _tree(random: np.random.Generator, conifer: bool) -> np.ndarray:
     colour = dark * (1 - lit) + light * lit
     trunk = np.clip((0.022 - np.abs(u - 0.5)) * size / 2, 0, 1) * (v > 0.5) * (1 - alpha)
     colour = colour * alpha[..., None] + np.array((74, 60, 48)) * trunk[..., None]
-    # A little shade on the ground, so that it stands on it.
+    # A shadow on the ground below the tree.
     total = alpha + trunk
     shade = np.clip(1 - np.hypot((u - 0.5) / 0.28, (v - 0.985) / 0.03), 0, 1) * 0.5 * (1 - total)
     colour = colour + np.array((30, 42, 24)) * shade[..., None]
-    picture = np.dstack([colour, (total + shade) * 255])
-    return np.rint(np.clip(picture, 0, 255)).astype(np.uint8)
+    image = np.dstack([colour, (total + shade) * 255])
+    return np.rint(np.clip(image, 0, 255)).astype(np.uint8)

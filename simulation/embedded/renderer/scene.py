@@ -1,6 +1,6 @@
-"""What of a road is drawn: its paved ribbons, painted strokes, seams and skid marks, in map coordinates.
+"""Geometry of the roads to be drawn: pavements, road marks, seams and skid marks, in map coordinates.
 
-Everything is quadrilaterals on the roads' surface, hills and banks included, that turn the same way seen from above.
+All of it is quadrilaterals on the road surface, hills and banks included, with the same orientation seen from above.
 """
 
 import math
@@ -17,14 +17,14 @@ from simulation.opendrive.road_map import Road, RoadMap
 STROKE_STEP_M = 1.0  # along the road; at R = 125 m a chord of 1 m is 1 mm off its arc
 RIBBON_STEP_M = 2.0
 VERGE_M = 0.9
-MISSING_BLOCK_M = 6.0  # paint is gone in stretches of this length
+MISSING_BLOCK_M = 6.0  # length of a stretch of missing paint
 PAVED_LANES = "driving bidirectional shoulder border stop parking biking entry exit onRamp offRamp connectingRamp"
-WHEEL_TRACK_M, WHEEL_TRACK_WIDTH_M = 0.80, 0.55  # where tyres polish the asphalt: beside the lane's centre; how wide
+WHEEL_TRACK_M, WHEEL_TRACK_WIDTH_M = 0.80, 0.55  # of polished asphalt: offset from the lane centre, width
 SEAM_WIDTH_M = 0.05
 
 
 class Scene(NamedTuple):
-    """Layers from bottom to top, in the kernel's order; each (N, 4, 3) float32 m."""
+    """Ground layers from bottom to top, in the kernel's order; each (N, 4, 3) float32 m."""
 
     verges: np.ndarray  # gravel under and beside the pavement
     pavements: np.ndarray
@@ -33,7 +33,7 @@ class Scene(NamedTuple):
     white: np.ndarray
     yellow: np.ndarray
     terrain: Terrain
-    chunks: tuple[np.ndarray, ...]  # (2, K, 3) left and right edge of the verges of each road section
+    verge_edges: tuple[np.ndarray, ...]  # (2, K, 3) left and right edge of the verges of each road section
 
     @property
     def layers(self) -> tuple[np.ndarray, ...]:
@@ -41,13 +41,13 @@ class Scene(NamedTuple):
 
 
 def build_scene(road_map: RoadMap, condition: Condition, seed: int) -> Scene:
-    """`seed` decides which paint is missing, and where seams and skid marks are."""
+    """Build all layers; `seed` determines missing paint, seams and skid marks."""
     random = np.random.default_rng([seed, 10])
     verges: list[np.ndarray] = []
     pavements: list[np.ndarray] = []
     tracks: list[np.ndarray] = []
     stains: list[np.ndarray] = []
-    chunks: list[np.ndarray] = []
+    verge_edges: list[np.ndarray] = []
     painted: dict[bool, list[np.ndarray]] = {False: [], True: []}
     for road in road_map.roads.values():
         for section in road.sections:
@@ -57,7 +57,7 @@ def build_scene(road_map: RoadMap, condition: Condition, seed: int) -> Scene:
                 s_m = _stations(section)
                 left, right = (_border(road, section, edge, s_m) for edge in _edges(paved))
                 *verge, left_edge, right_edge = road.surface.lines(s_m, left + VERGE_M, right - VERGE_M, left, right)
-                chunks.append(np.stack(verge))
+                verge_edges.append(np.stack(verge))
                 verges.append(_between(*verge))
                 pavements.append(_between(left_edge, right_edge))
                 tracks += _wheel_tracks(road, section, paved, s_m)
@@ -79,7 +79,7 @@ def build_scene(road_map: RoadMap, condition: Condition, seed: int) -> Scene:
         _stacked(painted[False]),
         _stacked(painted[True]),
         terrain,
-        tuple(chunks),
+        tuple(verge_edges),
     )
 
 
@@ -88,7 +88,7 @@ def _stacked(parts: list[np.ndarray]) -> np.ndarray:
 
 
 def _pavements(section: LaneSection) -> list[list[int]]:
-    """Lanes that are paved together, from left to right: a median parts two of them."""
+    """Groups of adjacent paved lanes, from left to right; a median separates two groups."""
     found: list[list[int]] = [[]]
     for lane_id in sorted((lane_id for lane_id in section.lanes if lane_id), reverse=True):
         if section.lanes[lane_id].type in PAVED_LANES.split():
@@ -99,7 +99,7 @@ def _pavements(section: LaneSection) -> list[list[int]]:
 
 
 def _edges(paved: list[int]) -> tuple[int, int]:
-    """Ids of the lanes whose outer borders are a pavement's left and right edge; 0 is the centre line."""
+    """Ids of the lanes whose outer borders are the left and right edge of a pavement; 0 is the centre line."""
     left, right = paved[0], paved[-1]
     return left if left > 0 else left + 1, right if right < 0 else right - 1
 
@@ -143,7 +143,7 @@ def _wheel_tracks(road: Road, section: LaneSection, paved: list[int], s_m: np.nd
 def _stroke_quads(
     road: Road, section: LaneSection, lane_id: int, mark: RoadMark, stroke: Stroke, end_m: float
 ) -> list[np.ndarray]:
-    """The painted pieces of one stroke, from its mark's begin to `end_m` (of the section)."""
+    """Quadrilaterals of the painted pieces of one stroke, from the start of its mark to `end_m` (of the section)."""
     if stroke.dash_m > 0:
         dashes = np.arange(mark.s_m + stroke.phase_m, end_m, stroke.dash_m + stroke.gap_m)
         pieces = [(start, min(start + stroke.dash_m, end_m)) for start in dashes]
@@ -156,7 +156,7 @@ def _stroke_quads(
         section.s_m + np.linspace(start_m, stop_m, max(2, math.ceil((stop_m - start_m) / STROKE_STEP_M) + 1))
         for start_m, stop_m in pieces
     ]
-    # All pieces at once: a dash by itself costs as much as a thousand.
+    # All pieces in one call: the overhead of a call equals the cost of a thousand dashes.
     s_m = np.concatenate(stations)
     middle = _border(road, section, lane_id, s_m) + stroke.t_m
     quads = _strip(road, s_m, middle + stroke.width_m / 2, middle - stroke.width_m / 2)
@@ -165,7 +165,7 @@ def _stroke_quads(
 
 
 def _without_missing(pieces: list[np.ndarray], missing: float, random: np.random.Generator) -> list[np.ndarray]:
-    """Leaves out a share of the stretches, each MISSING_BLOCK_M long or a whole dash."""
+    """Remove a random share of the stretches, each MISSING_BLOCK_M long or a whole dash."""
     if missing <= 0:
         return pieces
     block = round(MISSING_BLOCK_M / STROKE_STEP_M)
@@ -179,7 +179,7 @@ def _without_missing(pieces: list[np.ndarray], missing: float, random: np.random
 def _stains(
     road: Road, section: LaneSection, paved: list[int], amount: float, random: np.random.Generator
 ) -> list[np.ndarray]:
-    """Tar along the joints between lanes and across them, and what braking tyres left."""
+    """Tar seams along and across the lanes, and skid marks."""
     found = []
     left, right = _edges(paved)
     for lane_id in paved:

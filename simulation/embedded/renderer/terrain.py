@@ -1,7 +1,7 @@
-"""The land between the roads: level where they are, else a smooth surface a little below them.
+"""The land between the roads: level on a level map, otherwise a smooth surface a little below the roads.
 
-Heights of the roads are entered into a grid and spread from coarse to fine over the cells that no road crosses (pull
-and push, as in S. Gortler and others, The Lumigraph, 1996). Where roads cross above each other the lower one counts.
+A grid holds the heights of the roads; cells without a road are interpolated from coarse to fine (pull-push algorithm,
+S. Gortler et al., The Lumigraph, 1996). Where roads cross above each other, the lower height is used.
 """
 
 import math
@@ -11,19 +11,19 @@ import numpy as np
 
 CELL_M = 4.0
 MESH_M = 8.0  # side of the quadrilaterals drawn
-MARGIN_M = 320.0  # of land around the roads; as far as the camera sees
-BELOW_M = 0.35  # land beside a road that is not level, so that it never covers the pavement
-LEVEL_M = 0.03  # roads that differ by less lie in one plane
-SKIRT_M = 5.0  # from the verge down to the land
-MAX_STEP_M = 4.0  # beyond such a difference of heights there is a bridge, and no slope down from it
+MARGIN_M = 320.0  # of land around the roads: the visibility range
+BELOW_M = 0.35  # land lies so far below the roads, so that it never covers the pavement
+LEVEL_M = 0.03  # maximum height range of a level map
+SKIRT_M = 5.0  # width of the slope from the verge to the land
+MAX_STEP_M = 4.0  # a larger height difference is a bridge, which has no slope
 MAX_CELLS = 8_000_000
 
 
 class Terrain:
-    """Heights of the land of one map."""
+    """Land heights of one map."""
 
     def __init__(self, verges_m: np.ndarray) -> None:
-        """`verges_m`: (N, 4, 3) the quadrilaterals of the roads with their verges."""
+        """`verges_m`: (N, 4, 3) quadrilaterals of the roads with their verges."""
         corners = verges_m.reshape(-1, 3)
         heights = corners[:, 2] if len(corners) else np.zeros(1, np.float32)
         self.is_level = bool(np.ptp(heights) < LEVEL_M)
@@ -34,11 +34,11 @@ class Terrain:
         low, high = corners[:, :2].min(axis=0) - MARGIN_M, corners[:, :2].max(axis=0) + MARGIN_M
         self._cell_m = max(CELL_M, math.sqrt(float(np.prod(high - low)) / MAX_CELLS))
         self._origin_m = low
-        self._heights = self._spread(corners, np.ceil((high - low) / self._cell_m).astype(int) + 1)
+        self._heights = self._percentiles(corners, np.ceil((high - low) / self._cell_m).astype(int) + 1)
         self.skirts = self._slopes(verges_m)
 
     def height_m(self, x_m: np.ndarray, y_m: np.ndarray) -> np.ndarray:
-        """Height of the land at many places; beyond the grid, as at its border."""
+        """Height of the land at many points; beyond the grid that of its border."""
         if self.is_level:
             return np.full(np.shape(x_m), self.level_m)
         column = ((x_m - self._origin_m[0]) / self._cell_m - 0.5).astype(np.float32)
@@ -50,7 +50,7 @@ class Terrain:
         return found.reshape(shape) - BELOW_M
 
     def quads_around(self, x_m: float, y_m: float, reach_m: float) -> np.ndarray:
-        """(N, 4, 3) float32 the land within `reach_m` of a place, as a mesh that lies still on the map."""
+        """(N, 4, 3) float32 mesh of the land within `reach_m` of a point; its nodes are fixed in the map."""
         if self.is_level:
             return np.zeros((0, 4, 3), np.float32)
         ticks = [
@@ -63,8 +63,8 @@ class Terrain:
         away_m = np.hypot(quads[:, 0, 0] - x_m, quads[:, 0, 1] - y_m)
         return quads[away_m < reach_m].astype(np.float32)
 
-    def _spread(self, corners: np.ndarray, shape: np.ndarray) -> np.ndarray:
-        """(rows, columns) float32 heights, known cells filled with the lowest road in them, the others from around."""
+    def _percentiles(self, corners: np.ndarray, shape: np.ndarray) -> np.ndarray:
+        """(rows, columns) float32 heights: of the lowest road in a cell, interpolated in cells without a road."""
         columns, rows = ((corners[:, :2] - self._origin_m) / self._cell_m).astype(int).T
         lowest = np.full((shape[1], shape[0]), np.inf, np.float32)
         np.minimum.at(lowest, (rows, columns), corners[:, 2])
@@ -83,7 +83,7 @@ class Terrain:
         return cv2.GaussianBlur(heights, (0, 0), 1.0)
 
     def _slopes(self, verges_m: np.ndarray) -> np.ndarray:
-        """Quadrilaterals from both edges of the verges down (or up) to the land."""
+        """Quadrilaterals from both edges of the verges to the land."""
         found = []
         for near, far, sign in ((0, 3, 1.0), (1, 2, -1.0)):
             along = verges_m[:, far, :2] - verges_m[:, near, :2]

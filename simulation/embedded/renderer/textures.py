@@ -1,7 +1,7 @@
-"""Textures that lie still on the ground: grass, the grain of asphalt, flaking paint, shadows of trees, puddles.
+"""Ground textures: grass, asphalt grain, wear of paint, shadows of trees, puddles.
 
-Each is a square that repeats, in levels of detail: level n has half the side of level n - 1. The kernel takes the
-level whose texels are about as large as a pixel, so that far ground does not sparkle.
+Each is a periodic square with mipmap levels: level n has half the side of level n - 1. The kernel uses the level whose
+texels are about as large as a pixel, so that distant ground does not flicker.
 """
 
 from functools import lru_cache
@@ -12,7 +12,7 @@ import numpy as np
 
 from simulation.embedded.renderer.noise import as_uint8, periodic_field
 
-# A texel is 2**shift times 1.5 cm; sides are powers of two, and none is longer than 61.44 m.
+# A texel measures 2**shift times 1.5 cm; sides are powers of two and at most 61.44 m long.
 GRAIN_SHIFT, GRAIN_SIDE = 0, 1024
 GRASS_SHIFT, GRASS_SIDE = 1, 1024
 WEAR_SHIFT, WEAR_SIDE = 1, 512
@@ -23,7 +23,7 @@ GRASS_DARK, GRASS_LIGHT, GRASS_DRY = (62, 92, 44), (96, 128, 60), (134, 136, 76)
 
 
 class Texture(NamedTuple):
-    """As the kernel takes it."""
+    """A texture in the kernel's layout."""
 
     texels: np.ndarray  # all levels one after the other, flat uint8
     side: int  # of level 0, in texels
@@ -33,7 +33,7 @@ class Texture(NamedTuple):
 
 
 class Surfaces(NamedTuple):
-    """All textures of the ground, in the kernel's order."""
+    """All ground textures, in the kernel's order."""
 
     grass: Texture
     grain: Texture
@@ -44,23 +44,23 @@ class Surfaces(NamedTuple):
 
 @lru_cache(maxsize=2)
 def surfaces(seed: int) -> Surfaces:
-    """The textures of one seed."""
+    """Generate all textures from a seed."""
     random = np.random.default_rng([seed, 2])
     return Surfaces(_grass(random), _grain(random), _wear(random), _shadow(random), _puddle(random))
 
 
-def _texture(picture: np.ndarray, shift: int) -> Texture:
-    """All levels of an (N, N) or (N, N, 4) uint8 picture."""
-    levels = [picture]
+def _texture(image: np.ndarray, shift: int) -> Texture:
+    """Build all levels of an (N, N) or (N, N, 4) uint8 image."""
+    levels = [image]
     while len(levels) < LEVELS:
         side = len(levels[-1]) // 2
         levels.append(cv2.resize(levels[-1], (side, side), interpolation=cv2.INTER_AREA))
-    texel_bytes = 1 if picture.ndim == 2 else picture.shape[2]
-    return Texture(np.concatenate([level.ravel() for level in levels]), len(picture), texel_bytes, LEVELS, shift)
+    texel_bytes = 1 if image.ndim == 2 else image.shape[2]
+    return Texture(np.concatenate([level.ravel() for level in levels]), len(image), texel_bytes, LEVELS, shift)
 
 
 def _evenly_spread(field: np.ndarray) -> np.ndarray:
-    """The field as grey values of which each is as frequent as any other."""
+    """The field as grey values with a uniform histogram."""
     order = np.argsort(field, axis=None)
     ranks = np.empty(field.size, np.int64)
     ranks[order] = np.arange(field.size)
@@ -68,7 +68,7 @@ def _evenly_spread(field: np.ndarray) -> np.ndarray:
 
 
 def _grass(random: np.random.Generator) -> Texture:
-    """RGBX: tufts on meadows, drier here and there."""
+    """RGBX: tufts of grass with dry patches."""
     tufts = periodic_field(random, GRASS_SIDE, GRASS_SIDE, 0.75, 12)
     dry = periodic_field(random, GRASS_SIDE, GRASS_SIDE, 1.8, 2)
     light = np.clip(0.5 + 0.28 * tufts, 0, 1)[..., None]
@@ -79,21 +79,21 @@ def _grass(random: np.random.Generator) -> Texture:
 
 
 def _grain(random: np.random.Generator) -> Texture:
-    """Grey around 128: stones, and patches that are a little darker or lighter."""
+    """Grey around 128: stones, and slightly darker or lighter patches."""
     stones = periodic_field(random, GRAIN_SIDE, GRAIN_SIDE, 0.3, 40)
     patches = periodic_field(random, GRAIN_SIDE, GRAIN_SIDE, 1.6, 2)
     return _texture(as_uint8(stones * 6.5 + patches * 3.5, 128), GRAIN_SHIFT)
 
 
 def _wear(random: np.random.Generator) -> Texture:
-    """Where paint goes first (dark): flakes within patches of some metres."""
+    """Grey: paint wears off first where it is dark; flakes within patches of some metres."""
     flakes = periodic_field(random, WEAR_SIDE, WEAR_SIDE, 0.8, 30)
     patches = periodic_field(random, WEAR_SIDE, WEAR_SIDE, 1.5, 3)
     return _texture(_evenly_spread(flakes + 0.9 * patches), WEAR_SHIFT)
 
 
 def _shadow(random: np.random.Generator) -> Texture:
-    """Crowns of trees with light falling through, and their trunks' stripes; 255 is full shadow."""
+    """Grey, 255 is full shadow: tree crowns with gaps, and stripes of trunks."""
     crowns = periodic_field(random, SHADOW_SIDE, SHADOW_SIDE, 1.5, 6)
     leaves = periodic_field(random, SHADOW_SIDE, SHADOW_SIDE, 1.0, 40)
     dark = np.clip((crowns - 0.15) * 1.6, 0, 1) * np.clip(0.85 + 0.9 * leaves, 0, 1)
@@ -106,6 +106,6 @@ def _shadow(random: np.random.Generator) -> Texture:
 
 
 def _puddle(random: np.random.Generator) -> Texture:
-    """How much water stands: mostly a film, here and there a sheet."""
+    """Grey, amount of water: mostly a film, with patches of standing water."""
     field = periodic_field(random, PUDDLE_SIDE, PUDDLE_SIDE, 1.3, 3)
     return _texture(as_uint8(np.clip(0.35 + 0.3 * field, 0, 1) * 255, 0), PUDDLE_SHIFT)

@@ -1,6 +1,6 @@
-"""Models of other vehicles, made of flat faces: a car, a van, a lorry.
+"""Models of other vehicles, made of flat faces: car, van, lorry.
 
-A model's coordinates: x ahead of its middle, y to the left, z above the road; metres.
+Model coordinates in m: x forward from the middle, y left, z above the road.
 """
 
 import math
@@ -11,17 +11,17 @@ import numpy as np
 
 GLASS, TYRE, TRIM, PLATE = (44, 54, 64), (26, 26, 28), (58, 60, 64), (214, 214, 206)
 TAIL_COLOUR, HEAD_COLOUR, SHADOW_COLOUR = (120, 18, 16), (255, 250, 232), (12, 13, 15)
-PAINTED, DETAIL, TAIL, HEAD, SHADOW = 1, 2, 4, 8, 16  # flags of a face, as in _draw.h; DETAIL: it lies on another one
+PAINTED, DETAIL, TAIL, HEAD, SHADOW = 1, 2, 4, 8, 16  # flags of a face, as in _draw.h; DETAIL: lies on another face
 
 
 class Size(NamedTuple):
-    """Outer measures, and where the cabin is; m."""
+    """Outer dimensions and cabin position, m."""
 
     length: float
     width: float
     height: float
     belt: float  # height of the windows' lower edge
-    cabin: tuple[float, float, float, float]  # x at the belt behind, at the roof behind and in front, at the belt
+    cabin: tuple[float, float, float, float]  # x at the rear belt, rear roof, front roof and front belt
 
 
 SIZES = (
@@ -33,7 +33,7 @@ LORRY = 2
 
 
 class Face(NamedTuple):
-    """A convex polygon, counter-clockwise seen from outside."""
+    """A convex polygon, counter-clockwise as seen from outside."""
 
     corners: np.ndarray  # (N, 3)
     colour: tuple[int, int, int] | None  # None: the vehicle's own paint
@@ -41,16 +41,16 @@ class Face(NamedTuple):
 
 
 class Model(NamedTuple):
-    """The faces of one model, laid out as the kernel takes them."""
+    """The faces of one model in the kernel's layout."""
 
     corners: np.ndarray  # (V, 3) float32 of all faces, one after the other
-    starts: np.ndarray  # (F + 1,) int32 where each face's begin
+    starts: np.ndarray  # (F + 1,) int32 index of each face's first corner
     faces: np.ndarray  # (F, 10) float32: outward normal of length 1, middle, colour, flags
 
 
 @lru_cache
 def model(kind: int) -> Model:
-    """One of SIZES by its index; its last face is the shadow on the road under and beside it."""
+    """Build one of SIZES by its index; the last face is its shadow on the road."""
     size = SIZES[kind]
     x, y = size.length / 2 + 0.1, size.width / 2 + 0.08
     ground = [(-x, y, 0.01), (-x, -y - 0.15, 0.01), (x, -y - 0.15, 0.01), (x, y, 0.01)]
@@ -144,7 +144,7 @@ def _facing(
     outwards: tuple[float, float, float],
     colour: tuple[int, int, int] | None,
 ) -> Face:
-    """A face turned so that it is seen from the side that `outwards` points to."""
+    """A face oriented so that it is visible from the direction `outwards`."""
     points = np.array(corners, float)
     normal = np.cross(points[1] - points[0], points[2] - points[1])
     return Face(points if normal @ np.array(outwards) > 0 else points[::-1].copy(), colour)
@@ -163,7 +163,7 @@ def _detail(
 def _box(
     x0: float, x1: float, y: float, z0: float, z1: float, colour: tuple[int, int, int] | None = None
 ) -> list[Face]:
-    """All sides of a box but its bottom."""
+    """All faces of a box except its bottom."""
     sides = [
         ([(x0, y, z0), (x1, y, z0), (x1, y, z1), (x0, y, z1)], (0, 1, 0)),
         ([(x0, -y, z0), (x1, -y, z0), (x1, -y, z1), (x0, -y, z1)], (0, -1, 0)),
@@ -175,7 +175,7 @@ def _box(
 
 
 def _wheels(size: Size) -> list[Face]:
-    """Seen from behind and from the sides: dark boxes that reach down to the road."""
+    """Wheels as dark boxes that reach down to the road, with discs on the sides."""
     x, y, radius = size.length / 2, size.width / 2 - 0.02, 0.33 if size.height < 3 else 0.5
     faces = []
     for middle in (-x + 0.75 + radius / 2, x - 0.85):

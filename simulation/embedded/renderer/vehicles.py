@@ -1,4 +1,4 @@
-"""Other vehicles: lit from above, with lamps, their shadow and what they hide."""
+"""Draws other vehicles with light, lamps, shadow and occlusion."""
 
 import math
 
@@ -10,17 +10,17 @@ from simulation.embedded.renderer.vehicle_models import HEAD, HEAD_COLOUR, TAIL,
 from simulation.embedded.renderer.view import MapCamera, Vehicle
 
 VIEW_M = 200.0
-DETAILS_M = 90.0  # beyond, what lies on other faces is smaller than a pixel
+DETAILS_M = 90.0  # beyond, details are smaller than a pixel
 PAINTS = ((176, 178, 182), (46, 50, 58), (150, 34, 32), (38, 70, 128), (226, 226, 222), (92, 96, 92))
 BRAKE = (255, 46, 30)
 SUN = 0.35, 0.5, 0.79  # direction of the light, in the map
 SHADOW_DARKNESS = 0.55
-GLOW = ((0.22, 1.0), (0.5, 0.4), (1.1, 0.16))  # around a lamp: radius in m, share of its strength
+GLOW = ((0.22, 1.0), (0.5, 0.4), (1.1, 0.16))  # around a lamp: radius in m, relative intensity
 CIRCLE = np.column_stack([np.cos(np.arange(10) * math.pi / 5), np.sin(np.arange(10) * math.pi / 5)])
 
 
 class VehiclePainter:
-    """Draws vehicles, the farthest first."""
+    """Draws vehicles from far to near."""
 
     def __init__(self, condition: Condition) -> None:
         self._light, self._lamps = condition.ambient, condition.lamps
@@ -54,7 +54,7 @@ class VehiclePainter:
             self._glow(canvas, camera, vehicle, clear)
 
     def _glow(self, canvas: Canvas, camera: MapCamera, vehicle: Vehicle, clear: float) -> None:
-        """Light around the lamps: all at night, brake lights by day."""
+        """Draw the glow of the lamps: of all at night, of brake lights by day."""
         faces = model(vehicle.kind).faces
         normals, middles, flags = faces[:, :3], faces[:, 3:6], faces[:, 9].astype(int)
         eye = vehicle.axes @ (camera.centre_m - vehicle.origin_m)
@@ -69,4 +69,4 @@ class VehiclePainter:
             for radius_m, share in GLOW:
                 corners = pixels[0] + CIRCLE * (radius_m * canvas.focal_px / depth_m)
                 colour = HEAD_COLOUR if is_head else BRAKE
-                canvas.polygon(corners.tolist(), 1 / depth_m, colour, strength * share, is_light=True)
+                canvas.add_polygon(corners.tolist(), 1 / depth_m, colour, strength * share, is_additive=True)

@@ -1,4 +1,4 @@
-"""Where the camera is, and what it needs to know to draw one frame."""
+"""Views: the inputs of one rendered frame, and the projection of its camera."""
 
 import math
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from lkas.integration.shared_memory.messages import CameraGeometry, Pose
 
 
 class Vehicle(NamedTuple):
-    """Another vehicle: the ground below its middle, its axes in the map, and which of the models it is."""
+    """Another vehicle: the ground point below its middle, its axes in the map, and its model."""
 
     origin_m: np.ndarray  # (3,)
     axes: np.ndarray  # (3, 3) rows: ahead, left, up
@@ -20,26 +20,26 @@ class Vehicle(NamedTuple):
 
 
 class View(NamedTuple):
-    """One exposure."""
+    """Everything that varies between frames."""
 
     pose: Pose  # of the ego origin on the road's surface
     frame_id: int
     time_s: float
-    body_pitch_rad: float = 0.0  # of the car's body on its springs, against the road; positive lowers the nose
+    body_pitch_rad: float = 0.0  # of the body on its springs, relative to the road; positive lowers the nose
     body_roll_rad: float = 0.0  # positive lowers the right side
     vehicles: tuple[Vehicle, ...] = ()
 
 
 class MapCamera:
-    """One camera geometry at one pose: the projection of points in the map, both ways."""
+    """Projection of a camera geometry at a pose in the map, in both directions."""
 
     def __init__(self, geometry: CameraGeometry) -> None:
         self._image_from_ego = PinholeCamera(geometry).image_from_ego_matrix
         self._ego_from_pixel = np.linalg.inv(self._image_from_ego[:, :3])
         self._mount_m = np.array([geometry.x_m, geometry.y_m, geometry.height_m])
 
-    def look(self, view: View) -> "MapCamera":
-        """Move to a pose; returns itself."""
+    def move_to(self, view: View) -> "MapCamera":
+        """Set the pose from a view; returns self."""
         pose = view.pose
         map_from_ego = rotation(pose.yaw_rad, pose.pitch_rad, pose.roll_rad)
         map_from_ego = map_from_ego @ rotation(0.0, view.body_pitch_rad, view.body_roll_rad)
@@ -51,23 +51,23 @@ class MapCamera:
         return self
 
     def ego_rays(self, width_px: int, height_px: int) -> np.ndarray:
-        """(H, W, 3) where the pixels look, in ego axes, per metre of depth."""
+        """(H, W, 3) rays of the pixels in ego axes, per metre of depth."""
         u, v = np.meshgrid(np.arange(width_px, dtype=float), np.arange(height_px, dtype=float))
         return np.stack([u, v, np.ones_like(u)], axis=-1) @ self._ego_from_pixel.T
 
     def packed(self) -> np.ndarray:
-        """As the kernel takes it: projection, rays of the pixels, centre."""
+        """(24,) float64 in the kernel's layout: projection, rays of the pixels, centre."""
         return np.concatenate([self.image_from_map.ravel(), self.map_from_pixel.ravel(), self.centre_m])
 
     def project(self, points_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(N, 3) map points -> (N, 2) pixels and (N,) depths; pixels mean nothing where the depth is not positive."""
+        """(N, 3) map points -> (N, 2) pixels and (N,) depths; pixels are valid only where the depth is positive."""
         homogeneous = points_m @ self.image_from_map[:, :3].T + self.image_from_map[:, 3]
         depth = homogeneous[:, 2]
         return homogeneous[:, :2] / np.where(np.abs(depth) < 1e-6, 1e-6, depth)[:, None], depth
 
 
 def rotation(yaw_rad: float, pitch_rad: float, roll_rad: float) -> np.ndarray:
-    """(3, 3) map from ego axes, ISO 8855: positive pitch lowers the nose, positive roll the right side."""
+    """(3, 3) rotation from ego to map axes, ISO 8855: positive pitch lowers the nose, positive roll the right side."""
     cy, sy = math.cos(yaw_rad), math.sin(yaw_rad)
     cp, sp = math.cos(pitch_rad), math.sin(pitch_rad)
     cr, sr = math.cos(roll_rad), math.sin(roll_rad)

@@ -1,11 +1,11 @@
-"""From exposure to publication: late frames, lost frames."""
+"""Frame transport: delayed and dropped frames."""
 
 import numpy as np
 import pytest
 
 from lkas.vehicle import CameraConfig, VehicleConfig
 from simulation.config import SimulationConfig
-from simulation.embedded.camera_path import CameraPath
+from simulation.embedded.frame_transport import FrameTransport
 from simulation.embedded.world import EmbeddedWorld
 from tests.simulation.opendrive import roads
 
@@ -36,7 +36,7 @@ def frames(ticks, **changes):
     return found
 
 
-def test_a_late_frame_shows_what_was_exposed_and_says_when(published):
+def test_a_late_frame_has_the_image_and_time_of_its_exposure(published):
     at_once, late = published(40), published(40, frame_delay_s=0.15)
     assert [frame.frame_id for _, frame, _ in late] == [frame.frame_id for _, frame, _ in at_once][: len(late)]
     for (_, frame, image), (now_s, late_frame, late_image) in zip(at_once, late, strict=False):
@@ -46,7 +46,7 @@ def test_a_late_frame_shows_what_was_exposed_and_says_when(published):
     assert len(late) == len(at_once) - 5
 
 
-def test_lost_frames_leave_gaps_in_the_numbers_and_the_seed_says_which(published):
+def test_dropped_frames_leave_gaps_in_the_ids_and_depend_on_the_seed(published):
     lost = published(frame_drop_ratio=0.4)
     ids = [frame.frame_id for _, frame, _ in lost]
     assert len(ids) == pytest.approx(0.6 * 91, abs=15)
@@ -55,8 +55,8 @@ def test_lost_frames_leave_gaps_in_the_numbers_and_the_seed_says_which(published
     assert ids != [frame.frame_id for _, frame, _ in published(frame_drop_ratio=0.4, seed=2)]
 
 
-def test_nothing_is_left_on_the_way_after_clear():
-    path = CameraPath(0.1, 0.0, seed=1)
+def test_clear_discards_frames_in_transit():
+    path = FrameTransport(0.1, 0.0, seed=1)
     assert path.step(Exposure(1.0), 1.0) is None
     path.clear()
     assert path.step(None, 2.0) is None

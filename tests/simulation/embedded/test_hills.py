@@ -1,4 +1,4 @@
-"""Slope, bank and crest in the picture, and how the car stands and leans, against formulas written down here."""
+"""Slope, bank and crest in the image, and pose and roll of the car, against independent formulas."""
 
 import math
 
@@ -10,7 +10,7 @@ from lkas.integration.shared_memory.messages import Pose
 from lkas.vehicle import CameraConfig
 from simulation.conditions import Condition
 from simulation.embedded.attitude import BodyMotion, pose_on_road
-from simulation.embedded.dynamics import STILL, Outside
+from simulation.embedded.dynamics import CALM, ExternalInputs
 from simulation.embedded.plant import CarState
 from simulation.embedded.renderer.renderer import Renderer
 from simulation.embedded.renderer.view import View
@@ -43,7 +43,7 @@ def standing(road_map, s_m: float) -> Pose:
     return pose_on_road(route, s_m, x, y, route.curve.pose(s_m)[2])
 
 
-def picture(road_map, pose: Pose, body_pitch_rad: float = 0.0, body_roll_rad: float = 0.0) -> np.ndarray:
+def render(road_map, pose: Pose, body_pitch_rad: float = 0.0, body_roll_rad: float = 0.0) -> np.ndarray:
     image = np.zeros((600, 800, 3), np.uint8)
     renderer = Renderer(road_map, CAMERA.geometry(), 800, 600, 1, PLAIN)
     renderer.render_into(image, View(pose, 1, 0.0, body_pitch_rad, body_roll_rad))
@@ -51,7 +51,7 @@ def picture(road_map, pose: Pose, body_pitch_rad: float = 0.0, body_roll_rad: fl
 
 
 def pixel(point: np.ndarray, pose: Pose) -> tuple[float, float]:
-    """Projection by three turns one after the other, without a matrix of the package's."""
+    """Projection by three consecutive rotations, independent of the package."""
     x, y, z = point - np.array([pose.x_m, pose.y_m, pose.z_m])
     for angle, turn in ((pose.yaw_rad, "yaw"), (pose.pitch_rad, "pitch"), (pose.roll_rad, "roll")):
         cos, sin = math.cos(angle), math.sin(angle)
@@ -69,7 +69,7 @@ def pixel(point: np.ndarray, pose: Pose) -> tuple[float, float]:
 
 
 def edge_errors(image: np.ndarray, road_map, pose: Pose, s_m: float) -> list[float]:
-    """Columns by which the edge line is off, row by row."""
+    """Column errors of the edge line, row by row."""
     surface = next(iter(road_map.roads.values())).surface
     along = np.arange(s_m + 4.0, s_m + 30.0, 0.25)
     line = np.array([pixel(surface.points([s], [EDGE_M], [0.0])[0], pose) for s in along])
@@ -89,28 +89,28 @@ def edge_errors(image: np.ndarray, road_map, pose: Pose, s_m: float) -> list[flo
     [(slope(0, 5.0, 0.09), 0.0), (slope(0, 40.0, -0.12), 0.0), (slope(0, 0.0, 0.0), 0.1), (slope(0, 0.0, 0.06), -0.07)],
     ids=["uphill", "downhill", "banked", "both"],
 )
-def test_lines_are_where_a_second_projection_says(tmp_path, elevation, bank_rad):
+def test_lines_are_where_an_independent_projection_puts_them(tmp_path, elevation, bank_rad):
     road_map = road_with(tmp_path, elevation, bank_rad)
     pose = standing(road_map, 30.0)
-    errors = edge_errors(picture(road_map, pose), road_map, pose, 30.0)
+    errors = edge_errors(render(road_map, pose), road_map, pose, 30.0)
     assert len(errors) > 20
     assert abs(np.mean(errors)) < 0.15
     assert np.percentile(np.abs(errors), 90) < 0.6
 
 
-def test_the_car_stands_as_the_road_does(tmp_path):
+def test_the_car_has_pitch_and_roll_of_the_road(tmp_path):
     pose = standing(road_with(tmp_path, slope(0, 2.0, 0.1), 0.08), 50.0)
     assert pose.pitch_rad == pytest.approx(-math.atan(0.1), abs=1e-6)
-    assert pose.roll_rad == pytest.approx(0.08, abs=1e-3)  # the left side is higher: the right one is lower
+    assert pose.roll_rad == pytest.approx(0.08, abs=1e-3)  # the left side is higher
     level = standing(road_with(tmp_path), 50.0)
     assert (level.z_m, level.pitch_rad, level.roll_rad) == (0.0, 0.0, 0.0)
 
 
-def test_a_crest_hides_what_lies_behind_it(tmp_path):
+def test_a_crest_occludes_the_road_behind_it(tmp_path):
     crest = slope(0, 0.0, 0.08) + slope(60, 4.8, -0.10)
     road_map = road_with(tmp_path, crest)
     pose = standing(road_map, 30.0)
-    image = picture(road_map, pose).astype(int)
+    image = render(road_map, pose).astype(int)
     surface = next(iter(road_map.roads.values())).surface
 
     def brightness(s_m):
@@ -118,45 +118,45 @@ def test_a_crest_hides_what_lies_behind_it(tmp_path):
         return image[round(v) - 1 : round(v) + 2, round(u) - 2 : round(u) + 3].mean(axis=2).max()
 
     assert brightness(50.0) > 190
-    # Behind the crest, the place of the line in the picture shows the asphalt before the crest.
+    # Where the line behind the crest would be, the image shows the asphalt in front of the crest.
     assert all(brightness(s_m) < 150 for s_m in (85.0, 100.0, 120.0))
     top = pixel(surface.points([60.0], [LANE_M], [0.0])[0], pose)[1]
     above = image[round(top) - 8 : round(top) - 3, 380:420]
     assert (above[..., 2] > above[..., 0] + 5).mean() > 0.5  # sky or far hills, not asphalt
 
 
-def test_body_pitch_and_roll_move_the_picture_like_a_turned_camera(tmp_path):
+def test_body_pitch_and_roll_equal_a_rotated_camera(tmp_path):
     road_map = road_with(tmp_path)
     pose = standing(road_map, 30.0)
-    leaning = picture(road_map, pose, 0.02, 0.03)
+    rolled = render(road_map, pose, 0.02, 0.03)
     turned = msgspec.structs.replace(pose, pitch_rad=0.02, roll_rad=0.03)
-    assert (leaning == picture(road_map, turned)).all()
-    assert np.abs(edge_errors(leaning, road_map, turned, 30.0)).mean() < 0.5
+    assert (rolled == render(road_map, turned)).all()
+    assert np.abs(edge_errors(rolled, road_map, turned, 30.0)).mean() < 0.5
 
 
-def settled(outside: Outside = STILL, **motion) -> BodyMotion:
+def settled(outside: ExternalInputs = CALM, **motion) -> BodyMotion:
     body = BodyMotion(seed=1)
     for _ in range(400):
         body.step(CarState(**motion), outside, 0.01)
     return body
 
 
-def test_braking_lowers_the_nose_and_a_left_bend_leans_right():
+def test_braking_lowers_the_nose_and_a_left_bend_rolls_right():
     assert settled(acceleration_mps2=-4.0).pitch_rad == pytest.approx(math.radians(3.0) * 4 / 9.81, rel=1e-3)
     assert settled(lateral_acceleration_mps2=3.0).roll_rad == pytest.approx(math.radians(5.0) * 3 / 9.81, rel=1e-3)
 
 
-def test_a_bend_banked_for_its_speed_leans_nobody():
-    banked = Outside(gravity_left_mps2=2.0, gravity_forward_mps2=-0.5)
+def test_a_bend_banked_for_the_speed_causes_no_roll():
+    banked = ExternalInputs(gravity_left_mps2=2.0, gravity_forward_mps2=-0.5)
     assert settled(banked, lateral_acceleration_mps2=2.0).roll_rad == pytest.approx(0.0, abs=1e-9)
     assert settled(banked, lateral_acceleration_mps2=0.0).roll_rad < 0.0
-    assert settled(banked).pitch_rad < 0.0  # uphill the nose is light
+    assert settled(banked).pitch_rad < 0.0  # uphill the nose rises
 
 
-def test_a_rough_road_shakes_a_driving_car_a_little():
+def test_roughness_shakes_the_body_of_a_moving_car():
     body, seen = BodyMotion(seed=1), []
     for _ in range(4000):
-        body.step(CarState(speed_mps=20.0), STILL, 0.01)
+        body.step(CarState(speed_mps=20.0), CALM, 0.01)
         seen.append((body.pitch_rad, body.roll_rad))
     assert np.degrees(np.std(seen, axis=0)) == pytest.approx([0.06, 0.06], rel=0.3)
     assert settled(speed_mps=0.0).pitch_rad == 0.0

@@ -18,9 +18,12 @@ def car(speed_mps: float = 0.0, parameters: CarParameters = PARAMETERS) -> Car:
 
 
 def holding(made: Car, speed_mps: float, steer_rad: float) -> Command:
-    """Pedals that keep the speed about where it is."""
-    wanted = 2.0 * (speed_mps - made.state.speed_mps) + 0.3
-    throttle, brake = max(0.0, wanted) / PARAMETERS.drive_mps2, max(0.0, -wanted) / PARAMETERS.brake_mps2
+    """Pedals that keep the speed approximately constant."""
+    acceleration_mps2 = 2.0 * (speed_mps - made.state.speed_mps) + 0.3
+    throttle, brake = (
+        max(0.0, acceleration_mps2) / PARAMETERS.drive_mps2,
+        max(0.0, -acceleration_mps2) / PARAMETERS.brake_mps2,
+    )
     return Command(steer_rad, min(1.0, throttle), min(1.0, brake))
 
 
@@ -37,7 +40,7 @@ def test_without_resistance_20_mps_for_2_s_is_40_m():
     assert made.state.speed_mps == pytest.approx(20.0)
 
 
-def test_a_standing_car_stays_to_the_last_bit():
+def test_a_standing_car_keeps_its_exact_state():
     made = car()
     for steer_rad in (0.0, 0.3, -0.5):
         made.step(Command(steer_rad, 0.0, 0.5), 5.0)
@@ -48,7 +51,7 @@ def test_a_standing_car_stays_to_the_last_bit():
 
 
 @pytest.mark.parametrize("speed_mps", [1.0, 3.0, 8.0, 14.0, 25.0])
-def test_a_steady_circle_has_the_yaw_rate_of_the_closed_form(speed_mps):
+def test_steady_cornering_has_the_yaw_rate_of_the_closed_form(speed_mps):
     made = car(speed_mps)
     steer_rad = min(0.1, 2.0 / speed_mps**2 * PARAMETERS.wheelbase_m)
     drive(made, speed_mps, steer_rad, 8.0)
@@ -62,7 +65,7 @@ def test_a_steady_circle_has_the_yaw_rate_of_the_closed_form(speed_mps):
     assert held == pytest.approx(steer_rad)
 
 
-def test_understeer_is_the_textbook_figure():
+def test_the_understeer_gradient_equals_the_textbook_formula():
     p = PARAMETERS
     # K = m / L (b / Cf - a / Cr), per L: Rajamani, Vehicle Dynamics and Control, 3.1.
     gradient = p.mass_kg / 2.7 * (1.45 / p.front_cornering_n_per_rad - 1.25 / p.rear_cornering_n_per_rad)
@@ -82,7 +85,7 @@ def test_steering_left_turns_left():
     speed_mps=st.floats(0.5, 30.0),
     commands=st.lists(st.tuples(st.floats(-0.6, 0.6), st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=8),
 )
-def test_mirrored_steering_drives_the_mirrored_way(speed_mps, commands):
+def test_mirrored_steering_gives_the_mirrored_path(speed_mps, commands):
     left, right = car(speed_mps), car(speed_mps)
     for steer_rad, throttle, brake in commands:
         left.step(Command(steer_rad, throttle, brake), 0.1)
@@ -106,7 +109,7 @@ def test_any_command_leaves_finite_states_and_never_drives_backwards(steps, spee
         assert math.isfinite(made.state.x_m + made.state.y_m + made.state.yaw_rad)
 
 
-def test_the_wheel_waits_then_follows_at_its_rate():
+def test_steering_has_dead_time_then_limited_rate():
     made = car(10.0)
     made.step(Command(0.3), PARAMETERS.steering_dead_time_s)
     assert made.state.steer_rad == 0.0
@@ -116,7 +119,7 @@ def test_the_wheel_waits_then_follows_at_its_rate():
     assert made.state.steer_rad == pytest.approx(0.3, abs=1e-4)
 
 
-def test_a_small_step_of_the_wheel_is_a_first_order_lag():
+def test_a_small_steering_step_is_a_first_order_lag():
     made = car(10.0)
     made.step(Command(0.01), PARAMETERS.steering_dead_time_s + PARAMETERS.steering_lag_s)
     assert made.state.steer_rad == pytest.approx(0.01 * (1 - math.exp(-1)), rel=0.02)
@@ -128,7 +131,7 @@ def test_tyres_saturate():
     assert abs(made.state.lateral_acceleration_mps2) < PARAMETERS.friction * 9.81 * 1.02
 
 
-def test_full_brake_stops_from_20_mps_in_the_expected_way():
+def test_full_braking_from_20_mps_has_the_expected_distance():
     made = car(20.0)
     made.step(Command(brake=1.0), 5.0)
     assert made.state.speed_mps == 0.0
@@ -136,7 +139,7 @@ def test_full_brake_stops_from_20_mps_in_the_expected_way():
     assert made.state.x_m == pytest.approx(20.0**2 / 2 / 8.2 + free_roll_m, rel=0.03)
 
 
-def test_braking_by_a_given_deceleration_accounts_for_drag():
+def test_the_brake_for_a_deceleration_accounts_for_drag():
     made = car(20.0)
     for _ in range(300):
         made.step(Command(brake=made.brake_for(3.0, made.state.speed_mps)), 0.01)
@@ -154,7 +157,7 @@ def test_full_throttle_reaches_50_kmh_in_a_plausible_time():
 
 
 @given(speed_mps=st.floats(1.9, 4.1), steer_rad=st.floats(-0.2, 0.2))
-def test_nothing_jumps_where_the_models_meet(speed_mps, steer_rad):
+def test_the_transition_to_the_kinematic_model_is_smooth(speed_mps, steer_rad):
     made = car(speed_mps)
     for _ in range(200):
         before = made.state.yaw_rate_radps

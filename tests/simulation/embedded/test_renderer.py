@@ -1,4 +1,4 @@
-"""The picture against a projection written down a second time, here."""
+"""The image compared with an independent projection."""
 
 import math
 
@@ -21,7 +21,7 @@ RENDERER = Renderer(MAP, CAMERA.geometry(), 800, 600, seed=1)
 LINE_T_M = {"centre": 1.75, "edge": -1.75}
 
 
-def picture(pose, renderer: Renderer = RENDERER, frame_id: int = 1, shape=(600, 800, 3)) -> np.ndarray:
+def render(pose, renderer: Renderer = RENDERER, frame_id: int = 1, shape=(600, 800, 3)) -> np.ndarray:
     image = np.zeros(shape, np.uint8)
     renderer.render_into(image, view(pose, frame_id))
     return image
@@ -83,9 +83,9 @@ def brightness_centre(image: np.ndarray, row: int, column: float, width_px: floa
     ],
     ids=["straight", "left of it", "right of it", "left bend", "right bend R125", "left bend R125"],
 )
-def test_lines_are_where_a_second_projection_says(s_m, offset_m, turned_rad):
+def test_lines_are_where_an_independent_projection_puts_them(s_m, offset_m, turned_rad):
     pose = pose_at(s_m, offset_m, turned_rad)
-    image = picture(pose)
+    image = render(pose)
     errors = []
     for row in range(300, 596, 4):
         for t_m in LINE_T_M.values():
@@ -99,16 +99,16 @@ def test_lines_are_where_a_second_projection_says(s_m, offset_m, turned_rad):
 
 
 @pytest.mark.parametrize("distance_m", [20, 40, 60, 80])
-def test_the_edge_line_stands_out_far_away(distance_m):
+def test_the_edge_line_is_visible_far_away(distance_m):
     pose = pose_at(0.0)
     u, v = pixel(ROUTE.curve.to_world(distance_m, LINE_T_M["edge"]), pose)
-    rows = picture(pose)[round(v) - 1 : round(v) + 2, round(u) - 12 : round(u) + 13].mean(axis=2)
+    rows = render(pose)[round(v) - 1 : round(v) + 2, round(u) - 12 : round(u) + 13].mean(axis=2)
     assert rows.max(axis=1).min() - np.median(rows) > 40
 
 
 def test_dashes_have_gaps_and_the_edge_line_has_none():
     pose = pose_at(5.0)
-    image = picture(pose).mean(axis=2)
+    image = render(pose).mean(axis=2)
 
     def painted(t_m):
         found = []
@@ -121,13 +121,13 @@ def test_dashes_have_gaps_and_the_edge_line_has_none():
     assert 0.15 < np.mean(painted(LINE_T_M["centre"])) < 0.35  # 3 m of every 12 m
 
 
-def test_the_grain_lies_still_on_the_ground():
+def test_the_grain_is_fixed_to_the_ground():
     before, after = pose_at(20.0), pose_at(20.6, 0.1)
     x, y = np.meshgrid(np.linspace(24.5, 26.5, 60), np.linspace(-0.8, 0.8, 60))
     points = [ROUTE.curve.to_world(s, t) for s, t in zip(x.ravel(), y.ravel(), strict=True)]
 
     def grain(pose, frame_id):
-        image = picture(pose, frame_id=frame_id).mean(axis=2)
+        image = render(pose, frame_id=frame_id).mean(axis=2)
         columns, rows = np.rint([pixel(point, pose) for point in points]).astype(int).T
         values = image[rows, columns]
         return values - values.mean()
@@ -139,7 +139,7 @@ def test_the_grain_lies_still_on_the_ground():
 
 
 def test_sky_is_above_and_grass_beside_the_road():
-    image = picture(pose_at(20.0)).astype(int)
+    image = render(pose_at(20.0)).astype(int)
     assert image[20, :, 2].mean() > image[20, :, 0].mean() + 30  # blue
     beside = image[300, 770:795].mean(axis=0)
     assert beside[1] > beside[0] > beside[2]  # green
@@ -148,7 +148,7 @@ def test_sky_is_above_and_grass_beside_the_road():
 
 
 def test_a_turn_to_the_left_moves_the_horizon_to_the_right():
-    ahead, turned = picture(pose_at(20.0))[180:250], picture(pose_at(20.0, turned_rad=0.05))[180:250]
+    ahead, turned = render(pose_at(20.0))[180:250], render(pose_at(20.0, turned_rad=0.05))[180:250]
     shift = 0.05 * CAMERA.geometry().focal_px
     same = np.abs(ahead[:, 200:600].astype(int) - turned[:, 200 + round(shift) : 600 + round(shift)]).mean()
     other = np.abs(ahead[:, 200:600].astype(int) - turned[:, 200 - round(shift) : 600 - round(shift)]).mean()
@@ -157,16 +157,16 @@ def test_a_turn_to_the_left_moves_the_horizon_to_the_right():
 
 def test_the_same_pose_seed_and_frame_give_the_same_pixels():
     again = Renderer(MAP, CAMERA.geometry(), 800, 600, seed=1)
-    picture(pose_at(900.0))  # what was drawn before does not matter
-    assert (picture(pose_at(20.0)) == picture(pose_at(20.0), again)).all()
-    assert (picture(pose_at(20.0)) != picture(pose_at(20.0), frame_id=2)).any()
+    render(pose_at(900.0))  # earlier frames have no influence
+    assert (render(pose_at(20.0)) == render(pose_at(20.0), again)).all()
+    assert (render(pose_at(20.0)) != render(pose_at(20.0), frame_id=2)).any()
     other = Renderer(MAP, CAMERA.geometry(), 800, 600, seed=2)
-    assert (picture(pose_at(20.0)) != picture(pose_at(20.0), other)).mean() > 0.2
+    assert (render(pose_at(20.0)) != render(pose_at(20.0), other)).mean() > 0.2
 
 
 @pytest.mark.parametrize("pose", [(2000.0, 2000.0, 1.0), (0.0, -20.0, math.pi / 2), (150.0, 200.0, 4.0)])
-def test_beside_the_road_there_is_a_picture_too(pose):
-    image = picture(pose)
+def test_an_image_beside_the_road_is_complete(pose):
+    image = render(pose)
     assert image.std() > 10
     assert image[400:].min() > 0
 
@@ -183,7 +183,7 @@ def test_beside_the_road_there_is_a_picture_too(pose):
     ],
     ids=str,
 )
-def test_other_cameras_see_a_whole_picture(changes):
+def test_images_of_other_cameras_are_complete(changes):
     camera = msgspec.structs.replace(CAMERA, width_px=320, height_px=240, **changes)
     renderer = Renderer(MAP, camera.geometry(), 320, 240, seed=1)
     image = np.full((240, 320, 3), 1, np.uint8)
@@ -196,9 +196,9 @@ def test_a_rolled_camera_tilts_the_line_as_projected():
     geometry = camera.geometry()
     renderer = Renderer(MAP, geometry, 800, 600, seed=1)
     pose = pose_at(20.0)
-    image = picture(pose, renderer)
+    image = render(pose, renderer)
     level_u, level_v = pixel(ROUTE.curve.to_world(30.0, LINE_T_M["edge"]), pose)
-    # Leaning right turns the picture counter-clockwise about the principal point.
+    # A camera rolled to the right rotates the image counter-clockwise about the principal point.
     cos, sin = math.cos(math.radians(10)), math.sin(math.radians(10))
     du, dv = level_u - geometry.cx_px, level_v - geometry.cy_px
     u, v = geometry.cx_px + cos * du + sin * dv, geometry.cy_px - sin * du + cos * dv
@@ -209,4 +209,4 @@ def test_a_wrong_array_is_refused():
     with pytest.raises(
         ValueError, match=r"expected a uint8 image of shape \(600, 800, 3\), found uint8 \(480, 640, 3\)"
     ):
-        picture(pose_at(20.0), shape=(480, 640, 3))
+        render(pose_at(20.0), shape=(480, 640, 3))

@@ -1,4 +1,4 @@
-"""Vehicles that move along lanes, and hide what is behind them."""
+"""Vehicles that move along lanes and occlude the background."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ S_M, SPEED_MPS, DT_S = 30.0, 15.0, 0.01
 
 def run(traffic: Traffic, seconds: float, s_m: float = S_M, speed_mps: float = SPEED_MPS) -> float:
     for _ in range(round(seconds / DT_S)):
-        s_m = ROUTE.curve.wrapped(s_m + speed_mps * DT_S)
+        s_m = ROUTE.curve.wrap(s_m + speed_mps * DT_S)
         traffic.step(s_m, speed_mps, DT_S)
     return s_m
 
@@ -45,7 +45,7 @@ def test_the_same_seed_gives_the_same_traffic():
     assert places(1) != places(2)
 
 
-def test_the_one_ahead_keeps_its_distance_and_its_lane():
+def test_the_lead_vehicle_keeps_its_distance_and_its_lane():
     traffic = Traffic(ROUTE, 3)
     s_m = S_M
     for _ in range(40):
@@ -55,7 +55,7 @@ def test_the_one_ahead_keeps_its_distance_and_its_lane():
         assert abs(left_m) < 0.1
 
 
-def test_it_is_never_run_over_however_the_car_is_driven():
+def test_the_ego_car_never_reaches_the_lead_vehicle():
     traffic = Traffic(ROUTE, 1)
     s_m = S_M
     for speed_mps in (2.0, 30.0, 5.0, 40.0, 0.0):
@@ -63,7 +63,7 @@ def test_it_is_never_run_over_however_the_car_is_driven():
         assert lane_place(traffic.vehicles()[0], s_m)[0] > 6.0
 
 
-def test_others_come_towards_the_car_on_the_other_lane():
+def test_oncoming_vehicles_use_the_other_lane():
     traffic = Traffic(ROUTE, 1)
     s_m = run(traffic, 3.0)
     oncoming = traffic.vehicles()[1:]
@@ -95,7 +95,7 @@ def standing(ahead_m: float, t_m: float, kind: int = 0, is_braking: bool = False
 
 
 def outline(vehicle: Vehicle) -> tuple[float, float, float, float]:
-    """(left, top, right, bottom) px of its rear, by a projection of its own."""
+    """(left, top, right, bottom) px of its rear, by an independent projection."""
     size = SIZES[vehicle.kind]
     x, y, yaw, _ = ROUTE.curve.pose(S_M)
     focal, pitch = 160 / np.tan(np.radians(CAMERA.hfov_deg / 2)), np.radians(CAMERA.pitch_deg)
@@ -122,12 +122,12 @@ def test_a_vehicle_covers_its_outline_and_little_else(kind):
     assert columns.min() == pytest.approx(left, abs=3)
     assert right - 3 < columns.max() < right + 6  # its shadow lies to the right
     assert rows.min() == pytest.approx(top, abs=3)
-    assert bottom - 3 < rows.max() < bottom + 6  # and a little before it
+    assert bottom - 3 < rows.max() < bottom + 6  # and slightly in front of it
     inside = changed[round(top) + 6 : round(bottom) - 4, round(left) + 6 : round(right) - 6]
     assert inside.mean() > 0.8
 
 
-def test_it_hides_the_line_behind_it_and_none_before_it():
+def test_a_vehicle_occludes_only_the_line_behind_it():
     line_m = -1.75
     image, empty = shot((standing(14.0, line_m),)).astype(int), shot(()).astype(int)
     left, top, right, bottom = (round(edge) for edge in outline(standing(14.0, line_m)))
@@ -142,14 +142,14 @@ def test_brake_lights_are_brighter():
     assert (red[1] - red[0]).max() > 80
 
 
-def test_at_night_lamps_shine():
+def test_lamps_are_lit_at_night():
     night = Condition(description="x", ambient=0.04, lamps=1.0, noise=0)
     image = shot((standing(25.0, 0.0),), night)
     assert image[..., 0].max() > 230
 
 
 @pytest.mark.parametrize("kind", range(len(SIZES)))
-def test_a_model_is_closed_seen_from_anywhere(kind):
+def test_all_faces_of_a_model_point_outwards(kind):
     shape = model(kind)
     normals, middles, flags = shape.faces[:, :3], shape.faces[:, 3:6], shape.faces[:, 9].astype(int)
     assert np.linalg.norm(normals, axis=1) == pytest.approx(1.0)

@@ -114,7 +114,7 @@ def test_a_map_that_can_not_be_driven_is_a_usage_error_before_anything_runs(tmp_
     bad.write_text("<OpenDRIVE/>")
     done = evaluate("--map", bad, "--out", tmp_path / "out")
     assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
-    assert done.stderr.startswith(f"simulation eval: {bad}: OpenDRIVE: there is no road in it")
+    assert done.stderr.startswith(f"simulation eval: {bad}: OpenDRIVE: it contains no road")
     scenario = tmp_path / "lost.yaml"
     scenario.write_text("{map: loop, route: '1,77'}")
     done = evaluate("--scenario", scenario, "--out", tmp_path / "out")

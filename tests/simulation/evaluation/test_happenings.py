@@ -36,22 +36,22 @@ def test_an_event_begins_at_its_time_and_ends_after_its_duration():
 
 def test_an_event_begins_at_its_place_and_without_a_duration_it_stays():
     events = [Grip(at_m=50.0, friction_ratio=0.4)]
-    assert at(events, 9.0, 49.9).influence().friction_ratio == 1.0
-    assert at(events, 9.0, 50.0).influence().friction_ratio == 0.4
+    assert at(events, 9.0, 49.9).disturbance().friction_ratio == 1.0
+    assert at(events, 9.0, 50.0).disturbance().friction_ratio == 0.4
     happenings = at(events, 9.0, 50.0)
     happenings.update(9999.0, 51.0)
-    assert happenings.influence().friction_ratio == 0.4
+    assert happenings.disturbance().friction_ratio == 0.4
 
 
 def test_with_neither_time_nor_place_it_begins_at_once():
-    assert at([SteeringOffset(offset_deg=-2.0)], 0.01).influence().steering_offset_deg == -2.0
+    assert at([SteeringOffset(offset_deg=-2.0)], 0.01).disturbance().steering_offset_deg == -2.0
 
 
 def test_a_wind_rises_holds_and_falls_and_winds_add():
     happenings, felt = Happenings([SideWind(at_s=1.0, duration_s=1.0, speed_mps=10.0), SideWind(speed_mps=2.0)]), []
     for tick in range(300):
         happenings.update(tick * TICK_S, 0.0)
-        felt.append(happenings.influence().side_wind_mps)
+        felt.append(happenings.disturbance().side_wind_mps)
     assert felt[100] == pytest.approx(2.0)
     assert felt[110] == pytest.approx(7.0)
     assert felt[150] == pytest.approx(12.0)

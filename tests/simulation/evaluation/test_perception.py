@@ -7,7 +7,7 @@ import pytest
 from lkas.frames import lane_message, line_lateral_m
 from lkas.vehicle import CameraConfig, VehicleConfig
 from simulation.config import SimulationConfig
-from simulation.embedded.world import EmbeddedWorld, Start
+from simulation.embedded.world import EmbeddedWorld, RouteStart
 from simulation.evaluation.perception import TruthPerception, line_errors
 from simulation.opendrive.writer import Piece, road_xml, straight
 
@@ -16,7 +16,7 @@ IN_A_BEND_M = 260.0  # of the built-in loop, R = 180 m to the left
 
 
 def seen(s_m, offset_m, heading_rad, **changes):
-    start = Start(s_m=s_m, offset_m=offset_m, heading_rad=heading_rad)
+    start = RouteStart(s_m=s_m, offset_m=offset_m, heading_rad=heading_rad)
     world = EmbeddedWorld(SimulationConfig(start_speed_mps=10.0, **changes), CAMERA, VehicleConfig(), start)
     tick = world.tick(None)
     return world, tick, TruthPerception(world).lane_model(tick)

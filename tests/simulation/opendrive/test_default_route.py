@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from simulation.opendrive.default_route import LONGEST_M, default_route
+from simulation.opendrive.default_route import MAX_LENGTH_M, default_route
 from simulation.opendrive.errors import OpenDriveError
 from simulation.opendrive.parser import read_map
 from simulation.opendrive.route_choice import chosen_route
@@ -14,7 +14,7 @@ from simulation.opendrive.writer import bend, road_xml, straight
 from tests.simulation.opendrive import roads
 from tests.simulation.opendrive.test_routes import fork, ring
 
-# What stops the default route of each shared map, and after how many metres.
+# Length and end reason of the default route of each shared map.
 SHARED = {
     "Town01": (311, "before a bend tighter than R = 20 m"),
     "Town04": (3029, "before a stretch without markings"),
@@ -35,23 +35,23 @@ def written(folder, pieces, **changes):
 
 def test_an_open_road_is_driven_to_its_end(tmp_path):
     route = default_route(written(tmp_path, [straight(300.0)]))
-    assert (route.stretch.begin_m, route.stretch.end_m) == pytest.approx((0.0, 300.0))
-    assert (route.stretch.ends, route.is_closed) == ("at the road's end", False)
+    assert (route.stretch.start_m, route.stretch.end_m) == pytest.approx((0.0, 300.0))
+    assert (route.stretch.end_reason, route.is_closed) == ("at the road's end", False)
 
 
-def test_a_ring_is_driven_once_round(tmp_path):
+def test_a_ring_is_driven_for_one_lap(tmp_path):
     route = default_route(ring(tmp_path, roads.lanes(right=roads.lane(-1, link=-1))))
     assert route.is_closed
-    assert route.stretch.ends == "at its own start"
+    assert route.stretch.end_reason == "at its own start"
     assert route.stretch.length_m == pytest.approx(2 * math.pi * 101.75, abs=1e-3)
 
 
-def test_it_ends_before_a_bend_that_is_too_tight_and_begins_where_it_is_longest(tmp_path):
+def test_it_ends_before_a_tight_bend_and_is_the_longest_stretch(tmp_path):
     tight = bend(16.0, 60, 5.0)
     route = default_route(written(tmp_path, [straight(120.0), *tight, straight(400.0)]))
-    # One way 400 m are left behind the bend, the other way they come before it.
+    # 400 m remain behind the bend in one direction and before it in the other.
     assert route.stretch.length_m == pytest.approx(400.0, abs=6.0)
-    assert "R = 20 m" in route.stretch.ends or route.stretch.ends == "at the road's end"
+    assert "R = 20 m" in route.stretch.end_reason or route.stretch.end_reason == "at the road's end"
     assert route.tightest_radius_m is None or route.tightest_radius_m > 20.0
 
 
@@ -61,10 +61,10 @@ def test_it_ends_before_a_stretch_without_markings(tmp_path):
     lanes_xml = roads.lanes(right=right, centre_mark=roads.BROKEN + bare)
     route = default_route(read_map(roads.write(tmp_path, roads.road(lanes_xml=lanes_xml))))
     assert route.stretch.end_m == pytest.approx(60.0, abs=1.5)
-    assert route.stretch.ends == "before a stretch without markings"
+    assert route.stretch.end_reason == "before a stretch without markings"
 
 
-def test_one_line_is_marking_enough(tmp_path):
+def test_one_marked_side_is_enough(tmp_path):
     route = default_route(
         read_map(roads.write(tmp_path, roads.road(lanes_xml=roads.lanes(right=roads.lane(-1, mark="")))))
     )
@@ -73,20 +73,20 @@ def test_one_line_is_marking_enough(tmp_path):
 
 def test_it_ends_after_5_km(tmp_path):
     route = default_route(written(tmp_path, [straight(6000.0)]))
-    assert route.stretch.length_m == LONGEST_M
-    assert route.stretch.ends == "after 5 km"
+    assert route.stretch.length_m == MAX_LENGTH_M
+    assert route.stretch.end_reason == "after 5 km"
 
 
 def test_at_a_junction_it_goes_straight_on(tmp_path):
     assert [leg.road for leg in default_route(fork(tmp_path)).legs] == ["1", "3"]
 
 
-def test_a_map_with_nothing_long_enough_says_so(tmp_path):
+def test_a_map_without_a_long_enough_stretch_is_refused(tmp_path):
     with pytest.raises(OpenDriveError, match=r"is 30 m long, expected at least 50 m; name roads to go over, or take"):
         default_route(written(tmp_path, [straight(30.0)]))
 
 
-def test_it_can_be_asked_for_by_name(tmp_path):
+def test_it_is_available_by_name(tmp_path):
     road_map = fork(tmp_path)
     assert chosen_route(road_map, "default", 1).stretch == default_route(road_map).stretch
 
@@ -99,5 +99,5 @@ def test_the_default_routes_of_the_shared_maps(name):
     route = default_route(read_map(Path(data) / "maps" / f"{name}.xodr"))
     length_m, ends = SHARED[name]
     assert route.stretch.length_m == pytest.approx(length_m, abs=1.0)
-    assert route.stretch.ends == ends
+    assert route.stretch.end_reason == ends
     assert route.tightest_radius_m is None or route.tightest_radius_m >= 20.0

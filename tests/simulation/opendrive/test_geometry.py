@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulation.opendrive.geometry import Curve, cubic_nodes, joined, ramp_nodes
+from simulation.opendrive.geometry import Curve, cubic_nodes, join_nodes, spiral_nodes
 
 # A straight, a clothoid into a left bend, the bend, a clothoid into a right bend.
 PIECES = ((40.0, 0.0, 0.0), (50.0, 0.0, 0.01), (60.0, 0.01, 0.01), (80.0, 0.01, -0.02))
@@ -14,17 +14,17 @@ PIECES = ((40.0, 0.0, 0.0), (50.0, 0.0, 0.01), (60.0, 0.01, 0.01), (80.0, 0.01, 
 def winding_curve() -> Curve:
     nodes, s_m, pose = [], 0.0, (3.0, -2.0, 0.4)
     for piece in PIECES:
-        nodes.append(ramp_nodes(s_m, *pose, *piece))
+        nodes.append(spiral_nodes(s_m, *pose, *piece))
         s_m += piece[0]
         pose = tuple(float(array[-1]) for array in nodes[-1][1:4])
-    return Curve(joined(nodes))
+    return Curve(join_nodes(nodes))
 
 
 WINDING = winding_curve()
 
 
 def integrated(start, piece, s_m, steps=40_000):
-    """The end of a piece by brute force: many small chords."""
+    """The end of a piece by numeric integration with many small chords."""
     length, first, last = piece
     middle = (np.arange(steps) + 0.5) * s_m / steps
     heading = start[2] + first * middle + (last - first) / length * middle**2 / 2
@@ -32,7 +32,7 @@ def integrated(start, piece, s_m, steps=40_000):
 
 
 def test_an_arc_is_a_circle():
-    curve = Curve(ramp_nodes(0.0, 1.0, 2.0, 0.0, 150.0, 0.008, 0.008))
+    curve = Curve(spiral_nodes(0.0, 1.0, 2.0, 0.0, 150.0, 0.008, 0.008))
     for s_m in (0.0, 0.3, 77.7, 150.0):
         x, y, heading, curvature = curve.pose(s_m)
         assert (x, y) == pytest.approx((1 + 125 * math.sin(s_m / 125), 2 + 125 * (1 - math.cos(s_m / 125))), abs=1e-9)
@@ -40,9 +40,9 @@ def test_an_arc_is_a_circle():
 
 
 @pytest.mark.parametrize("s_m", [0.4, 31.0, 59.99])
-def test_a_spiral_agrees_with_brute_force(s_m):
+def test_a_spiral_agrees_with_numeric_integration(s_m):
     start, piece = (5.0, -3.0, 1.1), (60.0, 0.002, -0.05)
-    x, y, heading, curvature = Curve(ramp_nodes(0.0, *start, *piece)).pose(s_m)
+    x, y, heading, curvature = Curve(spiral_nodes(0.0, *start, *piece)).pose(s_m)
     assert (x, y) == pytest.approx(integrated(start, piece, s_m), abs=1e-6)
     ramp = (-0.05 - 0.002) / 60
     assert heading == pytest.approx(1.1 + 0.002 * s_m + ramp * s_m**2 / 2)
@@ -50,10 +50,10 @@ def test_a_spiral_agrees_with_brute_force(s_m):
 
 
 def test_a_left_bend_turns_left():
-    assert Curve(ramp_nodes(0.0, 0.0, 0.0, 0.0, 50.0, 0.01, 0.01)).pose(50.0)[1] > 10
+    assert Curve(spiral_nodes(0.0, 0.0, 0.0, 0.0, 50.0, 0.01, 0.01)).pose(50.0)[1] > 10
 
 
-def test_one_pose_and_many_agree():
+def test_scalar_and_vectorized_poses_agree():
     curve = winding_curve()
     s_m = np.linspace(0, curve.length_m, 97)
     assert np.column_stack(curve.poses(s_m)) == pytest.approx(np.array([curve.pose(s) for s in s_m]), abs=1e-9)
@@ -76,13 +76,13 @@ def test_to_lane_undoes_to_world(s_m, t_m, guess_m):
 
 
 def test_left_of_the_curve_is_positive():
-    curve = Curve(ramp_nodes(0.0, 0.0, 0.0, 0.0, 100.0, 0.0, 0.0))
+    curve = Curve(spiral_nodes(0.0, 0.0, 0.0, 0.0, 100.0, 0.0, 0.0))
     assert curve.to_lane(30.0, 2.0, 0.0) == pytest.approx((30.0, 2.0))
     assert curve.to_world(30.0, 2.0) == pytest.approx((30.0, 2.0))
 
 
 def test_an_open_curve_goes_straight_on_beyond_its_ends():
-    curve = Curve(ramp_nodes(0.0, 0.0, 0.0, 0.0, 100.0, 0.01, 0.01))
+    curve = Curve(spiral_nodes(0.0, 0.0, 0.0, 0.0, 100.0, 0.01, 0.01))
     assert curve.to_world(-5.0, 1.0) == pytest.approx((-5.0, 1.0))
     x, y, heading, curvature = curve.pose(110.0)
     end = curve.pose(100.0)
@@ -90,20 +90,20 @@ def test_an_open_curve_goes_straight_on_beyond_its_ends():
     assert (heading, curvature) == (pytest.approx(1.0), 0.0)
 
 
-def test_far_from_the_road_there_still_is_an_answer():
+def test_to_lane_returns_finite_values_far_from_the_road():
     curve = winding_curve()
     for point in ((5000.0, 5000.0), (-5000.0, 0.0), (60.0, 125.0)):
         assert all(math.isfinite(value) for value in curve.to_lane(*point, 100.0))
 
 
-def test_a_closed_curve_goes_round():
-    circle = Curve(ramp_nodes(0.0, 0.0, 0.0, 0.0, 200 * math.pi, 0.01, 0.01), is_closed=True)
+def test_a_closed_curve_is_periodic():
+    circle = Curve(spiral_nodes(0.0, 0.0, 0.0, 0.0, 200 * math.pi, 0.01, 0.01), is_closed=True)
     assert circle.pose(200 * math.pi + 10)[:2] == pytest.approx(circle.pose(10.0)[:2])
     s_m, t_m = circle.to_lane(*circle.to_world(3.0, 1.0), 200 * math.pi - 4)
     assert (s_m, t_m) == pytest.approx((3.0, 1.0), abs=1e-4)
 
 
-def test_a_cubic_ends_where_its_formula_says():
+def test_a_cubic_ends_on_its_formula():
     # u = 50 p, v = 20 p² - 8 p³, turned by 90 degrees: u runs along y, v along -x.
     p = (np.arange(100_000) + 0.5) / 100_000
     length_m = float(np.hypot(50, 40 * p - 24 * p**2).mean())

@@ -1,4 +1,4 @@
-"""The road that comes with the project, and the real ones that do not."""
+"""The built-in road, and real maps that are not part of the project."""
 
 import os
 from pathlib import Path
@@ -32,7 +32,7 @@ def test_the_loop_closes_to_a_thousandth_of_a_millimetre(road):
     assert (end - start)[2] == pytest.approx(2 * np.pi, abs=1e-9)
 
 
-def test_position_heading_and_curvature_never_jump(road):
+def test_position_heading_and_curvature_are_continuous(road):
     for before, after in zip(road.geometry[:-1], road.geometry[1:], strict=True):
         assert np.hypot(before.x_m[-1] - after.x_m[0], before.y_m[-1] - after.y_m[0]) < 1e-6
         assert before.heading_rad[-1] == pytest.approx(after.heading_rad[0], abs=1e-9)
@@ -40,7 +40,7 @@ def test_position_heading_and_curvature_never_jump(road):
     assert road.geometry[0].curvature_start[0] == road.geometry[-1].curvature_end[-1] == 0.0
 
 
-def test_there_are_tight_and_wide_bends_of_both_hands(road):
+def test_there_are_tight_and_wide_bends_in_both_directions(road):
     arcs = [
         piece.curvature_start[0]
         for piece in road.geometry
@@ -52,13 +52,13 @@ def test_there_are_tight_and_wide_bends_of_both_hands(road):
     assert 2000 < road.length_m < 3000
 
 
-def test_bends_begin_gently_at_50_kmh(road):
+def test_the_lateral_jerk_at_50_kmh_is_small(road):
     nodes = road.curve.nodes
     rate = np.abs(nodes.curvature_end - nodes.curvature_start) / np.diff(nodes.s_m)
     assert (rate * (50 / 3.6) ** 3).max() < 0.5  # m/s³
 
 
-def test_dashes_go_on_over_the_seam(road):
+def test_dashes_are_periodic_over_the_seam(road):
     (stroke,) = road.sections[0].lanes[0].marks[0].strokes
     assert road.length_m / (stroke.dash_m + stroke.gap_m) == pytest.approx(round(road.length_m / 12), abs=1e-6)
 

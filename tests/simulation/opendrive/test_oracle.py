@@ -20,7 +20,7 @@ carla = pytest.importorskip("carla", reason="the package carla is not installed 
 DATA = os.environ.get("LKAS_DATA")
 MAPS = [built_in_map(), *(sorted(Path(DATA, "maps").glob("*.xodr")) if DATA else [])]
 SAMPLES = 5  # along each lane of each section
-ASIDE_M = 0.3  # of the ends of sections and of changes of a mark, where either neighbour may be meant
+ASIDE_M = 0.3  # of the ends of sections and of changes of a mark, where both neighbours are acceptable
 CENTRE_M, HEIGHT_M, WIDTH_M, HEADING_DEG = 0.05, 0.05, 0.02, 0.2
 TYPES = {
     "Broken": "broken", "Solid": "solid", "SolidSolid": "solid solid", "SolidBroken": "solid broken",
@@ -41,7 +41,7 @@ def test_the_real_maps_are_among_them():
 
 
 def lanes(road_map):
-    """(road, section, lane id, array of s) of the places compared."""
+    """(road, section, lane id, array of s) of the compared positions."""
     for road in road_map.roads.values():
         for section in road.sections:
             start_m, end_m = section.s_m + ASIDE_M, section.end_m - ASIDE_M

@@ -8,7 +8,7 @@ from simulation.world import WorldError
 from tests.simulation.opendrive import roads
 
 
-def complaint(path) -> str:
+def error_text(path) -> str:
     with pytest.raises(OpenDriveError) as caught:
         read_map(path)
     assert isinstance(caught.value, WorldError)
@@ -18,24 +18,24 @@ def complaint(path) -> str:
 
 
 def test_a_missing_file_is_one_sentence(tmp_path):
-    assert complaint(tmp_path / "nowhere.xodr").endswith("there is no such road file")
+    assert error_text(tmp_path / "nowhere.xodr").endswith("no such road file")
 
 
 def test_a_folder_is_no_road_file(tmp_path):
-    assert "can not read" in complaint(tmp_path)
+    assert "cannot read" in error_text(tmp_path)
 
 
 @pytest.mark.parametrize("text", ["", "no xml", "<OpenDRIVE>", "<a/><b/>"])
 def test_broken_xml_is_refused(tmp_path, text):
     path = tmp_path / "broken.xodr"
     path.write_text(text)
-    assert "not a road file" in complaint(path)
+    assert "not a road file" in error_text(path)
 
 
 def test_another_root_element_is_refused(tmp_path):
     path = tmp_path / "other.xodr"
     path.write_text("<svg/>")
-    assert "<svg>: expected the root element OpenDRIVE" in complaint(path)
+    assert "<svg>: expected the root element OpenDRIVE" in error_text(path)
 
 
 @pytest.mark.parametrize(
@@ -49,17 +49,17 @@ def test_another_root_element_is_refused(tmp_path):
 def test_a_doctype_is_refused_before_its_entities_are_read(tmp_path, doctype):
     path = tmp_path / "hostile.xodr"
     path.write_text(doctype)
-    assert "DOCTYPE" in complaint(path)
+    assert "DOCTYPE" in error_text(path)
 
 
 def test_a_file_beyond_the_size_bound_is_not_read(tmp_path, monkeypatch):
     path = roads.write(tmp_path, roads.road())
     monkeypatch.setattr(xml_reader, "MAX_BYTES", 100)
-    assert "at most 100" in complaint(path)
+    assert "at most 100" in error_text(path)
 
 
 def test_a_map_without_roads_is_refused(tmp_path):
-    assert "there is no road" in complaint(roads.write(tmp_path))
+    assert "it contains no road" in error_text(roads.write(tmp_path))
 
 
 def geometry(shape: str, attributes: str = 's="0" x="0" y="0" hdg="0" length="100"') -> str:
@@ -69,7 +69,7 @@ def geometry(shape: str, attributes: str = 's="0" x="0" y="0" hdg="0" length="10
 @pytest.mark.parametrize(
     ("plan", "said"),
     [
-        (geometry("<helix/>"), ("road 1 geometry 0 helix", "not a shape known here")),
+        (geometry("<helix/>"), ("road 1 geometry 0 helix", "unknown shape")),
         (geometry(""), ("road 1 geometry 0", "no shape")),
         (geometry("<arc/>"), ("geometry 0 arc", "curvature is missing")),
         (geometry('<arc curvature="tight"/>'), ("arc", "'tight'", "expected a number")),
@@ -86,8 +86,8 @@ def geometry(shape: str, attributes: str = 's="0" x="0" y="0" hdg="0" length="10
         ("", ("road 1 planView", "no geometry")),
     ],
 )
-def test_a_complaint_names_the_element_and_the_reason(tmp_path, plan, said):
-    text = complaint(roads.write(tmp_path, roads.road(geometry=plan)))
+def test_an_error_names_the_element_and_the_reason(tmp_path, plan, said):
+    text = error_text(roads.write(tmp_path, roads.road(geometry=plan)))
     for words in said:
         assert words in text
 
@@ -104,12 +104,12 @@ def test_a_complaint_names_the_element_and_the_reason(tmp_path, plan, said):
     ],
 )
 def test_broken_lanes_are_named(tmp_path, lanes, said):
-    text = complaint(roads.write(tmp_path, roads.road().replace(roads.lanes(), lanes)))
+    text = error_text(roads.write(tmp_path, roads.road().replace(roads.lanes(), lanes)))
     assert said in text
 
 
 def test_an_id_used_twice_is_refused(tmp_path):
-    assert "used twice" in complaint(roads.write(tmp_path, roads.road(), roads.road()))
+    assert "used twice" in error_text(roads.write(tmp_path, roads.road(), roads.road()))
 
 
 def test_marks_and_widths_are_read(tmp_path):
@@ -129,11 +129,11 @@ def test_marks_and_widths_are_read(tmp_path):
     assert not double.is_yellow
 
 
-def test_what_is_not_read_is_counted(tmp_path):
-    things = "<objects><object/><object/></objects><signals><signal/></signals></road>"
+def test_unsupported_elements_are_counted(tmp_path):
+    elements = "<objects><object/><object/></objects><signals><signal/></signals></road>"
     marks = '<roadMark type="edge"/><roadMark sOffset="9" type="custom"/>'
-    road = roads.road(lanes_xml=roads.lanes(right=roads.lane(-1, mark=marks))).replace("</road>", things)
-    assert read_map(roads.write(tmp_path, road)).not_read == (
+    road = roads.road(lanes_xml=roads.lanes(right=roads.lane(-1, mark=marks))).replace("</road>", elements)
+    assert read_map(roads.write(tmp_path, road)).unsupported == (
         "2 objects (posts, rails, buildings)",
         "1 signals (signs, lights)",
         "1 road marks of type edge",
@@ -148,7 +148,7 @@ def test_a_custom_mark_is_painted_as_its_lines_say(tmp_path):
     read = read_map(roads.write(tmp_path, road))
     (stroke,) = read.roads["1"].sections[0].lanes[-1].marks[0].strokes
     assert (stroke.t_m, stroke.width_m, stroke.dash_m, stroke.gap_m) == (0.1, 0.2, 1, 2)
-    assert read.not_read == ()
+    assert read.unsupported == ()
 
 
 def test_a_lane_may_be_given_by_its_border(tmp_path):

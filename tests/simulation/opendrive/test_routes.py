@@ -42,7 +42,7 @@ def test_a_ring_of_two_roads_closes(tmp_path):
     assert curvature == pytest.approx(1 / 101.75, abs=1e-6)
 
 
-def test_a_lane_on_the_left_is_driven_backwards(tmp_path):
+def test_a_left_lane_is_driven_against_s(tmp_path):
     lanes_xml = roads.lanes(left=roads.lane(1, mark=roads.SOLID.replace("0.12", "0.30"), link=1), right="")
     route = find_route(ring(tmp_path, lanes_xml))
     assert route.is_closed
@@ -105,13 +105,13 @@ def test_a_junction_is_crossed_straight_on(tmp_path):
 
 
 @pytest.mark.parametrize("roads_named", ["1,2", "2", "1, 2"])
-def test_the_roads_named_are_gone_over(tmp_path, roads_named):
+def test_a_route_contains_the_named_roads(tmp_path, roads_named):
     route = chosen_route(fork(tmp_path), roads_named, seed=1)
     assert [leg.road for leg in route.legs] == [road_id.strip() for road_id in roads_named.split(",")]
     assert route.tightest_radius_m == pytest.approx(21.75)  # the right lane, 1.75 m outside of R = 20 m
 
 
-def test_a_way_by_lot_is_the_same_for_the_same_seed_and_takes_every_turn_sooner_or_later(tmp_path):
+def test_random_turns_depend_on_the_seed_and_cover_all_turns(tmp_path):
     road_map = fork(tmp_path)
     ends = [chosen_route(road_map, "turns", seed).legs[-1].road for seed in range(12)]
     assert ends == [chosen_route(road_map, "turns", seed).legs[-1].road for seed in range(12)]
@@ -122,12 +122,12 @@ def test_a_way_by_lot_is_the_same_for_the_same_seed_and_takes_every_turn_sooner_
     ("roads_named", "words"),
     [("1,7", "there is no road 7 in this file"), ("2,1", "no lane leads over the roads 2, 1"), ("", "no road  in")],
 )
-def test_a_route_that_is_none_is_refused(tmp_path, roads_named, words):
+def test_an_impossible_route_is_refused(tmp_path, roads_named, words):
     with pytest.raises(OpenDriveError, match=words):
         chosen_route(fork(tmp_path), roads_named, seed=1)
 
 
-def test_a_ring_named_to_its_beginning_is_closed(tmp_path):
+def test_a_route_that_ends_on_its_first_road_is_closed(tmp_path):
     road_map = ring(tmp_path, roads.lanes(right=roads.lane(-1, link=-1)))
     route = chosen_route(road_map, "2,1,2", seed=1)
     assert route.is_closed
@@ -135,7 +135,7 @@ def test_a_ring_named_to_its_beginning_is_closed(tmp_path):
     assert not chosen_route(road_map, "2,1", seed=1).is_closed
 
 
-def test_the_place_on_the_road_is_known_all_along(tmp_path):
+def test_road_coordinates_are_known_along_the_route(tmp_path):
     lanes_xml = roads.lanes(left=roads.lane(1, link=1), right="")
     route = find_route(ring(tmp_path, lanes_xml))
     first, second = route.place_at(10.0), route.place_at(route.length_m / 2 + 10.0)
@@ -147,7 +147,7 @@ def test_the_place_on_the_road_is_known_all_along(tmp_path):
     assert route.to_world(10.0) == pytest.approx((*route.curve.pose(10.0)[:2], 0.0))
 
 
-def test_on_a_left_hand_road_the_left_lane_goes_forwards(tmp_path):
+def test_with_left_hand_traffic_the_left_lane_is_driven_along_s(tmp_path):
     lanes_xml = roads.lanes(left=roads.lane(1, mark=roads.SOLID.replace("0.12", "0.30")), right="")
     path = roads.write(tmp_path, roads.road(lanes_xml=lanes_xml).replace("<road ", '<road rule="LHT" '))
     route = find_route(read_map(path))
@@ -156,7 +156,7 @@ def test_on_a_left_hand_road_the_left_lane_goes_forwards(tmp_path):
     assert (lane.left_line_m, lane.right_line_m) == pytest.approx((1.75 - 0.15, -1.75 + 0.06))
 
 
-def test_a_map_without_a_lane_to_drive_says_so(tmp_path):
+def test_a_map_without_a_drivable_lane_is_refused(tmp_path):
     path = roads.write(tmp_path, roads.road(lanes_xml=roads.lanes(right=roads.lane(-1).replace("driving", "sidewalk"))))
     with pytest.raises(OpenDriveError, match="no lane of type driving"):
         find_route(read_map(path))

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulation.opendrive.geometry import Curve, ramp_nodes
+from simulation.opendrive.geometry import Curve, spiral_nodes
 from simulation.opendrive.lanes import Cubic
 from simulation.opendrive.parser import read_map
 from simulation.opendrive.surface import CrossSection, Profiles, Surface
 from tests.simulation.opendrive import roads
 
-STRAIGHT = Curve(ramp_nodes(0.0, 0.0, 0.0, 0.0, 200.0, 0.0, 0.0))
-BEND = Curve(ramp_nodes(0.0, 3.0, -7.0, 0.8, 200.0, 0.0, 0.012))
+STRAIGHT = Curve(spiral_nodes(0.0, 0.0, 0.0, 0.0, 200.0, 0.0, 0.0))
+BEND = Curve(spiral_nodes(0.0, 3.0, -7.0, 0.8, 200.0, 0.0, 0.012))
 HILLY = Profiles(
     elevation=(Cubic(0.0, 12.0, 0.05, -4e-4, 1e-6), Cubic(120.0, 13.968, -0.0028)),
     superelevation=(Cubic(0.0, 0.0), Cubic(30.0, 0.0, 0.002), Cubic(70.0, 0.08)),
@@ -28,7 +28,7 @@ def test_a_flat_road_lies_in_the_plane_of_its_curve():
     assert surface.to_world(50.0, -2.0) == pytest.approx((*BEND.to_world(50.0, -2.0), 0.0))
 
 
-def test_elevation_lifts_the_reference_line_by_its_cubic():
+def test_elevation_raises_the_reference_line_by_its_cubic():
     surface = Surface(STRAIGHT, Profiles(elevation=(Cubic(0.0, 1.0, 0.1), Cubic(50.0, 6.0, 0.1, -2e-3, 1e-5))))
     assert surface.to_world(20.0, 0.0) == pytest.approx((20.0, 0.0, 3.0))
     assert surface.to_world(80.0, 4.0) == pytest.approx((80.0, 4.0, 6.0 + 3.0 - 2e-3 * 900 + 1e-5 * 27_000))
@@ -46,7 +46,7 @@ def test_positive_superelevation_raises_the_left_side():
 def test_superelevation_in_a_bend_is_a_cone():
     """R = 100 m to the left, banked inwards (right side up): every lane is a level circle."""
     bank_rad, radius_m = -0.06, 100.0
-    curve = Curve(ramp_nodes(0.0, 0.0, 0.0, 0.0, 150.0, 1 / radius_m, 1 / radius_m))
+    curve = Curve(spiral_nodes(0.0, 0.0, 0.0, 0.0, 150.0, 1 / radius_m, 1 / radius_m))
     surface = Surface(curve, Profiles(superelevation=(Cubic(0.0, bank_rad),)))
     for s_m in (0.0, 40.0, 149.0):
         x, y, z = surface.to_world(s_m, -3.5)
@@ -54,11 +54,11 @@ def test_superelevation_in_a_bend_is_a_cone():
         assert z == pytest.approx(3.5 * math.sin(0.06))
 
 
-def test_on_a_banked_slope_the_axes_stay_square():
+def test_on_a_banked_slope_the_axes_are_orthogonal():
     slope, bank_rad = 0.2, 0.3
     surface = Surface(STRAIGHT, Profiles((Cubic(0.0, 0.0, slope),), (Cubic(0.0, bank_rad),)))
     pitch_rad = math.atan(slope)
-    # The raised left side leans back by the pitch of the slope.
+    # The raised left side is tilted back by the pitch of the slope.
     expected = (
         50.0 - 4.0 * math.sin(bank_rad) * math.sin(pitch_rad),
         4.0 * math.cos(bank_rad),
@@ -69,13 +69,13 @@ def test_on_a_banked_slope_the_axes_stay_square():
     assert axes @ axes.transpose(0, 2, 1) == pytest.approx(np.stack([np.eye(3)] * 2), abs=1e-12)
 
 
-def test_a_lateral_shape_goes_linearly_from_one_cross_section_to_the_next():
+def test_a_lateral_shape_is_interpolated_between_cross_sections():
     shape = (CrossSection(0.0, (Cubic(-5.0, 0.1),)), CrossSection(100.0, (Cubic(-5.0, 0.5, -0.1), Cubic(0.0, 0.0))))
     surface = Surface(STRAIGHT, Profiles(shape=shape))
     assert surface.to_world(0.0, -3.0)[2] == pytest.approx(0.1)
     assert surface.to_world(100.0, -3.0)[2] == pytest.approx(0.3)
     assert surface.to_world(25.0, -3.0)[2] == pytest.approx(0.75 * 0.1 + 0.25 * 0.3)
-    assert surface.to_world(150.0, -9.0)[2] == pytest.approx(0.5)  # beyond: as at the last section, as at t = -5
+    assert surface.to_world(150.0, -9.0)[2] == pytest.approx(0.5)  # constant beyond the last section and t = -5
     assert surface.to_world(100.0, 2.0)[2] == 0.0
 
 
@@ -108,7 +108,7 @@ def test_profiles_are_read_from_a_file(tmp_path):
 
 @given(s_m=st.floats(-30.0, 230.0))
 @settings(max_examples=60)
-def test_one_place_is_one_of_many(s_m):
+def test_scalar_and_vectorized_frames_agree(s_m):
     origins, axes = LANDSCAPE.frames([s_m])
     frame = LANDSCAPE.frame(s_m)
     assert frame.origin == pytest.approx(tuple(origins[0]), abs=1e-9)

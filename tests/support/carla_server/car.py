@@ -13,7 +13,7 @@ import numpy as np
 from lkas.integration.shared_memory.messages import ControlMessage
 from lkas.vehicle import CameraConfig, VehicleConfig
 from simulation.config import SimulationConfig
-from simulation.embedded.world import TICK_S, EmbeddedWorld, Start
+from simulation.embedded.world import TICK_S, EmbeddedWorld, RouteStart
 from simulation.opendrive.routes import Route
 from simulation.world import Tick, WorldEnded
 from tests.support.carla_server.actors import Actor
@@ -37,7 +37,7 @@ class EmbeddedCar:
         self._map, self._route = world_map, route
         self._camera = CameraConfig(width_px=64, height_px=64, rate_hz=CAMERA_RATE_HZ)  # until one is mounted
         self._world: EmbeddedWorld | None = None
-        self._begun: tuple[Start, float] | None = None  # where and how fast that world began
+        self._begun: tuple[RouteStart, float] | None = None  # where and how fast that world began
         self._is_moved = True  # taken into account at the next step
         self._speed_mps = 0.0
         self._tick: Tick | None = None
@@ -103,13 +103,13 @@ class EmbeddedCar:
         transform = self.actor.transform
         return [tuple(100 * axis for axis in transform.placed(x, y, WHEEL_RADIUS_M)) for x, y in places]  # type: ignore[misc]
 
-    def _start(self) -> Start:
+    def _start(self) -> RouteStart:
         x_m, right_m, _ = self.actor.transform.placed(CG_AHEAD_M, 0.0)
         curve = self._route.curve
         s_m, offset_m = curve.to_lane(x_m, -right_m, curve.nearest_s_m(x_m, -right_m))
         heading_rad = -math.radians(self.actor.transform.yaw_deg) - curve.pose(s_m)[2]
-        return Start(
-            s_m=s_m - self._route.stretch.begin_m, offset_m=offset_m, heading_rad=math.remainder(heading_rad, math.tau)
+        return RouteStart(
+            s_m=s_m - self._route.stretch.start_m, offset_m=offset_m, heading_rad=math.remainder(heading_rad, math.tau)
         )
 
     def _placed_world(self) -> EmbeddedWorld:
