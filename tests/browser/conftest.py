@@ -50,6 +50,11 @@ def wait_until_shown(page: Page, text: str) -> None:
     page.wait_for_function("text => window.shown.some((shown) => shown.startsWith(text))", arg=text)
 
 
+def wait_for_state(page: Page, state: str) -> None:
+    """Wait until the camera image is `live`, `paused`, `stale` or `empty`."""
+    expect(page.locator("#picture")).to_have_attribute("data-state", state)
+
+
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Chromium of the system, or of the environment variable CHROMIUM.

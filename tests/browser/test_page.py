@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 
 from lkas.integration.shared_memory.messages import ControlMode
 from lkas.integration.zmq.ports import Ports, free_port_base
-from tests.browser.conftest import RATE_HZ, TIMEOUT_MS, wait_until_shown, watch
+from tests.browser.conftest import RATE_HZ, TIMEOUT_MS, wait_for_state, wait_until_shown, watch
 from tests.support.fake_broker import FakeBroker
 from tests.support.stack import free_port, wait_until
 from tests.support.viewer_process import running_viewer
@@ -21,10 +21,6 @@ PIXEL = """([id, u, v]) => {
     copy.drawImage(canvas, -Math.round(u * scale), -Math.round(v * scale));
     return [...copy.getImageData(0, 0, 1, 1).data];
 }"""
-
-
-def wait_for_state(page: Page, state: str) -> None:
-    expect(page.locator("#picture")).to_have_attribute("data-state", state)
 
 
 def overlay_alpha(page: Page, u: float, v: float) -> int:
@@ -138,21 +134,6 @@ def test_pause_and_resume_by_button_and_key(page, broker):
     assert broker.actions == ["pause", "resume", "respawn"]
     page.get_by_role("tab", name="Events").click()
     expect(page.locator("#event-list .what").first).to_have_text("respawn by a viewer")
-
-
-def test_a_button_that_the_mouse_has_pressed_leaves_space_to_pause(page, broker):
-    wait_for_state(page, "live")
-    page.get_by_role("button", name="Respawn").click()
-    expect(page.locator(".toast").last).to_have_text("respawn: done")
-    page.keyboard.press("Space")
-    wait_for_state(page, "paused")
-    page.locator("#help").click()
-    expect(page.locator("#help-dialog")).to_be_visible()
-    page.keyboard.press("Escape")
-    expect(page.locator("#help-dialog")).to_be_hidden()
-    page.keyboard.press("Space")
-    wait_for_state(page, "live")
-    assert broker.actions == ["respawn", "pause", "resume"]
 
 
 def test_two_pages_show_the_same_and_see_each_others_changes(open_page):

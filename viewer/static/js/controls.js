@@ -1,8 +1,9 @@
-// Buttons, keys, tabs: everything a hand touches except the parameters.
+// Buttons and tabs: everything a hand touches except the keyboard and the parameters.
 
 import { byId, make, recall, remember, setAttribute, setText } from "./dom.js";
 
 const ANSWER_SHOWN_MS = 1800;
+const REPORT_DELAY_MS = 1000; // of a state of the simulation, after it has answered
 const TOAST_MS = 4000;
 
 /** @param {string} state @param {string} text */
@@ -15,7 +16,10 @@ export function toast(state, text) {
 /** Pause/resume and respawn, with what became of them on the button and as a notice. */
 export class Actions {
   #requests;
-  isPaused = false;
+  #isPaused = false; // as the simulation reports it
+  #wanted = /** @type {boolean | null} */ (null); // what the last press asked for, until it is reported
+  #wantedUntilMs = Infinity;
+  #isSending = false;
 
   /** @param {import("./requests.js").Requests} requests */
   constructor(requests) {
@@ -26,28 +30,41 @@ export class Actions {
 
   /** @param {boolean} isPaused as the simulation reports it */
   showPaused(isPaused) {
-    this.isPaused = isPaused;
+    this.#isPaused = isPaused;
+    if (!this.#isSending && (isPaused === this.#wanted || performance.now() > this.#wantedUntilMs)) this.#wanted = null;
     const button = byId("pause");
     setAttribute(button, "data-action", isPaused ? "resume" : "pause");
     setText(/** @type {Element} */ (button.querySelector(".caption")), isPaused ? "Resume" : "Pause");
   }
 
-  togglePause() {
-    return this.#act(byId("pause"), this.isPaused ? "resume" : "pause");
+  /** Ask for the opposite of what was last asked for. A press while a request is pending is sent after its answer. */
+  async togglePause() {
+    this.#wanted = !(this.#wanted ?? this.#isPaused);
+    if (this.#isSending) return;
+    this.#isSending = true;
+    let sent = null;
+    while (this.#wanted !== null && this.#wanted !== sent) {
+      sent = this.#wanted;
+      if (!(await this.#act(byId("pause"), sent ? "pause" : "resume"))) this.#wanted = null;
+    }
+    this.#isSending = false;
+    this.#wantedUntilMs = performance.now() + REPORT_DELAY_MS;
   }
 
-  respawn() {
-    return this.#act(byId("respawn"), "respawn");
+  /** Ask for a respawn, unless one is pending. */
+  async respawn() {
+    const button = byId("respawn");
+    if (button.dataset.state !== "pending") await this.#act(button, "respawn");
   }
 
-  /** @param {HTMLElement} button @param {string} action */
+  /** Send an action and show its result. @param {HTMLElement} button @param {string} action */
   async #act(button, action) {
-    if (button.dataset.state === "pending") return;
     button.dataset.state = "pending";
     const ack = await this.#requests.send({ type: "action", action });
     button.dataset.state = ack.ok ? "applied" : "refused";
     toast(button.dataset.state, ack.ok ? `${action}: done` : `${action}: ${ack.error}`);
-    setTimeout(() => delete button.dataset.state, ANSWER_SHOWN_MS);
+    setTimeout(() => button.dataset.state !== "pending" && delete button.dataset.state, ANSWER_SHOWN_MS);
+    return ack.ok;
   }
 }
 
@@ -100,31 +117,4 @@ export function wireTabs(events) {
     });
   });
   select(tabs.find((tab) => tab.id === recall("tab", "tab-tune")) ?? tabs[0]);
-}
-
-/** @param {Actions} actions */
-export function wireKeys(actions) {
-  const help = /** @type {HTMLDialogElement} */ (byId("help-dialog"));
-  byId("help").addEventListener("click", () => help.showModal());
-  // A button that a pointer has pressed gives the keys back: space is to pause, not to press it once more.
-  addEventListener("click", ({ target, detail }) => {
-    const button = detail > 0 && /** @type {HTMLElement} */ (target).closest("button:not([role=tab])");
-    if (button) /** @type {HTMLElement} */ (button).blur();
-  }, { capture: true });
-  const click = (/** @type {string} */ selector) => /** @type {HTMLElement} */ (document.querySelector(selector)).click();
-  addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.altKey || event.metaKey || event.repeat || help.open) return;
-    const target = /** @type {HTMLElement} */ (event.target);
-    if (target.closest("input, select, textarea")) return;
-    // On a button or a fold, space presses that one.
-    if (event.key === " " && target.closest("button, summary, a")) return;
-    const layer = document.querySelectorAll("[data-layer]")[Number(event.key) - 1];
-    if (event.key === " ") actions.togglePause();
-    else if (event.key.toLowerCase() === "r") actions.respawn();
-    else if (event.key.toLowerCase() === "h") click("#hold-plots");
-    else if (event.key === "?") help.showModal();
-    else if (layer) /** @type {HTMLElement} */ (layer).click();
-    else return;
-    event.preventDefault();
-  });
 }

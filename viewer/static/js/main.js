@@ -1,11 +1,12 @@
 // Puts the page together: what arrives is kept, and shown at the pace of the screen.
 
 import { Connection } from "./connection.js";
-import { Actions, wireHold, wireKeys, wireLayers, wireTabs } from "./controls.js";
+import { Actions, wireHold, wireLayers, wireTabs } from "./controls.js";
 import { byId, setText } from "./dom.js";
 import { showDrive } from "./drive.js";
 import { Events } from "./events.js";
 import { STALE_MS, judge, showVerdict } from "./freshness.js";
+import { startKeyboard } from "./keyboard.js";
 import { Parameters } from "./parameters.js";
 import { Picture } from "./picture.js";
 import { Plots } from "./plots.js";
@@ -49,7 +50,7 @@ connection.on("viewer", (message) => showFoot(message));
 wireLayers(picture);
 wireHold(plots);
 wireTabs(events);
-wireKeys(actions);
+startKeyboard(actions);
 
 let driveDueMs = 0;
 let figuresDueMs = 0;
