@@ -42,7 +42,7 @@ format: setup  ## put the code into its format
 defaults: setup  ## write what is derived from the declarations: configs/default.yaml, lkas_messages.h, the built-in map
 	@PYTHONPATH=. $(BIN)/python scripts/write_defaults.py
 
-screenshot: setup  ## take the picture of the page that the README shows
+screenshot: setup  ## make the images of the README: the page and an animation of a drive
 	@PYTHONPATH=. $(BIN)/python scripts/screenshot.py
 
 clean:  ## remove .venv and everything built

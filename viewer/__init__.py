@@ -1,1 +1,1 @@
-"""The web page on localhost:8080; it speaks to the broker only."""
+"""The web page of a running lkas. It talks to the broker only."""

@@ -1,4 +1,4 @@
-"""`python -m viewer`: the same as the command `viewer`."""
+"""Run the command `viewer` as `python -m viewer`."""
 
 from viewer.cli import main
 

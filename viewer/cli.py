@@ -1,4 +1,4 @@
-"""The command `viewer`. Heavy imports stand inside the function: `--help` loads neither NumPy nor ZMQ."""
+"""The command `viewer`. NumPy and ZMQ are imported inside the function, so that `--help` is fast."""
 
 import sys
 from pathlib import Path
@@ -9,54 +9,56 @@ import typer
 from lkas.config import ConfigError, load
 from lkas.runtime import log
 from lkas.runtime.child import die_with_supervisor
+from lkas.runtime.exit_codes import EXIT_USAGE
 from viewer.config import ViewerConfig
 from viewer.listener import AddressError, listen
 
-USAGE_ERROR = 2
+DEFAULTS = ViewerConfig()
 
 app = typer.Typer(
     add_completion=False, rich_markup_mode="rich", context_settings={"help_option_names": ["-h", "--help"]}
 )
 
-EXAMPLES = """
+EXAMPLES = f"""
 [bold]Examples[/bold]
 
-  viewer                               http://localhost:8080
-  viewer --port 0 --browser            a free port, opened in the browser
-  viewer --broker 127.0.0.1:6557       a broker whose first port is 6557
-  viewer --set viewer.max_clients=8    fewer pages at a time
+  viewer                               http://localhost:{DEFAULTS.port}
+  viewer --port 0 --browser            serve on a free port and open the browser
+  viewer --broker 127.0.0.1:6557       connect to the broker whose first port is 6557
+  viewer --set viewer.max_clients=8    allow 8 pages and streams at the same time
 
-Exit codes: 0 fine, 1 failed, 2 usage, configuration or a port that is taken, 130 interrupted, 143 terminated.
+Exit codes: 0 success, 1 failure, 2 usage, configuration or port in use, 130 interrupted, 143 terminated.
 """
 
 
 @app.command(epilog=EXAMPLES)
 def viewer(
     port: Annotated[
-        int | None, typer.Option(metavar="PORT", help="Port of the page; 0 takes a free one.", show_default="8080")
+        int | None,
+        typer.Option(metavar="PORT", help="Port of the page; 0 takes a free one.", show_default=str(DEFAULTS.port)),
     ] = None,
     host: Annotated[
         str | None,
-        typer.Option(metavar="ADDRESS", help="Address of the page; loopback only.", show_default="127.0.0.1"),
+        typer.Option(metavar="ADDRESS", help="Address of the page; loopback only.", show_default=DEFAULTS.host),
     ] = None,
     broker: Annotated[
         str | None,
         typer.Option(
             metavar="HOST[:PORT]",
-            help="Where the broker is; PORT is the first of its six.",
-            show_default="127.0.0.1:5557",
+            help="Address of the broker; PORT is the first of its six.",
+            show_default="section zmq",
         ),
     ] = None,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Configuration file (YAML).")] = None,
     set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="One configuration value.")
+        list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Set one configuration value.")
     ] = None,
     browser: Annotated[
         bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.", metavar="")
     ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.", metavar="")] = False,
 ) -> None:
-    """Serve the web page of a running lkas: live picture, telemetry, parameters, actions."""
+    """Serve the web page of a running lkas: camera image, telemetry, parameters, actions."""
     die_with_supervisor()
     log.set_up("viewer", verbose)
 
@@ -69,16 +71,16 @@ def viewer(
     try:
         configuration = load({"viewer": ViewerConfig, "zmq": ZmqConfig}, file=config, assignments=assignments)
     except ConfigError as error:
-        _refuse(str(error))
+        _fail(str(error))
     zmq_config: ZmqConfig = configuration["zmq"]
     if zmq_config.port_base == 0:
-        _refuse("zmq.port_base is 0, which only a broker can use: say where it is with --broker HOST:PORT")
+        _fail("zmq.port_base is 0, which only a broker can use; give its address with --broker HOST:PORT")
 
     viewer_config: ViewerConfig = configuration["viewer"]
     try:
         listener = listen(viewer_config.host, viewer_config.port)
     except AddressError as error:
-        _refuse(str(error))
+        _fail(str(error))
 
     from viewer.server import run
 
@@ -104,9 +106,9 @@ def _broker_assignments(text: str) -> list[str]:
     return [f"zmq.host={host}", f"zmq.port_base={base}"] if colon else [f"zmq.host={text}"]
 
 
-def _refuse(sentence: str) -> NoReturn:
-    print(f"viewer: {sentence}", file=sys.stderr)
-    raise typer.Exit(USAGE_ERROR)
+def _fail(message: str) -> NoReturn:
+    print(f"viewer: {message}", file=sys.stderr)
+    raise typer.Exit(EXIT_USAGE)
 
 
 def main() -> None:

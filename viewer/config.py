@@ -1,4 +1,4 @@
-"""The section `viewer`. Where the broker is stands in section `zmq`, which all programs share."""
+"""The configuration section `viewer`. The section `zmq`, shared by all programs, holds the address of the broker."""
 
 from typing import Annotated
 
@@ -6,10 +6,10 @@ from lkas.parameters import Section, declare
 
 
 class ViewerConfig(Section, frozen=True, kw_only=True):
-    """Where the page is served, and to how many."""
+    """Address, port and client limit of the page."""
 
-    host: Annotated[str, declare("Address the page is served on; loopback only")] = "127.0.0.1"
-    port: Annotated[int, declare("Port the page is served on; 0 takes a free one", minimum=0, maximum=65535)] = 8080
+    host: Annotated[str, declare("Address of the page; loopback only")] = "127.0.0.1"
+    port: Annotated[int, declare("Port of the page; 0 takes a free one", minimum=0, maximum=65535)] = 8080
     max_clients: Annotated[
-        int, declare("Pages and streams served at the same time; one more is told so", minimum=1, maximum=1000)
+        int, declare("Maximum number of pages and streams at the same time", minimum=1, maximum=1000)
     ] = 64

@@ -1,7 +1,7 @@
-"""The fan-out: everything that comes in goes to every viewer, and a slow one costs nobody anything.
+"""Fan-out: every message goes to every viewer, and a slow viewer delays no other.
 
-Each viewer has an `Outbox` of bounded size: the newest frame, the newest message of each topic, and a short list of
-those that must all arrive (events, acks). Whoever reads slowly misses what was replaced in the meantime.
+Each viewer has an `Outbox` of bounded size: the newest frame, the newest message of each topic, and a short queue of
+messages that must all arrive (events, acks). A viewer that reads slowly misses what was replaced in the meantime.
 """
 
 import asyncio
@@ -13,16 +13,16 @@ from contextlib import contextmanager
 
 from viewer.wire import MAX_CREDIT, Frame
 
-EVENTS_KEPT = 100
-FRESH_S = 1.0  # a newcomer is not shown telemetry older than this, as if it were live
-_MESSAGES_KEPT = 2 * EVENTS_KEPT
+MAX_EVENTS = 100
+FRESH_S = 1.0  # a new viewer gets no telemetry older than this
+_MAX_MESSAGES = 2 * MAX_EVENTS
 
 
 class Outbox:
-    """What waits for one viewer. `next` hands it out, the most urgent first.
+    """The messages that wait for one viewer; `next` returns the most urgent one.
 
-    A page says how many frames it can take (`grant`), so that a hidden tab or a slow line never builds up a queue in
-    the kernel. `credit=None`: whoever reads this takes every frame.
+    A page grants credit for the frames it can take, so that no queue builds up in the kernel for a hidden tab or a
+    slow connection. `credit=None`: the reader takes every frame.
     """
 
     def __init__(self, *, credit: int | None = 0, telemetry: bool = True) -> None:
@@ -30,31 +30,31 @@ class Outbox:
         self._takes_telemetry = telemetry
         self._frame: Frame | None = None
         self._topics: dict[str, str] = {}
-        self._messages: deque[str] = deque(maxlen=_MESSAGES_KEPT)
+        self._messages: deque[str] = deque(maxlen=_MAX_MESSAGES)
         self._changed = asyncio.Event()
         self._closed = False
         self.frames_replaced = 0
 
     def offer_frame(self, frame: Frame) -> None:
-        """Keep this frame in place of one that was not sent yet."""
+        """Replace the frame that waits by this one."""
         self.frames_replaced += self._frame is not None
         self._frame = frame
         self._changed.set()
 
     def offer_topic(self, topic: str, text: str) -> None:
-        """Keep this message in place of an older one of its topic."""
+        """Replace the message of this topic that waits by this one."""
         if self._takes_telemetry:
             self._topics[topic] = text
             self._changed.set()
 
     def offer_message(self, text: str) -> None:
-        """Keep this one as well; the oldest goes when there are too many."""
+        """Append a message to the queue; the oldest is dropped when the queue is full."""
         if self._takes_telemetry:
             self._messages.append(text)
             self._changed.set()
 
     def grant(self, frames: int) -> None:
-        """The viewer has room for so many more frames."""
+        """Add credit for so many frames, up to MAX_CREDIT."""
         if self._credit is not None:
             self._credit = min(self._credit + frames, MAX_CREDIT)
             self._changed.set()
@@ -64,7 +64,7 @@ class Outbox:
         self._changed.set()
 
     async def next(self) -> Frame | str | None:
-        """The next thing to send, or None when the outbox is closed."""
+        """Wait for the next item to send; None when the outbox is closed."""
         while not self._closed:
             if self._messages:
                 return self._messages.popleft()
@@ -81,14 +81,14 @@ class Outbox:
 
 
 class Hub:
-    """All viewers of this process, and what a new one is told first."""
+    """All viewers of this process, and the messages that a new one receives first."""
 
     def __init__(self, max_clients: int) -> None:
         self.max_clients = max_clients
         self._outboxes: set[Outbox] = set()
-        self._topics: dict[str, tuple[str, float]] = {}  # text, and until when (monotonic s) a newcomer gets it
-        self._events: deque[str] = deque(maxlen=EVENTS_KEPT)
-        self._on_watched: Callable[[bool], None] = lambda watched: None
+        self._topics: dict[str, tuple[str, float]] = {}  # text, and until when (monotonic s) a new viewer gets it
+        self._events: deque[str] = deque(maxlen=MAX_EVENTS)
+        self._on_viewers: Callable[[bool], None] = lambda has_viewers: None
         self._closed = False
 
     def __len__(self) -> int:
@@ -98,13 +98,13 @@ class Hub:
     def is_full(self) -> bool:
         return len(self._outboxes) >= self.max_clients
 
-    def on_watched(self, callback: Callable[[bool], None]) -> None:
-        """Call this with True when the first viewer comes, with False when the last one has gone."""
-        self._on_watched = callback
+    def set_viewers_callback(self, callback: Callable[[bool], None]) -> None:
+        """Call `callback` with True when the first viewer joins and with False when the last one has left."""
+        self._on_viewers = callback
 
     @contextmanager
-    def joined(self, outbox: Outbox) -> Iterator[Outbox]:
-        """Deliver to this outbox while the block runs."""
+    def subscribed(self, outbox: Outbox) -> Iterator[Outbox]:
+        """Deliver every message to this outbox inside the `with` block."""
         for topic, (text, good_until_s) in self._topics.items():
             if time.monotonic() <= good_until_s:
                 outbox.offer_topic(topic, text)
@@ -114,21 +114,21 @@ class Hub:
         if self._closed:
             outbox.close()
         if len(self._outboxes) == 1:
-            self._on_watched(True)
+            self._on_viewers(True)
         try:
             yield outbox
         finally:
             self._outboxes.discard(outbox)
             if not self._outboxes:
-                self._on_watched(False)
+                self._on_viewers(False)
 
     def publish_frame(self, frame: Frame) -> None:
         for outbox in self._outboxes:
             outbox.offer_frame(frame)
 
-    def publish_topic(self, topic: str, text: str, *, lasting: bool = False) -> None:
-        """Give everybody the newest of a topic; a lasting one is true until it is replaced, however old."""
-        self._topics[topic] = text, math.inf if lasting else time.monotonic() + FRESH_S
+    def publish_topic(self, topic: str, text: str, *, stays_valid: bool = False) -> None:
+        """Send the newest message of a topic. `stays_valid`: a new viewer gets it, however old it is."""
+        self._topics[topic] = text, math.inf if stays_valid else time.monotonic() + FRESH_S
         for outbox in self._outboxes:
             outbox.offer_topic(topic, text)
 
@@ -138,7 +138,7 @@ class Hub:
             outbox.offer_message(text)
 
     def close(self) -> None:
-        """Send everybody home; nobody can join for long any more."""
+        """Close the outbox of every viewer, also of those that join later."""
         self._closed = True
         for outbox in self._outboxes:
             outbox.close()

@@ -1,4 +1,4 @@
-"""Where the page is served: one listening socket on loopback, or a sentence that says why not."""
+"""The listening socket of the page, on loopback only."""
 
 import errno
 import ipaddress
@@ -6,11 +6,11 @@ import socket
 
 
 class AddressError(Exception):
-    """The page can not be served there; the text says why and what to do."""
+    """The page cannot be served at this address; the message says why and what to do."""
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket on a loopback address. Raises AddressError."""
+    """Open a listening socket on a loopback address. Raises AddressError."""
     try:
         address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
     except ValueError:
@@ -18,7 +18,7 @@ def listen(host: str, port: int) -> socket.socket:
     if address is None or not address.is_loopback:
         raise AddressError(
             f"viewer.host = {host}: the page is served on loopback only (127.0.0.1, ::1 or localhost); "
-            "from another machine, forward the port with ssh -L"
+            "to reach it from another machine, forward the port with ssh -L"
         )
     listener = socket.socket(socket.AF_INET6 if address.version == 6 else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -33,13 +33,13 @@ def listen(host: str, port: int) -> socket.socket:
                 "or let --port 0 take a free one"
             ) from error
         raise AddressError(
-            f"can not serve on port {port} of {address}: {error.strerror}; choose another with --port"
+            f"cannot serve on port {port} of {address}: {error.strerror}; choose another with --port"
         ) from error
     listener.setblocking(False)
     return listener
 
 
 def url_of(listener: socket.socket) -> str:
-    """The address to open in a browser."""
+    """The URL to open in a browser."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}/" if ":" in host else f"http://localhost:{port}/"

@@ -1,7 +1,7 @@
-"""Actions and parameter changes on their way from a page to the broker, and the answers back to that page.
+"""Sends actions and parameter changes of the pages to the broker and returns each answer to its page.
 
-The broker answers within 100 ms; an accepted request gets a second answer when it is done. A broker that is not there
-is said so at once: nothing is kept for later, or a respawn asked for today would happen when it returns tomorrow.
+The broker answers within 100 ms; an accepted request gets a second answer when it is done. Without a broker a request
+fails at once. It is not kept, because a respawn must not happen when the broker returns much later.
 """
 
 import asyncio
@@ -21,13 +21,13 @@ from viewer.wire import Action, Answer, SetParameter, encode
 
 logger = logging.getLogger(__name__)
 
-ANSWER_WITHIN_S = 2.0  # the broker promises 0.1 s; the rest is for a busy machine
-DONE_WITHIN_S = 32.0  # respawn and map changes may take 30 s
+ANSWER_TIMEOUT_S = 2.0  # the broker answers within 0.1 s on an idle machine
+DONE_TIMEOUT_S = 32.0  # respawn and map changes may take 30 s
 MAX_PENDING = 256
 
 
 class _Pending(msgspec.Struct):
-    """One request that still waits for an answer, and the page it belongs to."""
+    """A request without a final answer, and the page it belongs to."""
 
     outbox: Outbox
     request_id: str  # the page's own
@@ -35,22 +35,22 @@ class _Pending(msgspec.Struct):
 
 
 class Requests:
-    """Two DEALER sockets to the broker and the table of what is under way."""
+    """Two DEALER sockets to the broker and the table of pending requests."""
 
     def __init__(self, context: zmq.asyncio.Context, ports: Ports) -> None:
         self._ports = ports
         self._actions = _dealer(context, ports.actions)
         self._parameters = _dealer(context, ports.parameters)
         self._pending: dict[str, _Pending] = {}
-        # Two pages, or two viewers, may count their requests alike: the broker sees ids that are ours alone.
+        # Pages and other viewers may use the same request ids: this prefix makes them unique at the broker.
         self._prefix = secrets.token_hex(4)
         self._count = 0
         self.malformed = 0
 
     async def send(self, outbox: Outbox, request: Action | SetParameter) -> None:
-        """Send a page's request; every request is answered in its outbox, whatever happens."""
+        """Send a page's request. Its outbox always receives an answer, in the worst case a timeout."""
         if len(self._pending) >= MAX_PENDING:
-            _answer(outbox, request.request_id, f"{MAX_PENDING} requests are under way; try again in a moment")
+            _refuse(outbox, request.request_id, f"{MAX_PENDING} requests are pending; try again later")
             return
         self._count += 1
         wire_id = f"{self._prefix}-{self._count}"
@@ -62,25 +62,27 @@ class Requests:
             message = messages.ParameterRequest(
                 category=request.category, name=request.name, value=request.value, request_id=wire_id
             )
-        self._expect(wire_id, outbox, request.request_id, ANSWER_WITHIN_S, f"no answer from the broker at {endpoint}")
+        self._add_pending(
+            wire_id, outbox, request.request_id, ANSWER_TIMEOUT_S, f"no answer from the broker at {endpoint}"
+        )
         try:
             await socket.send(messages.encode(message), zmq.NOBLOCK)
         except zmq.Again:
-            self._forget(wire_id)
-            _answer(outbox, request.request_id, f"not connected to the broker at {endpoint}")
+            self._drop(wire_id)
+            _refuse(outbox, request.request_id, f"not connected to the broker at {endpoint}")
 
     async def run(self) -> None:
-        """Bring answers to their pages, for ever."""
+        """Pass answers to their pages until cancelled."""
         await asyncio.gather(self._receive(self._actions), self._receive(self._parameters))
 
-    def forget_page(self, outbox: Outbox) -> None:
-        """That page is gone; its answers have nowhere to go."""
+    def drop_page(self, outbox: Outbox) -> None:
+        """Drop the pending requests of a page that has closed."""
         for wire_id in [wire_id for wire_id, pending in self._pending.items() if pending.outbox is outbox]:
-            self._forget(wire_id)
+            self._drop(wire_id)
 
     def close(self) -> None:
         for wire_id in list(self._pending):
-            self._forget(wire_id)
+            self._drop(wire_id)
         self._actions.close()
         self._parameters.close()
 
@@ -94,35 +96,37 @@ class Requests:
                 if self.malformed == 1:
                     logger.warning("an answer of the broker at %s is %s", self._ports.actions, error)
                 continue
-            self._take(ack)
+            self._pass_on(ack)
 
-    def _take(self, ack: messages.Ack) -> None:
+    def _pass_on(self, ack: messages.Ack) -> None:
         pending = self._pending.get(ack.request_id)
         if pending is None:
-            return  # too late, or for a page that is gone
-        self._forget(ack.request_id)
+            return  # after the timeout, or for a page that has closed
+        self._drop(ack.request_id)
         if ack.ok and ack.applied is None:
-            self._expect(
-                ack.request_id, pending.outbox, pending.request_id, DONE_WITHIN_S, "accepted, but never reported done"
+            self._add_pending(
+                ack.request_id, pending.outbox, pending.request_id, DONE_TIMEOUT_S, "accepted, but not done"
             )
         answer = Answer(pending.request_id, ack.ok, ack.applied, ack.active, ack.error)
         pending.outbox.offer_message(encode(answer))
 
-    def _expect(self, wire_id: str, outbox: Outbox, request_id: str, within_s: float, failure: str) -> None:
-        def give_up() -> None:
-            self._pending.pop(wire_id, None)
-            _answer(outbox, request_id, f"{failure} within {within_s:g} s")
+    def _add_pending(self, wire_id: str, outbox: Outbox, request_id: str, timeout_s: float, failure: str) -> None:
+        """Register a pending request; after `timeout_s` its page gets the answer `failure`."""
 
-        timeout = asyncio.get_running_loop().call_later(within_s, give_up)
+        def fail() -> None:
+            self._pending.pop(wire_id, None)
+            _refuse(outbox, request_id, f"{failure} within {timeout_s:g} s")
+
+        timeout = asyncio.get_running_loop().call_later(timeout_s, fail)
         self._pending[wire_id] = _Pending(outbox, request_id, timeout)
 
-    def _forget(self, wire_id: str) -> None:
+    def _drop(self, wire_id: str) -> None:
         pending = self._pending.pop(wire_id, None)
         if pending is not None:
             pending.timeout.cancel()
 
 
-def _answer(outbox: Outbox, request_id: str, error: str) -> None:
+def _refuse(outbox: Outbox, request_id: str, error: str) -> None:
     outbox.offer_message(encode(Answer(request_id, ok=False, error=error)))
 
 

@@ -1,8 +1,7 @@
-"""Who may talk to the viewer: Host and Origin checks for HTTP and WebSocket, and headers for every response.
+"""Host and Origin checks for HTTP and WebSocket, and security headers for every response.
 
-The viewer listens on loopback, which alone keeps nobody out: any page open in the same browser can send requests to
-localhost. Such a page is told apart by its Origin; a page that had its own name resolve to 127.0.0.1 (DNS rebinding)
-by the Host header, which then carries that name.
+Listening on loopback alone is not enough: any page open in the same browser can send requests to localhost. The Origin
+header identifies such a page. The Host header identifies a page whose own name resolves to 127.0.0.1 (DNS rebinding).
 """
 
 from urllib.parse import urlsplit
@@ -15,13 +14,13 @@ LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 _FORBIDDEN = 403
 
 RESPONSE_HEADERS = {
-    # Canvas pictures come as blobs over the WebSocket; nothing is ever loaded from elsewhere.
+    # Camera images arrive over the WebSocket and are shown as blobs; nothing is loaded from another host.
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
-    # An <img> of another page sends no Origin: this header keeps the camera out of it.
+    # An <img> of another page sends no Origin: this header forbids it to show the camera.
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-cache",
@@ -29,19 +28,19 @@ RESPONSE_HEADERS = {
 
 
 def refusal(headers: Headers) -> str | None:
-    """Why a request with these headers is refused, or None when it is welcome."""
+    """The reason why a request with these headers is refused, or None when it is allowed."""
     hosts = headers.getlist("host")
     if len(hosts) != 1 or _hostname(hosts[0]) not in LOOPBACK_NAMES:
         return f"Host {', '.join(hosts) or '(none)'} refused: open this page as http://localhost:PORT/"
     for origin in headers.getlist("origin"):
-        # Programs such as curl send none; a browser sends the page's own.
+        # Programs such as curl send no Origin; a browser sends that of the page.
         if origin not in (f"http://{hosts[0]}", f"https://{hosts[0]}"):
-            return f"Origin {origin} refused: only the viewer's own page may talk to it"
+            return f"Origin {origin} refused: only the viewer's own page is allowed"
     return None
 
 
 class Guard:
-    """ASGI middleware that refuses strangers and puts the security headers on every response."""
+    """ASGI middleware that refuses foreign requests and adds the security headers to every response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -64,7 +63,7 @@ class Guard:
 
 
 def _hostname(host: str) -> str | None:
-    """The name in a Host header, without port and brackets; None for nonsense."""
+    """The name in a Host header, without port and brackets; None when the header is malformed."""
     try:
         parts = urlsplit(f"//{host}")
         _ = parts.port  # raises for a port that is not a number

@@ -1,4 +1,4 @@
-"""The web server: what is served where, on which socket, and how it ends within a second."""
+"""The web server: its routes and its shutdown, which takes at most a second."""
 
 import asyncio
 import contextlib
@@ -19,17 +19,17 @@ from viewer import api
 from viewer.bridge import Bridge
 from viewer.hub import Hub
 from viewer.listener import url_of
-from viewer.page import PageSockets
+from viewer.page_socket import PageSockets
 from viewer.security import Guard
 from viewer.wire import MAX_INBOUND_BYTES
 
 STATIC = Path(__file__).parent / "static"
 GRACEFUL_SHUTDOWN_S = 1
-ABORT_AFTER_S = 0.4  # connections that do not read never close by themselves
+ABORT_AFTER_S = 0.4  # a client that does not read never closes its connection
 
 
 def application(bridge: Bridge, hub: Hub) -> Starlette:
-    """Everything that is served."""
+    """The ASGI application with all routes."""
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -53,7 +53,7 @@ def application(bridge: Bridge, hub: Hub) -> Starlette:
 
 
 def run(listener: socket.socket, ports: Ports, *, max_clients: int, on_serving: Callable[[str], None]) -> int:
-    """Serve until SIGINT or SIGTERM; returns the exit code. `on_serving` gets the URL once it answers."""
+    """Serve until SIGINT or SIGTERM and return the exit code. `on_serving` receives the URL at the start."""
     return asyncio.run(_serve(listener, ports, max_clients, on_serving))
 
 
@@ -63,7 +63,7 @@ async def _serve(listener: socket.socket, ports: Ports, max_clients: int, on_ser
         uvicorn.Config(
             application(Bridge(ports, hub), hub),
             ws="websockets-sansio",
-            ws_per_message_deflate=False,  # JPEG does not get smaller: 25 times the work for nothing
+            ws_per_message_deflate=False,  # JPEG does not get smaller and the CPU time is 25 times as high
             ws_max_size=MAX_INBOUND_BYTES,
             timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_S,
             log_config=None,
@@ -90,7 +90,7 @@ async def _serve(listener: socket.socket, ports: Ports, max_clients: int, on_ser
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, but signals are ours (for the exit code) and no client can hold up the end."""
+    """uvicorn without its signal handlers (the exit code needs our own); no client can delay its shutdown."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)

@@ -1,6 +1,6 @@
-"""The broker's topics as they arrive, decoded strictly: what does not fit never reaches a page.
+"""Checks the broker's messages; an invalid one never reaches a page.
 
-The page gets the broker's own JSON, not a copy of it, so that fields added there pass through.
+A page receives the JSON of the broker unchanged, so that new fields need no change here.
 """
 
 from collections.abc import Sequence
@@ -29,8 +29,8 @@ _frame_decoder = msgspec.json.Decoder(messages.Frame)
 _text_decoders = {topic: msgspec.json.Decoder(kind) for topic, kind in _TEXT_TOPICS.items()}
 
 
-class WireError(ValueError):
-    """A message that is not what its topic promises."""
+class InvalidMessageError(ValueError):
+    """A message that does not have the type of its topic."""
 
 
 def topic_of(parts: Sequence[bytes]) -> str:
@@ -38,27 +38,27 @@ def topic_of(parts: Sequence[bytes]) -> str:
 
 
 def decode_frame(parts: Sequence[bytes]) -> Frame:
-    """[topic, JSON, JPEG] -> the frame, ready to be sent. Raises WireError."""
+    """Decode [topic, JSON, JPEG] to a frame that can be sent. Raises InvalidMessageError."""
     if len(parts) != 3:
-        raise WireError(f"frame: expected 3 parts, found {len(parts)}")
+        raise InvalidMessageError(f"frame: expected 3 parts, found {len(parts)}")
     try:
         head = _frame_decoder.decode(parts[1])
         if not parts[2].startswith(_JPEG_START):
-            raise WireError("frame: the third part is not a JPEG")
+            raise InvalidMessageError("frame: the third part is not a JPEG")
         return Frame.packed(head, parts[2])
     except (msgspec.DecodeError, ValueError) as error:
-        raise WireError(f"frame: {error}") from error
+        raise InvalidMessageError(f"frame: {error}") from error
 
 
-def checked_text(parts: Sequence[bytes]) -> str:
-    """[topic, JSON] -> the JSON as it came, known to be what the topic promises. Raises WireError."""
+def validated_text(parts: Sequence[bytes]) -> str:
+    """Check [topic, JSON] and return the JSON unchanged. Raises InvalidMessageError."""
     topic = topic_of(parts)
     if topic not in _text_decoders:
-        raise WireError(f"{topic[:32]!r}: no such topic")
+        raise InvalidMessageError(f"{topic[:32]!r}: unknown topic")
     if len(parts) != 2:
-        raise WireError(f"{topic}: expected 2 parts, found {len(parts)}")
+        raise InvalidMessageError(f"{topic}: expected 2 parts, found {len(parts)}")
     try:
         _text_decoders[topic].decode(parts[1])
         return parts[1].decode()
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise WireError(f"{topic}: {error}") from error
+        raise InvalidMessageError(f"{topic}: {error}") from error

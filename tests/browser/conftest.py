@@ -9,7 +9,7 @@ from lkas.integration.zmq.ports import Ports, free_port_base
 from tests.support.fake_broker import FakeBroker
 from tests.support.viewer_process import ViewerProcess, running_viewer
 
-# Nothing that would look for the outside world.
+# No connection to the Internet.
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -18,8 +18,8 @@ CHROMIUM_ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-# What the page shows for a moment only, answers to changes and notices, is written down as it comes.
-WATCH = """() => {
+# Records what the page shows only briefly: notices and the answers to changes.
+RECORD_TEXTS = """() => {
     window.shown = [];
     const take = (records) => {
         for (const { target } of records) {
@@ -36,34 +36,41 @@ WATCH = """() => {
     }
 }"""
 TIMEOUT_MS = 120_000
-RATE_HZ = 10.0  # of pictures: a machine with more to do than this keeps up
+RATE_HZ = 10.0  # of frames: a busy machine keeps up
 expect.set_options(timeout=TIMEOUT_MS)
 
 
-def watch(page: Page) -> None:
-    """From now on write down what `wait_until_shown` looks for."""
-    page.evaluate(WATCH)
+def record_texts(page: Page) -> None:
+    """Start to record the texts that `wait_for_text` looks for."""
+    page.evaluate(RECORD_TEXTS)
 
 
-def wait_until_shown(page: Page, text: str) -> None:
-    """A notice that is this text, or a parameter's row, "category.name state: note", that begins with it."""
+def wait_for_text(page: Page, text: str) -> None:
+    """Wait for a notice or a parameter's row ("category.name state: note") that starts with this text."""
     page.wait_for_function("text => window.shown.some((shown) => shown.startsWith(text))", arg=text)
 
 
 def wait_for_state(page: Page, state: str) -> None:
     """Wait until the camera image is `live`, `paused`, `stale` or `empty`."""
-    expect(page.locator("#picture")).to_have_attribute("data-state", state)
+    expect(page.locator("#camera")).to_have_attribute("data-state", state)
+
+
+def freeze(page: Page, broker: FakeBroker) -> None:
+    """Stop the frames and wait until the last one is shown with its own detection."""
+    wait_for_state(page, "live")
+    expect(page.locator("#frame-id")).to_have_text(str(broker.stop_frames()))
+    expect(page.locator("#overlay")).to_have_attribute("data-join", "exact")
 
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Chromium of the system, or of the environment variable CHROMIUM.
 
-    For this package only: while Playwright lives, its event loop runs in this thread, and no other may.
+    For this package only: while Playwright runs, its event loop occupies this thread.
     """
     path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:
-        pytest.skip("no chromium found: install it or name it in the environment variable CHROMIUM")
+        pytest.skip("Chromium was not found: install it or set the environment variable CHROMIUM")
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGUMENTS, timeout=2 * TIMEOUT_MS)
         yield chromium
@@ -89,8 +96,8 @@ def viewer(running: tuple[FakeBroker, ViewerProcess]) -> ViewerProcess:
 
 @pytest.fixture
 def open_page(browser: Browser, broker: FakeBroker, viewer: ViewerProcess) -> Iterator:
-    """`open_page()` opens the viewer's page in a browser profile of its own; none may have complained at the end."""
-    complaints: list[str] = []
+    """`open_page()` opens the page in a new browser profile. At the end no page may have logged an error."""
+    errors: list[str] = []
     foreign: list[str] = []
     contexts = []
 
@@ -99,8 +106,8 @@ def open_page(browser: Browser, broker: FakeBroker, viewer: ViewerProcess) -> It
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(TIMEOUT_MS)
-        page.on("console", lambda message: complaints.append(message.text) if message.type != "log" else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda message: errors.append(message.text) if message.type != "log" else None)
+        page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("request", lambda request: foreign.append(request.url) if viewer.host not in request.url else None)
         page.goto(viewer.url)
         return page
@@ -108,7 +115,7 @@ def open_page(browser: Browser, broker: FakeBroker, viewer: ViewerProcess) -> It
     yield opened
     for context in contexts:
         context.close()
-    assert complaints == []
+    assert errors == []
     assert [url for url in foreign if not url.startswith("blob:")] == []
 
 

@@ -8,13 +8,13 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from lkas.integration.shared_memory import ImageChannel
-from tests.browser.conftest import RATE_HZ, TIMEOUT_MS, wait_until_shown, watch
+from tests.browser.conftest import RATE_HZ, TIMEOUT_MS, record_texts, wait_for_text
 from tests.support.stack import Stack, wait_until
 
 pytestmark = pytest.mark.browser
 
 CANVAS = "id => document.getElementById(id).toDataURL('image/png')"
-STANDING_MS = 500
+PAUSED_MS = 500
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def drive(stack: Stack) -> Stack:
 
 @pytest.fixture
 def open_page(browser: Browser, drive: Stack):
-    complaints: list[str] = []
+    errors: list[str] = []
     contexts = []
 
     def opened() -> Page:
@@ -41,16 +41,16 @@ def open_page(browser: Browser, drive: Stack):
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(TIMEOUT_MS)
-        page.on("console", lambda message: complaints.append(message.text) if message.type != "log" else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda message: errors.append(message.text) if message.type != "log" else None)
+        page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(f"http://localhost:{drive.viewer_port}/")
-        expect(page.locator("#picture")).to_have_attribute("data-state", "live")
+        expect(page.locator("#camera")).to_have_attribute("data-state", "live")
         return page
 
     yield opened
     for context in contexts:
         context.close()
-    assert complaints == []
+    assert errors == []
 
 
 def canvas(page: Page, name: str) -> np.ndarray:
@@ -60,9 +60,9 @@ def canvas(page: Page, name: str) -> np.ndarray:
 
 
 def pause(page: Page, drive: Stack) -> str:
-    """Pause, and wait until the page shows the last frame: its number."""
+    """Pause and wait until the page shows the last frame; return its number."""
     page.get_by_role("button", name="Pause").click()
-    expect(page.locator("#picture")).to_have_attribute("data-state", "paused")
+    expect(page.locator("#camera")).to_have_attribute("data-state", "paused")
     with ImageChannel(instance=drive.instance) as images:
 
         def last_shown() -> str | None:
@@ -73,7 +73,7 @@ def pause(page: Page, drive: Stack) -> str:
 
 
 def solid_line_errors(page: Page) -> np.ndarray:
-    """Per row, how far the drawn right line lies from the middle of the right edge marking, in half widths of that."""
+    """Distance of the drawn right line from the centre of the right marking, in half marking widths, for some rows."""
     video = canvas(page, "video")
     height, width = video.shape[:2]
     drawn = cv2.resize(canvas(page, "overlay")[:, :, 3], (width, height), interpolation=cv2.INTER_AREA)
@@ -96,9 +96,9 @@ def test_a_drive_in_the_browser(drive, open_page):
     page = open_page()
     first = canvas(page, "video")
     expect(page.locator("#mode")).to_have_text("lane keeping")
-    wait_until(lambda: (canvas(page, "video") != first).any(), "another picture on the page")
+    wait_until(lambda: (canvas(page, "video") != first).any(), "a different image")
 
-    # The overlay sits on the markings of its own picture.
+    # The overlay lies on the markings of its own frame.
     page.get_by_role("button", name="Lane", exact=True).click()
     page.get_by_role("button", name="Centre", exact=True).click()
     frozen = pause(page, drive)
@@ -107,30 +107,30 @@ def test_a_drive_in_the_browser(drive, open_page):
     assert len(errors) > 15
     assert np.median(np.abs(errors)) < 1
 
-    # Paused, the picture stands; resumed, it goes on.
-    page.wait_for_timeout(STANDING_MS)
+    # The image stops with pause and continues with resume.
+    page.wait_for_timeout(PAUSED_MS)
     assert page.locator("#frame-id").inner_text() == frozen
     page.get_by_role("button", name="Resume").click()
-    expect(page.locator("#picture")).to_have_attribute("data-state", "live")
+    expect(page.locator("#camera")).to_have_attribute("data-state", "live")
     expect(page.locator("#frame-id")).not_to_have_text(frozen)
 
-    # A change on the page is acknowledged and reaches the process; a second page sees it.
-    watch(page)
+    # A change on the page is acknowledged and reaches the process; a second page shows it.
+    record_texts(page)
     row = page.locator("[data-parameter='decision.set_speed_mps']")
     row.locator(".entry").fill("9")
     row.locator(".entry").press("Enter")
-    wait_until_shown(page, "decision.set_speed_mps applied")
+    wait_for_text(page, "decision.set_speed_mps applied")
 
-    def told() -> bool:
+    def is_applied() -> bool:
         return drive.lkas("param", "get", "decision.set_speed_mps").stdout.strip() == "9.0"
 
-    wait_until(told, "the value on the command line, which waits for 3 s at most")
+    wait_until(is_applied, "the new value from `lkas param get`")
     second = open_page()
     expect(second.locator("[data-parameter='decision.set_speed_mps'] .entry")).to_have_value("9")
 
 
-def test_a_change_of_the_detector_changes_what_it_finds(stack, browser):
-    """hough with an impossible threshold finds nothing: the slider really reaches the detector."""
+def test_a_parameter_changes_the_detection(stack, browser):
+    """hough with very high thresholds finds no lane, which shows that the change reaches the detector."""
     stack.start(
         "lkas",
         "demo",
@@ -147,11 +147,11 @@ def test_a_change_of_the_detector_changes_what_it_finds(stack, browser):
     page.set_default_timeout(TIMEOUT_MS)
     page.goto(f"http://localhost:{stack.viewer_port}/")
     expect(page.locator("#mode")).to_have_text("lane keeping")
-    watch(page)
+    record_texts(page)
     for name, value in (("hough_threshold", "150"), ("hough_min_line_len", "150"), ("canny_low", "150")):
         row = page.locator(f"[data-parameter='detection.{name}']")
         row.locator(".entry").fill(value)
         row.locator(".entry").press("Enter")
-        wait_until_shown(page, f"detection.{name} applied")
+        wait_for_text(page, f"detection.{name} applied")
     expect(page.locator("#mode")).not_to_have_text("lane keeping")
     page.close()

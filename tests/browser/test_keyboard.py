@@ -88,23 +88,23 @@ def test_a_pause_is_asked_for_again_after_a_refusal(page, broker):
     assert broker.actions == ["pause"]
 
 
-@pytest.mark.parametrize("selector", ["#respawn", "#tab-system", "#help", "[data-layer=lines]", "#tune summary"])
-def test_space_pauses_after_a_click_on_any_control(page, broker, selector):
+def test_space_pauses_after_a_click_on_any_control(page, broker):
     wait_for_state(page, "live")
-    page.locator(selector).first.click()
-    if selector == "#help":
-        page.get_by_role("button", name="Close").click()
-    if selector == "#respawn":
-        wait_for_actions(broker, "respawn")
-    page.keyboard.press("Space")
-    wait_for_state(page, "paused")
-
-
-def test_space_pauses_after_a_slider_was_dragged(page, broker):
-    wait_for_state(page, "live")
-    page.locator("#tune input[type=range]").first.click()
-    page.keyboard.press("Space")
-    wait_for_state(page, "paused")
+    for state, selectors in (
+        ("paused", ["#respawn"]),
+        ("live", ["#tab-system"]),
+        ("paused", ["#help", "dialog button"]),
+        ("live", ["[data-layer=lines]"]),
+        ("paused", ["#tab-tune", "#tune summary"]),
+        ("live", ["#tune summary", "#tune input[type=range]"]),
+    ):
+        broker.actions.clear()
+        for selector in selectors:
+            page.locator(selector).first.click()
+        if selectors == ["#respawn"]:
+            wait_for_actions(broker, "respawn")
+        page.keyboard.press("Space")
+        wait_for_state(page, state)
 
 
 @pytest.mark.parametrize("selector", ["#respawn", "[data-layer=lines]", "#tune summary", "#help"])
@@ -125,17 +125,17 @@ def test_space_presses_the_control_that_the_keyboard_has_reached(page, broker, s
         assert broker.actions == []
 
 
-@pytest.mark.parametrize("key", ["Space", "r", "h", "1", "?"])
-def test_a_text_entry_keeps_its_keys(page, broker, key):
+def test_a_text_entry_keeps_its_keys(page, broker):
     wait_for_state(page, "live")
     page.locator("#tune input[type=number]").first.click()
-    page.keyboard.press(key)
+    for key in ("Space", "r", "h", "1", "?"):
+        page.keyboard.press(key)
     page.locator("#tab-system").click()
     page.keyboard.press("r")
     wait_for_actions(broker, "respawn")
     expect(page.locator("#help-dialog")).to_be_hidden()
     assert page.locator("[data-layer=fill]").get_attribute("aria-pressed") == "true"
-    assert page.locator("#hold-plots").get_attribute("aria-pressed") == "false"
+    assert page.locator("#freeze-plots").get_attribute("aria-pressed") == "false"
 
 
 def test_no_shortcut_acts_behind_a_dialog(page, broker):
@@ -148,7 +148,7 @@ def test_no_shortcut_acts_behind_a_dialog(page, broker):
     page.keyboard.press("Space")
     wait_for_actions(broker, "pause")
     assert page.locator("[data-layer=fill]").get_attribute("aria-pressed") == "true"
-    assert page.locator("#hold-plots").get_attribute("aria-pressed") == "false"
+    assert page.locator("#freeze-plots").get_attribute("aria-pressed") == "false"
 
 
 @pytest.mark.parametrize("key", ["Space", "Enter"])

@@ -1,4 +1,4 @@
-"""A viewer as its users start it: a process of its own, on a free port."""
+"""Starts the command `viewer` as a process on a free port."""
 
 import os
 import re
@@ -14,13 +14,13 @@ import httpx
 
 from lkas.integration.zmq.ports import Ports
 
-PATIENCE_S = 60.0  # of whoever asks a viewer
-START_S = 60.0
-STOP_S = 60.0
+TIMEOUT_S = 60.0  # of a request to a viewer
+START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 60.0
 
 
 class ViewerProcess:
-    """A running viewer: its URL and its process."""
+    """A running viewer and its URLs."""
 
     def __init__(self, process: subprocess.Popen, url: str) -> None:
         self.process = process
@@ -34,13 +34,13 @@ class ViewerProcess:
 
 
 def get(url: str, **options: Any) -> httpx.Response:
-    """What a viewer answers, however busy the machine."""
-    return httpx.get(url, timeout=PATIENCE_S, **options)
+    """GET with a timeout that a busy machine does not reach."""
+    return httpx.get(url, timeout=TIMEOUT_S, **options)
 
 
 @contextmanager
 def running_viewer(ports: Ports, *arguments: str) -> Iterator[ViewerProcess]:
-    """Start a viewer of the broker at these ports; ended and waited for on the way out."""
+    """Start a viewer of the broker at these ports; terminate it at the end of the `with` block."""
     process = subprocess.Popen(
         [sys.executable, "-m", "viewer", "--port", "0", "--broker", f"{ports.host}:{ports.base}", *arguments],
         stdout=subprocess.PIPE,
@@ -52,17 +52,17 @@ def running_viewer(ports: Ports, *arguments: str) -> Iterator[ViewerProcess]:
     reader = threading.Thread(target=lambda: [lines.put(line) for line in process.stdout or ()], daemon=True)
     reader.start()
     try:
-        found = re.search(r"http://\S+", lines.get(timeout=START_S))
+        found = re.search(r"http://\S+", lines.get(timeout=START_TIMEOUT_S))
         assert found, "the viewer printed no URL"
         yield ViewerProcess(process, found.group())
     except Empty:
-        raise AssertionError(f"no URL within {START_S} s; exit code {process.poll()}") from None
+        raise AssertionError(f"no URL within {START_TIMEOUT_S} s; exit code {process.poll()}") from None
     finally:
         process.terminate()
         try:
-            process.wait(STOP_S)
+            process.wait(STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait(STOP_S)
-        reader.join(STOP_S)
+            process.wait(STOP_TIMEOUT_S)
+        reader.join(STOP_TIMEOUT_S)
         process.stdout.close()

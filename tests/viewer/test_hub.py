@@ -1,6 +1,6 @@
 import asyncio
 
-from viewer.hub import EVENTS_KEPT, Hub, Outbox
+from viewer.hub import MAX_EVENTS, Hub, Outbox
 from viewer.wire import MAX_CREDIT, Frame
 
 
@@ -9,7 +9,7 @@ def frame(frame_id: int) -> Frame:
 
 
 async def drained(outbox: Outbox) -> list:
-    """Everything that is waiting now."""
+    """Take every item that waits now."""
     items = []
     while True:
         try:
@@ -18,10 +18,10 @@ async def drained(outbox: Outbox) -> list:
             return items
 
 
-def test_a_viewer_that_does_not_read_finds_only_the_newest():
+def test_a_viewer_that_does_not_read_gets_only_the_newest():
     async def scenario():
         hub, outbox = Hub(4), Outbox(credit=1)
-        with hub.joined(outbox):
+        with hub.subscribed(outbox):
             for i in range(1000):
                 hub.publish_frame(frame(i))
                 hub.publish_topic("state", f"state {i}")
@@ -45,7 +45,7 @@ def test_frames_wait_for_credit_and_telemetry_does_not():
     asyncio.run(scenario())
 
 
-def test_credit_does_not_pile_up():
+def test_credit_is_limited():
     async def scenario():
         outbox = Outbox()
         for _ in range(100):
@@ -59,69 +59,69 @@ def test_credit_does_not_pile_up():
     asyncio.run(scenario())
 
 
-def test_events_and_acks_all_arrive_in_order_up_to_a_bound():
+def test_events_and_acks_arrive_in_order_up_to_a_limit():
     async def scenario():
         hub, outbox = Hub(4), Outbox()
-        with hub.joined(outbox):
+        with hub.subscribed(outbox):
             for i in range(10):
                 hub.publish_event(f"event {i}")
             assert await drained(outbox) == [f"event {i}" for i in range(10)]
-            for i in range(10 * EVENTS_KEPT):
+            for i in range(10 * MAX_EVENTS):
                 hub.publish_event(f"event {i}")
-            assert len(await drained(outbox)) < 3 * EVENTS_KEPT
+            assert len(await drained(outbox)) < 3 * MAX_EVENTS
 
     asyncio.run(scenario())
 
 
-def test_a_newcomer_gets_what_still_holds():
+def test_a_new_viewer_gets_the_events_and_the_parameters():
     async def scenario():
         hub = Hub(4)
-        hub.publish_topic("parameters", "old table", lasting=True)
-        hub.publish_topic("parameters", "table", lasting=True)
+        hub.publish_topic("parameters", "old table", stays_valid=True)
+        hub.publish_topic("parameters", "table", stays_valid=True)
         hub.publish_event("event")
-        with hub.joined(Outbox()) as outbox:
+        with hub.subscribed(Outbox()) as outbox:
             assert await drained(outbox) == ["event", "table"]
 
     asyncio.run(scenario())
 
 
-def test_old_telemetry_is_not_shown_to_a_newcomer(monkeypatch):
+def test_a_new_viewer_gets_no_old_telemetry(monkeypatch):
     async def scenario():
         hub = Hub(4)
         hub.publish_topic("state", "state")
         with monkeypatch.context() as patch:
             now = __import__("time").monotonic()
             patch.setattr("viewer.hub.time.monotonic", lambda: now + 10)
-            with hub.joined(Outbox()) as outbox:
+            with hub.subscribed(Outbox()) as outbox:
                 pass
         assert await drained(outbox) == []
 
     asyncio.run(scenario())
 
 
-def test_watching_is_reported_for_the_first_and_the_last():
-    hub, watched = Hub(4), []
-    hub.on_watched(watched.append)
+def test_the_callback_reports_the_first_and_the_last_viewer():
+    hub, reports = Hub(4), []
+    hub.set_viewers_callback(reports.append)
 
     async def scenario():
-        with hub.joined(Outbox()):
-            with hub.joined(Outbox()):
+        with hub.subscribed(Outbox()):
+            with hub.subscribed(Outbox()):
                 pass
-            assert watched == [True]
+            assert reports == [True]
 
     asyncio.run(scenario())
-    assert watched == [True, False]
+    assert reports == [True, False]
 
 
-def test_closing_wakes_everybody_also_those_who_come_late():
+def test_closing_ends_every_viewer_also_one_that_joins_later():
     async def scenario():
         hub = Hub(4)
-        with hub.joined(Outbox()) as outbox:
+        with hub.subscribed(Outbox()) as outbox:
             waiting = asyncio.create_task(outbox.next())
             await asyncio.sleep(0)
             hub.close()
             assert await asyncio.wait_for(waiting, 1) is None
-        with hub.joined(Outbox()) as late:
+        with hub.subscribed(Outbox()) as late:
             assert await asyncio.wait_for(late.next(), 1) is None
 
     asyncio.run(scenario())

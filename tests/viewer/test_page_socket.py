@@ -9,17 +9,17 @@ from websockets.sync.client import connect
 from lkas.integration.zmq.ports import Ports, free_port_base
 from tests.support.fake_broker import SESSION, FakeBroker
 from tests.support.page_client import (
-    answered,
     close_code,
     final_ack,
     next_frame,
     next_frame_id,
     of_type,
-    received,
-    say,
+    receive,
+    request,
+    send,
 )
 from tests.support.stack import wait_until
-from tests.support.viewer_process import PATIENCE_S, running_viewer
+from tests.support.viewer_process import TIMEOUT_S, running_viewer
 from viewer.wire import MAX_CREDIT
 
 
@@ -37,30 +37,30 @@ def page(viewer):
 
 @pytest.mark.parametrize("topic", ["viewer", "state", "control", "detection", "health", "parameters"])
 def test_every_topic_reaches_the_page(page, topic):
-    assert received(page, of_type(topic))["type"] == topic
+    assert receive(page, of_type(topic))["type"] == topic
 
 
-def test_frames_come_only_for_credit_and_are_the_newest(page, broker):
+def test_a_page_gets_the_newest_frame_and_only_for_credit(page, broker):
     with pytest.raises(TimeoutError):
-        received(page, lambda message: isinstance(message, bytes), patience_s=0.5)
-    say(page, type="credit", frames=1)
+        receive(page, lambda message: isinstance(message, bytes), timeout_s=0.5)
+    send(page, type="credit", frames=1)
     _, _, session, first = next_frame(page)
     assert session == SESSION
     with pytest.raises(TimeoutError):
-        received(page, lambda message: isinstance(message, bytes), patience_s=0.5)
-    newest = stopped(broker, page)
-    say(page, type="credit", frames=1)
+        receive(page, lambda message: isinstance(message, bytes), timeout_s=0.5)
+    newest = stop_frames(broker, page)
+    send(page, type="credit", frames=1)
     assert next_frame_id(page) == newest > first
 
 
-def stopped(broker, page) -> int:
-    """Stop the frames: the number of the last one, which the viewer has when `page` has a state that came after it."""
+def stop_frames(broker, page) -> int:
+    """Stop the frames and wait until the viewer has the last one; return its number."""
     newest = broker.stop_frames()
-    received(page, lambda message: of_type("state")(message) and message["frame_id"] == newest)
+    receive(page, lambda message: of_type("state")(message) and message["frame_id"] == newest)
     return newest
 
 
-def test_a_stalled_page_costs_nothing_and_delays_nobody(viewer, broker):
+def test_a_stalled_page_needs_no_memory_and_delays_no_other(viewer, broker):
     process = psutil.Process(viewer.process.pid)
     with ExitStack() as opened:
         stalled = [
@@ -70,10 +70,10 @@ def test_a_stalled_page_costs_nothing_and_delays_nobody(viewer, broker):
         reading = opened.enter_context(connect(viewer.websocket_url))
 
         def read_frames(count: int) -> None:
-            for connection in stalled:  # they take what they can get, and never read it
-                say(connection, type="credit", frames=MAX_CREDIT)
+            for connection in stalled:  # they grant credit and never read
+                send(connection, type="credit", frames=MAX_CREDIT)
             for _ in range(count):
-                say(reading, type="credit", frames=1)
+                send(reading, type="credit", frames=1)
                 next_frame_id(reading)
 
         read_frames(20)
@@ -82,21 +82,21 @@ def test_a_stalled_page_costs_nothing_and_delays_nobody(viewer, broker):
             read_frames(20)
         assert process.memory_info().rss - before < 8 << 20
         read = broker.frame_id
-        wait_until(lambda: broker.frame_id > read + 5, "frames that nobody reads", PATIENCE_S)
-        newest = stopped(broker, reading)
-        say(reading, type="credit", frames=1)
-        assert next_frame_id(reading) == newest  # not out of a queue
+        wait_until(lambda: broker.frame_id > read + 5, "frames that no page reads", TIMEOUT_S)
+        newest = stop_frames(broker, reading)
+        send(reading, type="credit", frames=1)
+        assert next_frame_id(reading) == newest  # no older frame out of a queue
 
 
-def test_an_action_is_answered_and_done(viewer, page, broker):
-    assert answered(page, type="action", action="respawn")["applied"] is True
+def test_an_action_is_answered_and_carried_out(viewer, page, broker):
+    assert request(page, type="action", action="respawn")["applied"] is True
     assert "respawn" in broker.actions
     with connect(viewer.websocket_url) as other:
-        assert received(other, lambda m: of_type("event")(m) and m["name"] == "respawn")
+        assert receive(other, lambda m: of_type("event")(m) and m["name"] == "respawn")
 
 
 def test_an_unknown_action_is_refused_with_its_name(page):
-    ack = answered(page, type="action", action="fly")
+    ack = request(page, type="action", action="fly")
     assert not ack["ok"]
     assert "fly" in ack["error"]
 
@@ -105,40 +105,40 @@ def value_in(table: dict, name: str):
     return next(entry["value"] for entry in table["parameters"] if entry["name"] == name)
 
 
-def test_a_parameter_is_applied_and_everybody_sees_it(viewer, page, broker):
+def test_a_change_of_a_parameter_reaches_every_page(viewer, page, broker):
     with connect(viewer.websocket_url) as other:
-        received(other, of_type("parameters"))
-        ack = answered(page, type="parameter", category="detection", name="canny_low", value=61.0)
+        receive(other, of_type("parameters"))
+        ack = request(page, type="parameter", category="detection", name="canny_low", value=61.0)
         assert (ack["ok"], ack["applied"], ack["active"]) == (True, 61.0, False)
-        received(other, lambda m: of_type("parameters")(m) and value_in(m, "canny_low") == 61.0)
+        receive(other, lambda m: of_type("parameters")(m) and value_in(m, "canny_low") == 61.0)
     assert broker.values["detection", "canny_low"] == 61.0
 
 
 def test_a_value_out_of_range_is_refused_with_the_range(page):
-    ack = answered(page, type="parameter", category="detection", name="canny_low", value=9000)
+    ack = request(page, type="parameter", category="detection", name="canny_low", value=9000)
     assert not ack["ok"]
     assert "from 1 to 150" in ack["error"]
 
 
-def test_two_pages_may_count_alike(viewer, broker):
+def test_two_pages_may_use_the_same_request_ids(viewer, broker):
     with connect(viewer.websocket_url) as one, connect(viewer.websocket_url) as two:
         request_ids = map(str, count(1))
 
         def applied() -> list | None:
-            """None where the broker was not heard, or not quick enough."""
+            """None while the broker is not connected or does not answer."""
             request_id = next(request_ids)
-            say(one, type="parameter", category="detection", name="canny_low", value=30, request_id=request_id)
-            say(two, type="parameter", category="detection", name="canny_high", value=130, request_id=request_id)
+            send(one, type="parameter", category="detection", name="canny_low", value=30, request_id=request_id)
+            send(two, type="parameter", category="detection", name="canny_high", value=130, request_id=request_id)
             values = [final_ack(connection, request_id)["applied"] for connection in (one, two)]
             return None if None in values else values
 
-        assert wait_until(applied, "both have their answers", PATIENCE_S) == [30, 130]
+        assert wait_until(applied, "both have their answers", TIMEOUT_S) == [30, 130]
 
 
 def test_a_broker_that_does_not_answer_is_reported(page, broker):
     broker.answers = False
     try:
-        say(page, type="action", action="pause", request_id="silent")
+        send(page, type="action", action="pause", request_id="silent")
         ack = final_ack(page, "silent")
     finally:
         broker.answers = True
@@ -147,35 +147,35 @@ def test_a_broker_that_does_not_answer_is_reported(page, broker):
 
 
 @pytest.mark.parametrize("text", ["{", '{"type": "shutdown"}', '{"type": "credit", "frames": -1}', "\x00"])
-def test_nonsense_ends_the_connection_with_the_reason(page, text):
+def test_an_invalid_message_closes_the_connection_with_the_reason(page, text):
     page.send(text)
     assert close_code(page) == 1008
     assert page.close_reason
 
 
-def test_binary_ends_the_connection(page):
+def test_a_binary_message_closes_the_connection(page):
     page.send(b"\x00")
     assert close_code(page) == 1008
 
 
-def test_a_message_that_is_too_big_ends_the_connection(page):
+def test_a_large_message_closes_the_connection(page):
     page.send("x" * 10_000)
     assert close_code(page) == 1009
 
 
-def test_a_flood_ends_the_connection(page):
-    with suppress(ConnectionClosed):  # which may come before all is sent
+def test_a_flood_closes_the_connection(page):
+    with suppress(ConnectionClosed):  # may happen before all is sent
         for _ in range(2000):
-            say(page, type="credit", frames=1)
+            send(page, type="credit", frames=1)
     assert close_code(page) == 1008
 
 
-def test_one_page_too_many_is_told_the_limit(ports, broker):
+def test_one_page_too_many_is_refused_with_the_limit(ports, broker):
     with (
         running_viewer(ports, "--set", "viewer.max_clients=1") as viewer,
         connect(viewer.websocket_url) as first,
     ):
-        received(first, of_type("viewer"))
+        receive(first, of_type("viewer"))
         with connect(viewer.websocket_url) as second:
             assert close_code(second) == 1013
             assert "viewer.max_clients = 1" in str(second.close_reason)
@@ -184,16 +184,16 @@ def test_one_page_too_many_is_told_the_limit(ports, broker):
 def test_without_a_broker_a_request_fails_at_once_and_is_not_kept():
     ports = Ports(free_port_base())
     with running_viewer(ports) as viewer, connect(viewer.websocket_url) as page:
-        say(page, type="action", action="respawn", request_id="1")
+        send(page, type="action", action="respawn", request_id="1")
         assert "not connected to the broker" in final_ack(page, "1")["error"]
         request_ids = map(str, count(2))
 
         def pause() -> bool:
-            """Each of the viewer's sockets finds the broker by itself."""
+            """Each socket of the viewer connects to the broker by itself."""
             request_id = next(request_ids)
-            say(page, type="action", action="pause", request_id=request_id)
+            send(page, type="action", action="pause", request_id=request_id)
             return final_ack(page, request_id)["applied"] is True
 
         with FakeBroker(ports) as broker:
-            wait_until(pause, "an answer of the broker", PATIENCE_S)
+            wait_until(pause, "an answer of the broker", TIMEOUT_S)
             assert {*broker.actions} == {"pause"}

@@ -1,4 +1,4 @@
-"""The viewer with the real broker: what the fake promises, the real one keeps."""
+"""The viewer with the real broker, which shows that the fake broker of the other tests behaves alike."""
 
 import json
 import threading
@@ -11,14 +11,14 @@ from websockets.sync.client import connect
 from lkas.detection.parameters import DetectionParameters
 from lkas.integration.shared_memory.messages import ControlMessage, DetectionMessage, LaneMessage, VehicleState
 from lkas.integration.zmq import LKASBroker, ParameterClient, Ports, SimulationClient
-from tests.support.page_client import answered, next_frame, of_type, received, say
-from tests.support.viewer_process import PATIENCE_S, running_viewer
+from tests.support.page_client import next_frame, of_type, receive, request, send
+from tests.support.viewer_process import TIMEOUT_S, running_viewer
 
 SESSION = 77
 
 
 class Stack:
-    """The broker, a detection process's client and a simulation's, in one thread."""
+    """The broker, a client of detection and one of the simulation, in one thread."""
 
     def __init__(self) -> None:
         self.changes: list[tuple[str, object]] = []
@@ -30,12 +30,12 @@ class Stack:
 
     def __enter__(self) -> "Stack":
         self._thread.start()
-        assert self._is_ready.wait(PATIENCE_S)
+        assert self._is_ready.wait(TIMEOUT_S)
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._stop.set()
-        self._thread.join(PATIENCE_S)
+        self._thread.join(TIMEOUT_S)
         assert not self._thread.is_alive()
 
     def _run(self) -> None:
@@ -82,34 +82,34 @@ def url(stack: Stack) -> Iterator[str]:
 
 def test_frames_and_topics_arrive(url):
     with connect(url) as page:
-        say(page, type="credit", frames=1)
+        send(page, type="credit", frames=1)
         width, height, session, frame_id = next_frame(page)
         assert (width, height, session) == (64, 48, SESSION)
         assert frame_id > 0
-        detection = received(page, of_type("detection"))
+        detection = receive(page, of_type("detection"))
         assert detection["session"] == SESSION
         assert detection["left_line_px"] == [[20, 47], [30, 20]]
-        assert received(page, of_type("control"))["steering"] == 0.1
-        assert received(page, of_type("state"))["speed"] == 3.0
-        health = received(page, of_type("health"))
+        assert receive(page, of_type("control"))["steering"] == 0.1
+        assert receive(page, of_type("state"))["speed"] == 3.0
+        health = receive(page, of_type("health"))
         assert {"name", "state", "rate_hz", "age_ms", "restarts"} <= set(health["processes"][0])
 
 
-def test_a_parameter_goes_to_its_process_and_back(stack, url):
+def test_a_parameter_is_changed_in_its_process_and_answered(stack, url):
     with connect(url) as page:
-        table = received(page, lambda m: of_type("parameters")(m) and m["parameters"])["parameters"]
+        table = receive(page, lambda m: of_type("parameters")(m) and m["parameters"])["parameters"]
         declared = next(p for p in table if p["name"] == "canny_low")
         assert (declared["minimum"], declared["maximum"], declared["default"]) == (1, 150, 50.0)
         assert declared["active"] is False
-        ack = answered(page, type="parameter", category="detection", name="canny_low", value=75)
+        ack = request(page, type="parameter", category="detection", name="canny_low", value=75)
         assert ack["ok"], json.dumps(ack)
         assert ack["applied"] == 75
         assert ("canny_low", 75.0) in stack.changes
-        assert "150" in answered(page, type="parameter", category="detection", name="canny_low", value=999)["error"]
+        assert "150" in request(page, type="parameter", category="detection", name="canny_low", value=999)["error"]
 
 
-def test_an_action_goes_to_the_simulation_and_back(stack, url):
+def test_an_action_is_done_by_the_simulation_and_answered(stack, url):
     with connect(url) as page:
-        received(page, of_type("state"))
-        assert answered(page, type="action", action="respawn")["applied"] is True
+        receive(page, of_type("state"))
+        assert request(page, type="action", action="respawn")["applied"] is True
         assert "respawn" in stack.actions

@@ -5,7 +5,7 @@ from starlette.datastructures import Headers
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from tests.support.viewer_process import PATIENCE_S, get
+from tests.support.viewer_process import TIMEOUT_S, get
 from viewer.security import refusal
 
 
@@ -20,7 +20,7 @@ from viewer.security import refusal
         {"host": "localhost:9000", "origin": "http://localhost:9000"},  # a forwarded port
     ],
 )
-def test_its_own_page_and_local_programs_are_welcome(headers):
+def test_the_own_page_and_local_programs_are_allowed(headers):
     assert refusal(Headers(headers)) is None
 
 
@@ -28,7 +28,7 @@ def test_its_own_page_and_local_programs_are_welcome(headers):
     "headers",
     [
         {},
-        {"host": "evil.example"},  # a name that was made to resolve to 127.0.0.1
+        {"host": "evil.example"},  # a name that resolves to 127.0.0.1
         {"host": "localhost.evil.example:8080"},
         {"host": "localhost@evil.example"},
         {"host": "evil.example/localhost"},
@@ -41,7 +41,7 @@ def test_its_own_page_and_local_programs_are_welcome(headers):
         {"host": "localhost:8080", "origin": ""},
     ],
 )
-def test_strangers_are_refused(headers):
+def test_foreign_requests_are_refused(headers):
     assert refusal(Headers(headers))
 
 
@@ -51,7 +51,7 @@ def test_two_host_headers_are_refused():
 
 @pytest.mark.parametrize("path", ["/", "/healthz", "/stream.mjpg", "/snapshot.jpg", "/js/main.js", "/nowhere"])
 @pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Origin": "http://evil.example"}])
-def test_http_refuses_strangers_everywhere(viewer, path, headers):
+def test_every_path_refuses_foreign_requests(viewer, path, headers):
     response = get(viewer.url + path[1:], headers=headers)
     assert response.status_code == 403
     assert "refused" in response.text
@@ -61,7 +61,7 @@ def test_http_refuses_strangers_everywhere(viewer, path, headers):
     ("host", "origin"),
     [("localhost", "http://evil.example"), ("localhost", "null"), ("evil.example", None)],
 )
-def test_the_websocket_refuses_strangers(viewer, host, origin):
+def test_the_websocket_refuses_foreign_pages(viewer, host, origin):
     url = f"ws://{host}:{viewer.port}/ws"
     with (
         socket.create_connection(("127.0.0.1", viewer.port)) as connection,
@@ -72,9 +72,9 @@ def test_the_websocket_refuses_strangers(viewer, host, origin):
     assert refused.value.response.status_code == 403
 
 
-def test_the_websocket_takes_its_own_page(viewer):
+def test_the_websocket_accepts_the_own_page(viewer):
     with connect(viewer.websocket_url, origin=viewer.url.rstrip("/")) as page:  # type: ignore[arg-type]
-        assert page.recv(timeout=PATIENCE_S)
+        assert page.recv(timeout=TIMEOUT_S)
 
 
 @pytest.mark.parametrize("path", ["", "healthz", "css/tokens.css", "nowhere"])

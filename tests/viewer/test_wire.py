@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from lkas.integration.zmq import messages
-from viewer.topics import WireError, checked_text, decode_frame
+from viewer.topics import InvalidMessageError, decode_frame, validated_text
 from viewer.wire import FRAME_HEADER, Action, Credit, SetParameter, decode_page_message
 
 JPEG = b"\xff\xd8 pixels \xff\xd9"
@@ -22,7 +22,7 @@ def test_a_frame_packet_is_the_header_and_the_jpeg():
     "parts",
     [
         [b"frame", messages.encode(HEAD)],
-        [b"frame", messages.encode(HEAD), b"not a picture"],
+        [b"frame", messages.encode(HEAD), b"not a JPEG"],
         [b"frame", b'{"type": "frame"}', JPEG],
         [b"frame", b"\xff\xfe", JPEG],
         [b"frame", messages.encode(msgspec.structs.replace(HEAD, width=-1)), JPEG],
@@ -30,13 +30,13 @@ def test_a_frame_packet_is_the_header_and_the_jpeg():
     ],
 )
 def test_a_malformed_frame_is_refused(parts):
-    with pytest.raises(WireError, match="frame"):
+    with pytest.raises(InvalidMessageError, match="frame"):
         decode_frame(parts)
 
 
-def test_a_topic_passes_as_it_came_with_fields_of_the_future():
+def test_a_topic_passes_unchanged_with_unknown_fields():
     text = json.dumps({"type": "state", "timestamp": 1.5, "speed": 3.0, "mood": "calm"})
-    assert checked_text([b"state", text.encode()]) == text
+    assert validated_text([b"state", text.encode()]) == text
 
 
 @pytest.mark.parametrize(
@@ -52,11 +52,11 @@ def test_a_topic_passes_as_it_came_with_fields_of_the_future():
     ],
 )
 def test_a_malformed_topic_is_refused(parts):
-    with pytest.raises(WireError):
-        checked_text(parts)
+    with pytest.raises(InvalidMessageError):
+        validated_text(parts)
 
 
-def test_what_a_page_may_say():
+def test_valid_messages_of_a_page():
     assert decode_page_message('{"type": "credit", "frames": 2}') == Credit(2)
     assert decode_page_message('{"type": "action", "action": "pause", "request_id": "1"}') == Action("pause", "1")
     text = '{"type": "parameter", "category": "detection", "name": "canny_low", "value": 60.5, "request_id": "2"}'
@@ -79,6 +79,6 @@ def test_what_a_page_may_say():
         '{"type": "parameter", "category": "detection", "name": "x", "value": {}, "request_id": "1"}',
     ],
 )
-def test_what_a_page_may_not_say(text):
+def test_invalid_messages_of_a_page(text):
     with pytest.raises(msgspec.DecodeError):
         decode_page_message(text)

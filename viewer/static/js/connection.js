@@ -1,14 +1,14 @@
-// The one WebSocket: frames and telemetry in, credit and requests out; comes back by itself.
+// The WebSocket to the viewer: frames and telemetry in, credit and requests out. Reconnects by itself.
 
 const FRAME_TYPE = 1;
 const HEADER_BYTES = 32;
-const FRAMES_UNDER_WAY = 2;
+const FRAMES_IN_FLIGHT = 2;
 const FIRST_RETRY_MS = 250;
-const LONGEST_RETRY_MS = 3000;
+const MAX_RETRY_MS = 3000;
 
 /** @typedef {{session: number, frameId: number, timestamp: number, width: number, height: number, jpeg: Uint8Array}} Frame */
 
-/** Binary message -> frame. The layout stands in viewer/wire.py. @param {ArrayBuffer} buffer @returns {Frame | null} */
+/** Parse a binary message; null when it is no frame. viewer/wire.py defines the layout. @param {ArrayBuffer} buffer @returns {Frame | null} */
 export function parseFrame(buffer) {
   if (buffer.byteLength <= HEADER_BYTES) return null;
   const view = new DataView(buffer);
@@ -30,7 +30,7 @@ export class Connection {
   #handlers = new Map();
   #clockOffsets = /** @type {number[]} */ ([]);
   isOpen = false;
-  /** Why the viewer closed the connection, in its own words. */
+  /** The reason that the viewer gave when it closed the connection. */
   closeReason = "";
 
   /** @param {string} url */
@@ -38,7 +38,7 @@ export class Connection {
     this.#url = url;
   }
 
-  /** Call `handler` for messages of this type; besides the topics: frame, open, close.
+  /** Call `handler` for each message of this type: a topic, frame, open or close.
    * @param {string} type @param {(message: any) => void} handler */
   on(type, handler) {
     this.#handlers.set(type, [...(this.#handlers.get(type) ?? []), handler]);
@@ -50,34 +50,34 @@ export class Connection {
     socket.onopen = () => {
       this.isOpen = true;
       this.#clockOffsets = [];
-      this.grant(FRAMES_UNDER_WAY);
-      this.#tell("open", null);
+      this.grant(FRAMES_IN_FLIGHT);
+      this.#notify("open", null);
     };
     socket.onmessage = ({ data }) => this.#receive(data);
     socket.onclose = ({ reason }) => {
       if (this.isOpen) this.#retryMs = FIRST_RETRY_MS;
       this.isOpen = false;
       this.closeReason = reason;
-      this.#tell("close", reason);
+      this.#notify("close", reason);
       setTimeout(() => this.connect(), this.#retryMs * (0.8 + 0.4 * Math.random()));
-      this.#retryMs = Math.min(this.#retryMs * 1.7, LONGEST_RETRY_MS);
+      this.#retryMs = Math.min(this.#retryMs * 1.7, MAX_RETRY_MS);
     };
     this.#socket = socket;
   }
 
-  /** @param {object} message @returns {boolean} whether it went out */
+  /** @param {object} message @returns {boolean} whether it was sent */
   send(message) {
     if (!this.isOpen || this.#socket?.readyState !== WebSocket.OPEN) return false;
     this.#socket.send(JSON.stringify(message));
     return true;
   }
 
-  /** There is room for so many more frames. @param {number} frames */
+  /** Allow the viewer to send so many more frames. @param {number} frames */
   grant(frames) {
     this.send({ type: "credit", frames });
   }
 
-  /** The viewer's clock, epoch seconds: this machine's may be set differently. */
+  /** Time of the viewer's clock, epoch seconds; this machine's clock may differ. */
   now() {
     return Date.now() / 1000 - (this.#clockOffsets.length ? Math.min(...this.#clockOffsets) : 0);
   }
@@ -86,19 +86,19 @@ export class Connection {
   #receive(data) {
     if (typeof data !== "string") {
       const frame = parseFrame(data);
-      if (frame) this.#tell("frame", frame);
+      if (frame) this.#notify("frame", frame);
       return;
     }
     const message = JSON.parse(data);
     if (message.type === "viewer") {
-      // The least of the last offsets is the one whose message travelled fastest.
+      // The smallest of the last offsets belongs to the message with the shortest delay.
       this.#clockOffsets = [...this.#clockOffsets.slice(-9), Date.now() / 1000 - message.time];
     }
-    this.#tell(message.type, message);
+    this.#notify(message.type, message);
   }
 
   /** @param {string} type @param {any} message */
-  #tell(type, message) {
+  #notify(type, message) {
     for (const handler of this.#handlers.get(type) ?? []) handler(message);
   }
 }

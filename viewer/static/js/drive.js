@@ -1,12 +1,12 @@
-// How the car drives: speed, wheel, place in the lane, departure, mode.
+// The driving panel: speed, steering wheel, pedals, position in the lane, departure, mode.
 
 import { byId, setAttribute, setText } from "./dom.js";
-import { UNKNOWN, bend, figure, sideways, spoken } from "./words.js";
+import { UNKNOWN, formatCurve, formatLateral, formatName, formatNumber } from "./format.js";
 
-const WHEEL_TURN_DEG = 270; // of the drawn wheel at steering = 1
+const WHEEL_TURN_DEG = 270; // rotation of the drawn wheel at steering = 1
 const ARC_RADIUS = 53;
 const ARC_HALF_DEG = 120;
-const LANE_WIDTH_DRAWN = 160; // in the units of the drawing
+const LANE_WIDTH_DRAWN = 160; // SVG units
 const LANE_CENTRE_DRAWN = 112;
 const LEVELS = { centered: "good", drift: "warn", departure: "bad" };
 const MODE_LEVELS = {
@@ -25,24 +25,24 @@ export function showDrive(state, control) {
 
 /** @param {number | null | undefined} speed m/s */
 function showSpeed(speed) {
-  setText(byId("speed"), figure(speed === null || speed === undefined ? null : Math.abs(speed) * 3.6));
-  setText(byId("speed-mps"), `${figure(speed, 1)} m/s`);
+  setText(byId("speed"), formatNumber(speed === null || speed === undefined ? null : Math.abs(speed) * 3.6));
+  setText(byId("speed-mps"), `${formatNumber(speed, 1)} m/s`);
 }
 
 /** @param {number | null | undefined} steering [-1, 1], right positive */
 function showWheel(steering) {
-  const known = Number.isFinite(steering) ? Math.max(-1, Math.min(1, /** @type {number} */ (steering))) : 0;
-  setAttribute(byId("wheel"), "transform", `rotate(${(known * WHEEL_TURN_DEG).toFixed(1)})`);
-  setAttribute(byId("wheel-arc"), "d", arc(known * ARC_HALF_DEG));
-  setText(byId("steering"), Number.isFinite(steering) ? sideways(known * 100, "%", 1) : "steering unknown");
+  const steer = Number.isFinite(steering) ? Math.max(-1, Math.min(1, /** @type {number} */ (steering))) : 0;
+  setAttribute(byId("wheel"), "transform", `rotate(${(steer * WHEEL_TURN_DEG).toFixed(1)})`);
+  setAttribute(byId("wheel-arc"), "d", arc(steer * ARC_HALF_DEG));
+  setText(byId("steering"), Number.isFinite(steering) ? formatLateral(steer * 100, "%", 1) : "steering unknown");
 }
 
-/** @param {string} id @param {number | null | undefined} share [0, 1] */
-function showPedal(id, share) {
-  setAttribute(byId(id), "transform", `scale(1 ${(share ?? 0).toFixed(2)})`);
+/** @param {string} id @param {number | null | undefined} ratio [0, 1] */
+function showPedal(id, ratio) {
+  setAttribute(byId(id), "transform", `scale(1 ${(ratio ?? 0).toFixed(2)})`);
 }
 
-/** From the top, clockwise positive. @param {number} degrees */
+/** SVG path of an arc that begins at the top. @param {number} degrees clockwise positive */
 function arc(degrees) {
   if (Math.abs(degrees) < 0.3) return "";
   const angle = (degrees * Math.PI) / 180;
@@ -52,22 +52,23 @@ function arc(degrees) {
 
 /** @param {any} control @param {any} state */
 function showLane(control, state) {
-  const share = control?.lateral_offset ?? state?.lateral_offset;
+  const ratio = control?.lateral_offset ?? state?.lateral_offset;
   const departure = control?.departure_status ?? state?.departure_status;
-  byId("drive").classList.toggle("no-lane", !Number.isFinite(share));
-  const place = Number.isFinite(share) ? Math.max(-0.8, Math.min(0.8, share)) : 0;
-  setAttribute(byId("car"), "transform", `translate(${(LANE_CENTRE_DRAWN + place * LANE_WIDTH_DRAWN).toFixed(1)})`);
-  const metres = control?.lateral_offset_meters;
-  setText(byId("offset"), Number.isFinite(metres) ? sideways(metres, "m", 2) : sideways(Number.isFinite(share) ? share * 100 : null, "% of lane", 0));
-  setText(byId("heading"), sideways(control?.heading_angle ?? state?.heading_angle, "°", 1));
-  setText(byId("curve"), bend(control?.curvature));
+  byId("drive").classList.toggle("no-lane", !Number.isFinite(ratio));
+  const position = Number.isFinite(ratio) ? Math.max(-0.8, Math.min(0.8, ratio)) : 0;
+  setAttribute(byId("car"), "transform", `translate(${(LANE_CENTRE_DRAWN + position * LANE_WIDTH_DRAWN).toFixed(1)})`);
+  const offset = control?.lateral_offset_meters;
+  const percent = Number.isFinite(ratio) ? ratio * 100 : null;
+  setText(byId("offset"), Number.isFinite(offset) ? formatLateral(offset, "m", 2) : formatLateral(percent, "% of lane", 0));
+  setText(byId("heading"), formatLateral(control?.heading_angle ?? state?.heading_angle, "°", 1));
+  setText(byId("curve"), formatCurve(control?.curvature));
   setText(byId("crossing"), control ? crossing(control) : UNKNOWN);
   const badge = byId("departure");
   setText(badge, departure ?? "no lane");
   setAttribute(badge, "data-level", LEVELS[/** @type {keyof typeof LEVELS} */ (departure)] ?? "unknown");
 }
 
-/** @param {any} control */
+/** The side and time of the next line crossing. @param {any} control */
 function crossing(control) {
   const sides = [[control.ttlc_left_s, "left"], [control.ttlc_right_s, "right"]].filter(([seconds]) => Number.isFinite(seconds));
   if (!sides.length) return "none ahead";
@@ -81,7 +82,7 @@ function showMode(control) {
   badge.hidden = !control;
   setText(byId("mode-reason"), control?.state_reason ?? "");
   if (!control) return;
-  setText(badge, spoken(control.mode));
+  setText(badge, formatName(control.mode));
   setAttribute(badge, "title", control.state_reason ?? "");
   setAttribute(badge, "data-level", MODE_LEVELS[/** @type {keyof typeof MODE_LEVELS} */ (control.mode)] ?? "unknown");
 }

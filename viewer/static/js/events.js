@@ -1,9 +1,9 @@
-// What happened, newest first.
+// The list of events, newest first.
 
 import { byId, make, setText } from "./dom.js";
-import { clockTime, spoken } from "./words.js";
+import { formatName, formatTime } from "./format.js";
 
-const KEPT = 200;
+const MAX_EVENTS = 200;
 
 export class Events {
   #list = byId("event-list");
@@ -12,17 +12,23 @@ export class Events {
 
   /** @param {any} event */
   add(event) {
-    // After a reconnect the viewer tells its last events again.
+    // After a reconnect the viewer repeats its last events.
     const id = `${event.timestamp}|${event.process}|${event.name}|${event.text}`;
     if (this.#known.has(id)) return;
     this.#known.add(id);
     byId("events-empty").hidden = true;
-    const time = make("time", { datetime: new Date(event.timestamp * 1000).toISOString() }, clockTime(event.timestamp));
+    const time = make("time", { datetime: new Date(event.timestamp * 1000).toISOString() }, formatTime(event.timestamp));
     this.#list.prepend(
-      make("li", { "data-level": event.level }, time, make("span", { class: "what" }, event.text || spoken(event.name)), make("span", { class: "source" }, `${event.process} · ${spoken(event.name)}`)),
+      make(
+        "li",
+        { "data-level": event.level },
+        time,
+        make("span", { class: "what" }, event.text || formatName(event.name)),
+        make("span", { class: "source" }, `${event.process} · ${formatName(event.name)}`),
+      ),
     );
-    while (this.#list.children.length > KEPT) this.#list.lastElementChild?.remove();
-    if (this.#known.size > 2 * KEPT) this.#known = new Set([...this.#known].slice(-KEPT));
+    while (this.#list.children.length > MAX_EVENTS) this.#list.lastElementChild?.remove();
+    if (this.#known.size > 2 * MAX_EVENTS) this.#known = new Set([...this.#known].slice(-MAX_EVENTS));
     if (event.level !== "info" && !byId("events").classList.contains("selected")) this.#count(this.#unseen + 1);
   }
 

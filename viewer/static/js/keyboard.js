@@ -15,7 +15,7 @@ function handlesKey(focused, key) {
   return focused.closest(TEXT_ENTRIES) !== null || (key === " " && focused.closest(PRESSED_BY_SPACE) !== null);
 }
 
-/** Start the shortcuts that the help dialog lists. @param {import("./controls.js").Actions} actions */
+/** Start the shortcuts that the help dialog lists. @param {import("./actions.js").Actions} actions */
 export function startKeyboard(actions) {
   const help = /** @type {HTMLDialogElement} */ (byId("help-dialog"));
   byId("help").addEventListener("click", () => help.showModal());
@@ -28,7 +28,7 @@ export function startKeyboard(actions) {
     const layer = document.querySelectorAll("[data-layer]")[Number(event.key) - 1];
     if (event.key === " ") actions.togglePause();
     else if (event.key.toLowerCase() === "r") actions.respawn();
-    else if (event.key.toLowerCase() === "h") click("#hold-plots");
+    else if (event.key.toLowerCase() === "h") click("#freeze-plots");
     else if (event.key === "?") help.showModal();
     else if (layer) /** @type {HTMLElement} */ (layer).click();
     else return;

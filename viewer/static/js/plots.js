@@ -1,22 +1,21 @@
-// Small plots of the last minute, ten points a second, one cursor over all of them.
+// Plots of the last minute at 10 Hz, with one cursor over all of them.
 
 import uPlot from "../vendor/uplot/uPlot.esm.js";
 import { byId, make, setText } from "./dom.js";
-import { UNKNOWN, figure } from "./words.js";
+import { UNKNOWN, formatNumber } from "./format.js";
 
-const SAMPLES = 600; // a minute at 10 Hz
 const PERIOD_S = 0.1;
+const SAMPLES = 600; // one minute
 const SYNC = "lkas";
-const LEAST_WIDTH_PX = 130; // of a plot with room for four words below it
+const MIN_WIDTH_PX = 130; // of a plot with four labels on its time axis
 
-/** `least`: half the height of the axis (or its top, from zero) when the curve is smaller.
- * `curves`: names and colours of several curves in one plot; without it there is one. */
+/** `minTop`: the axis reaches at least so far from zero. `curves`: names and colours of several curves in one plot. */
 const PLOTS = [
-  { name: "offset", unit: "m", digits: 2, least: 0.5, hint: "right +" },
-  { name: "heading", unit: "°", digits: 1, least: 2, hint: "right +" },
-  { name: "steering", unit: "%", digits: 1, least: 10, hint: "right +" },
-  { name: "speed", unit: "km/h", digits: 0, least: 20, fromZero: true, hint: "" },
-  { name: "terms", unit: "m/s²", digits: 2, least: 0.5, hint: "", curves: [
+  { name: "offset", unit: "m", digits: 2, minTop: 0.5, hint: "right +" },
+  { name: "heading", unit: "°", digits: 1, minTop: 2, hint: "right +" },
+  { name: "steering", unit: "%", digits: 1, minTop: 10, hint: "right +" },
+  { name: "speed", unit: "km/h", digits: 0, minTop: 20, fromZero: true, hint: "" },
+  { name: "terms", unit: "m/s²", digits: 2, minTop: 0.5, hint: "", curves: [
     { name: "lane", colour: "--accent" },
     { name: "offset", colour: "--warn" },
     { name: "heading", colour: "--text" },
@@ -29,12 +28,12 @@ export class Plots {
   #seconds = Array.from({ length: SAMPLES }, (_, i) => (i - SAMPLES + 1) * PERIOD_S);
   #charts = /** @type {any[]} */ ([]);
   #readings = /** @type {HTMLElement[]} */ ([]);
-  isHeld = false;
+  isFrozen = false;
 
   constructor() {
     const grid = byId("plots");
     for (const { name, unit, hint, curves } of PLOTS) {
-      const reading = make("b", {}, curves ? "" : UNKNOWN); // of several curves there is no room for
+      const reading = make("b", {}, curves ? "" : UNKNOWN); // no room for the values of several curves
       const names = (curves ?? []).map((curve) => make("small", {}, curve.name));
       names.forEach((label, i) => (label.style.color = `var(${curves?.[i].colour})`));
       const header = make("header", {}, `${name} ${unit}`, make("small", {}, hint), ...names, reading);
@@ -42,11 +41,12 @@ export class Plots {
       this.#readings.push(reading);
     }
     this.#build();
+    byId("freeze-plots").addEventListener("click", () => this.freeze(!this.isFrozen));
     matchMedia("(prefers-color-scheme: light)").addEventListener("change", () => this.#build());
     new ResizeObserver(() => this.#resize()).observe(grid);
   }
 
-  /** Take one point of each curve. @param {any} state @param {any} control */
+  /** Add one point to each curve. @param {any} state @param {any} control */
   sample(state, control) {
     const speed = state?.speed;
     const steering = control?.steering ?? state?.steering;
@@ -56,28 +56,29 @@ export class Plots {
       [control?.heading_angle ?? state?.heading_angle],
       [Number.isFinite(steering) ? steering * 100 : null],
       [Number.isFinite(speed) ? speed * 3.6 : null],
-      // A curvature, left positive, becomes the lateral acceleration that it means, to the right like the others.
+      // Curvature, left positive, times speed squared is lateral acceleration; right positive like the other plots.
       [terms?.feedforward, terms?.offset, terms?.heading].map((term) => -term * speed ** 2),
     ];
     this.#values.forEach((curves, i) => curves.forEach((values, j) => {
       values.shift();
       values.push(Number.isFinite(points[i][j]) ? points[i][j] : null);
     }));
-    if (this.isHeld || document.hidden) return;
+    if (this.isFrozen || document.hidden) return;
     this.#charts.forEach((chart, i) => chart.setData([this.#seconds, ...this.#values[i]]));
-    this.#read();
+    this.#showValues();
   }
 
-  /** Keep the picture as it is, or let it run again; points are collected either way. @param {boolean} isHeld */
-  hold(isHeld) {
-    this.isHeld = isHeld;
-    if (isHeld) this.#values = this.#values.map((curves) => curves.map((values) => [...values]));
+  /** Freeze the plots, or let them run again; points are collected either way. @param {boolean} isFrozen */
+  freeze(isFrozen) {
+    this.isFrozen = isFrozen;
+    byId("freeze-plots").setAttribute("aria-pressed", String(isFrozen));
+    if (isFrozen) this.#values = this.#values.map((curves) => curves.map((values) => [...values]));
   }
 
-  #read() {
+  #showValues() {
     this.#charts.forEach((chart, i) => {
       const index = chart.cursor.idx ?? SAMPLES - 1;
-      if (!PLOTS[i].curves) setText(this.#readings[i], figure(chart.data[1][index], PLOTS[i].digits));
+      if (!PLOTS[i].curves) setText(this.#readings[i], formatNumber(chart.data[1][index], PLOTS[i].digits));
     });
   }
 
@@ -106,7 +107,7 @@ export class Plots {
       scales: { x: { time: false }, y: { range: (_, low, high) => range(PLOTS[i], low, high) } },
       axes: [
         {
-          ...axis, size: 22, gap: 5, splits: ({ width }) => (width < LEAST_WIDTH_PX ? [-60, 0] : [-60, -40, -20, 0]),
+          ...axis, size: 22, gap: 5, splits: ({ width }) => (width < MIN_WIDTH_PX ? [-60, 0] : [-60, -40, -20, 0]),
           values: (_, ticks) => ticks.map((t) => (t ? `${t}` : "now")),
         },
         { ...axis, size: 36, gap: 5, space: 22 },
@@ -114,14 +115,14 @@ export class Plots {
       series: [{}, ...CURVES[i].map((curve) => ({
         stroke: colour(curve.colour), width: 1.6, points: { show: false }, spanGaps: false,
       }))],
-      hooks: { setCursor: [() => this.#charts.length && this.#read()] },
+      hooks: { setCursor: [() => this.#charts.length && this.#showValues()] },
     }, [this.#seconds, ...this.#values[i]], area));
   }
 }
 
-/** Steady axes: symmetric about zero (or from it), growing only when the curve needs it.
+/** Range of the y axis: symmetric about zero, or from zero; it grows only when the curve needs it.
  * @param {typeof PLOTS[0]} plot @param {number | null} low @param {number | null} high @returns {[number, number]} */
-function range({ least, fromZero }, low, high) {
-  const top = Math.max(least, 1.1 * Math.max(Math.abs(low ?? 0), Math.abs(high ?? 0)));
+function range({ minTop, fromZero }, low, high) {
+  const top = Math.max(minTop, 1.1 * Math.max(Math.abs(low ?? 0), Math.abs(high ?? 0)));
   return [fromZero ? 0 : -top, top];
 }

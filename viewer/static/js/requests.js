@@ -1,8 +1,8 @@
-// Actions and parameter changes with their answers.
+// Sends actions and parameter changes and returns their answers.
 
 /** @typedef {{ok: boolean, applied: any, active: boolean | null, error: string | null}} Ack */
 
-const GIVE_UP_MS = 40000; // the viewer answers earlier, whatever happens; this is for a viewer that hangs
+const TIMEOUT_MS = 40000; // above the viewer's own timeouts: only a viewer that hangs reaches it
 
 export class Requests {
   #connection;
@@ -16,13 +16,13 @@ export class Requests {
     connection.on("close", () => this.#failAll("the connection to the viewer was lost"));
   }
 
-  /** Send a request; the promise gets the final answer, `onAccepted` is called for one that takes longer.
+  /** Send a request and return its final answer. `onAccepted` is called when the answer takes longer.
    * @param {object} message @param {() => void} [onAccepted] @returns {Promise<Ack>} */
   send(message, onAccepted) {
     this.#count += 1;
     const id = String(this.#count);
     return new Promise((resolve) => {
-      const timer = setTimeout(() => this.#finish(id, refused("no answer")), GIVE_UP_MS);
+      const timer = setTimeout(() => this.#finish(id, refused("no answer")), TIMEOUT_MS);
       this.#pending.set(id, { resolve, onAccepted, timer });
       if (!this.#connection.send({ ...message, request_id: id })) this.#finish(id, refused("the viewer is not connected"));
     });

@@ -1,19 +1,19 @@
-// The live picture. A frame waits briefly for its own detection, so that lines and picture belong together.
+// The live camera image. A frame waits briefly for its own detection, so that image and lines belong together.
 
 import { byId } from "./dom.js";
 import { drawOverlay } from "./overlay.js";
 
-const RING = 4; // decoded frames kept
-const DETECTIONS = 16;
-const PATIENCE_MS = 60; // how long a frame waits for its detection
-const DETECTOR_QUIET_MS = 400; // after which frames no longer wait
-const LATE_FRAMES = 6; // a detection of so many frames ago is still drawn, dashed
+const MAX_FRAMES = 4; // decoded and not yet shown
+const MAX_DETECTIONS = 16;
+const JOIN_TIMEOUT_MS = 60; // a frame waits so long for its detection
+const DETECTOR_SILENT_MS = 400; // frames no longer wait when no detection came for so long
+const MAX_LATE_FRAMES = 6; // a detection up to so many frames old is drawn dashed
 
 const key = (/** @type {{session: number}} */ { session }, /** @type {number} */ frameId) => `${session}:${frameId}`;
 
-export class Picture {
+export class Camera {
   #connection;
-  #box = byId("picture");
+  #box = byId("camera");
   #video = /** @type {HTMLCanvasElement} */ (byId("video"));
   #overlay = /** @type {HTMLCanvasElement} */ (byId("overlay"));
   #videoContext = /** @type {CanvasRenderingContext2D} */ (this.#video.getContext("2d", { alpha: false }));
@@ -22,11 +22,11 @@ export class Picture {
   #detections = /** @type {Map<string, any>} */ (new Map());
   #newestDetection = /** @type {any} */ (null);
   #detectedMs = -Infinity;
-  #decoded = 0; // since the last turn
+  #decoded = 0; // since the last refresh
   #drawnMs = /** @type {number[]} */ ([]);
   #needsOverlay = false;
   #arrivals = 0;
-  /** The frame on the canvas. @type {any} */
+  /** The frame on the canvas, or null. @type {any} */
   shown = null;
   /** @type {import("./overlay.js").Layers} */
   layers = { fill: true, lines: true, centre: true, segments: false };
@@ -36,16 +36,16 @@ export class Picture {
   constructor(connection) {
     this.#connection = connection;
     connection.on("frame", (frame) => this.#decode(frame));
-    connection.on("detection", (detection) => this.#keep(detection));
+    connection.on("detection", (detection) => this.#store(detection));
     connection.on("open", () => (this.#decoded = 0));
   }
 
-  /** Draw what is due; called once per screen refresh. @param {number} nowMs */
-  turn(nowMs) {
-    // Credit goes back from here, which a hidden tab never reaches: it is sent no frames.
-    if (this.#decoded > 0) this.#connection.grant(Math.min(this.#decoded, RING));
+  /** Draw the next frame; called at each screen refresh. @param {number} nowMs */
+  refresh(nowMs) {
+    // A hidden tab is never refreshed: it grants no credit and receives no frames.
+    if (this.#decoded > 0) this.#connection.grant(Math.min(this.#decoded, MAX_FRAMES));
     this.#decoded = 0;
-    const next = this.#choose(nowMs);
+    const next = this.#nextFrame(nowMs);
     if (next) this.#show(next, nowMs);
     if (next || this.#needsOverlay) this.#drawOverlay();
   }
@@ -54,14 +54,14 @@ export class Picture {
     this.#needsOverlay = true;
   }
 
-  /** Frames drawn in the last two seconds, per second. @param {number} nowMs */
+  /** Frames per second, averaged over two seconds. @param {number} nowMs */
   rate(nowMs) {
     this.#drawnMs = this.#drawnMs.filter((ms) => nowMs - ms < 2000);
     return this.#drawnMs.length / 2;
   }
 
-  /** Milliseconds since a new frame was drawn. @param {number} nowMs */
-  silence(nowMs) {
+  /** Milliseconds since the last new frame was drawn. @param {number} nowMs */
+  silentMs(nowMs) {
     return this.shown ? nowMs - this.shown.shownMs : Infinity;
   }
 
@@ -72,32 +72,32 @@ export class Picture {
     try {
       bitmap = await createImageBitmap(new Blob([frame.jpeg], { type: "image/jpeg" }));
     } catch {
-      this.#decoded += 1; // a broken picture is skipped; the next one is on its way
+      this.#decoded += 1; // a broken JPEG is skipped
       return;
     }
     this.#decoded += 1;
     const { jpeg, ...head } = frame;
     this.#waiting.push({ ...head, bitmap, order, arrivedMs: performance.now() });
-    this.#waiting.sort((a, b) => a.order - b.order); // decoding may overtake
-    while (this.#waiting.length > RING) this.#waiting.shift().bitmap.close();
+    this.#waiting.sort((a, b) => a.order - b.order); // frames may be decoded out of order
+    while (this.#waiting.length > MAX_FRAMES) this.#waiting.shift().bitmap.close();
   }
 
   /** @param {any} detection */
-  #keep(detection) {
+  #store(detection) {
     this.#newestDetection = detection;
     this.#detectedMs = performance.now();
     const id = key(detection, detection.frame_id);
     this.#detections.set(id, detection);
-    if (this.#detections.size > DETECTIONS) this.#detections.delete(this.#detections.keys().next().value);
+    if (this.#detections.size > MAX_DETECTIONS) this.#detections.delete(this.#detections.keys().next().value);
     if (this.shown && id === key(this.shown, this.shown.frameId)) this.#needsOverlay = true;
   }
 
-  /** The newest frame that has its detection or has waited long enough. @param {number} nowMs */
-  #choose(nowMs) {
-    const patience = nowMs - this.#detectedMs < DETECTOR_QUIET_MS ? PATIENCE_MS : 0;
+  /** Remove and return the newest frame that has its detection or has waited long enough. @param {number} nowMs */
+  #nextFrame(nowMs) {
+    const timeoutMs = nowMs - this.#detectedMs < DETECTOR_SILENT_MS ? JOIN_TIMEOUT_MS : 0;
     for (let i = this.#waiting.length - 1; i >= 0; i--) {
       const frame = this.#waiting[i];
-      if (this.#detections.has(key(frame, frame.frameId)) || nowMs - frame.arrivedMs >= patience) {
+      if (this.#detections.has(key(frame, frame.frameId)) || nowMs - frame.arrivedMs >= timeoutMs) {
         for (const older of this.#waiting.splice(0, i)) older.bitmap.close();
         return this.#waiting.shift();
       }
@@ -118,7 +118,7 @@ export class Picture {
     }
     this.#videoContext.drawImage(bitmap, 0, 0);
     bitmap.close();
-    if (isRepeated) return; // the same picture again is no sign of life
+    if (isRepeated) return; // the same frame again does not make the image fresh
     this.shown = { ...frame, bitmap: null, shownMs: nowMs, ageS: this.#connection.now() - frame.timestamp };
     this.#drawnMs.push(nowMs);
   }
@@ -126,7 +126,7 @@ export class Picture {
   #drawOverlay() {
     this.#needsOverlay = false;
     const { width, height } = this.#video;
-    // Twice the picture's pixels where it is shown enlarged: lines stay crisp.
+    // Twice the resolution where the image is shown enlarged: the lines stay sharp.
     const scale = this.#box.clientWidth * devicePixelRatio > width * 1.1 ? 2 : 1;
     if (this.#overlay.width !== width * scale || this.#overlay.height !== height * scale) {
       this.#overlay.width = width * scale;
@@ -137,16 +137,16 @@ export class Picture {
     context.clearRect(0, 0, width, height);
     if (!this.shown) return;
     const exact = this.#detections.get(key(this.shown, this.shown.frameId));
-    const detection = exact ?? this.#recent();
+    const detection = exact ?? this.#recentDetection();
     this.#overlay.dataset.join = exact ? "exact" : detection ? "late" : "none";
     if (detection) drawOverlay(context, detection, this.layers, { isExact: Boolean(exact), departure: this.departure });
   }
 
-  /** The newest detection, if it is of this session and only a few frames old. */
-  #recent() {
+  /** The newest detection, if it belongs to this session and is only a few frames old. */
+  #recentDetection() {
     const detection = this.#newestDetection;
     if (!detection || detection.session !== this.shown.session) return null;
     const lag = this.shown.frameId - detection.frame_id;
-    return lag > 0 && lag <= LATE_FRAMES ? detection : null;
+    return lag > 0 && lag <= MAX_LATE_FRAMES ? detection : null;
   }
 }

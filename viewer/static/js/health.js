@@ -1,12 +1,12 @@
-// The processes and the latency of each stage, from the `health` topic.
+// Tables of the processes and of the latency of each stage, from the topic `health`.
 
 import { byId, make, setText } from "./dom.js";
-import { figure, spoken } from "./words.js";
+import { UNKNOWN, formatName, formatNumber } from "./format.js";
 
 const GOOD_STATES = ["running", "paused", "lane_keeping", "standby", "manual"];
 const BAD_STATES = ["failing", "silent", "finished", "degraded", "minimum_risk"];
 
-/** Everything else is on its way somewhere: starting, waiting for this or that. @param {string} state */
+/** Any other state, such as starting or waiting, is a warning. @param {string} state */
 function level(state) {
   if (GOOD_STATES.includes(state)) return "";
   return BAD_STATES.includes(state) ? "bad" : "warn";
@@ -17,28 +17,28 @@ export function showHealth(health) {
   byId("system-empty").hidden = true;
   fill(byId("processes"), health.processes.map((/** @type {any} */ p) => [
     { text: p.name, title: p.pid === null ? "" : `pid ${p.pid}` },
-    { text: spoken(p.state), level: level(p.state) },
-    { text: p.rate_hz === null ? "–" : `${figure(p.rate_hz)} Hz` },
-    { text: p.age_ms === null ? "–" : `${figure(p.age_ms)} ms` },
-    { text: figure(p.restarts), level: p.restarts ? "warn" : "" },
+    { text: formatName(p.state), level: level(p.state) },
+    { text: p.rate_hz === null ? UNKNOWN : `${formatNumber(p.rate_hz)} Hz` },
+    { text: p.age_ms === null ? UNKNOWN : `${formatNumber(p.age_ms)} ms` },
+    { text: formatNumber(p.restarts), level: p.restarts ? "warn" : "" },
   ]));
   fill(byId("latency"), Object.entries(health.latency_ms).map(([stage, { p50, p99 }]) => [
-    { text: spoken(stage) }, { text: `${figure(p50, 1)} ms` }, { text: `${figure(p99, 1)} ms` },
+    { text: formatName(stage) }, { text: `${formatNumber(p50, 1)} ms` }, { text: `${formatNumber(p99, 1)} ms` },
   ]));
 }
 
-/** What is too old to be true now is greyed. @param {boolean} isOld */
-export function ageHealth(isOld) {
+/** Grey both tables when the message is too old. @param {boolean} isOld */
+export function greyHealth(isOld) {
   byId("processes").classList.toggle("is-old", isOld);
   byId("latency").classList.toggle("is-old", isOld);
 }
 
 /** @param {any} viewer the `viewer` message */
-export function showFoot({ viewers, broker }) {
-  setText(byId("foot"), `broker ${broker.address}, ${viewers} ${viewers === 1 ? "viewer" : "viewers"}`);
+export function showFooter({ viewers, broker }) {
+  setText(byId("footer"), `broker ${broker.address}, ${viewers} ${viewers === 1 ? "viewer" : "viewers"}`);
 }
 
-/** Write rows into a table, re-using the cells that are there.
+/** Write rows into a table; existing cells are used again.
  * @param {HTMLTableElement} table @param {{text: string, title?: string, level?: string}[][]} rows */
 function fill(table, rows) {
   const body = table.tBodies[0];

@@ -1,23 +1,23 @@
-// Figures as words. `null` means unknown and is shown as a dash, never as zero.
+// Numbers and names as text. `null` means unknown: it is shown as a dash, never as zero.
 
 export const UNKNOWN = "–";
 
-/** @param {number | null | undefined} value @param {number} digits */
-export function figure(value, digits = 0) {
+/** A number with so many digits after the point. @param {number | null | undefined} value @param {number} digits */
+export function formatNumber(value, digits = 0) {
   return Number.isFinite(value) ? value.toFixed(digits).replace(/^-(0(\.0*)?)$/, "$1") : UNKNOWN;
 }
 
-/** A figure that is positive to the right, with the direction in words.
+/** The size of a value that is positive to the right, and its side in words.
  * @param {number | null | undefined} value @param {string} unit @param {number} digits */
-export function sideways(value, unit, digits) {
+export function formatLateral(value, unit, digits) {
   if (!Number.isFinite(value)) return UNKNOWN;
   const size = Math.abs(value).toFixed(digits);
   const side = Number(size) === 0 ? "" : value > 0 ? " right" : " left";
   return `${size}${unit === "°" ? "" : " "}${unit}${side}`;
 }
 
-/** @param {number | null | undefined} curvature 1/m, left positive */
-export function bend(curvature) {
+/** Radius and side of a curve. @param {number | null | undefined} curvature 1/m, left positive */
+export function formatCurve(curvature) {
   if (!Number.isFinite(curvature)) return UNKNOWN;
   const radius = 1 / Math.abs(curvature);
   if (radius > 2000) return "straight";
@@ -25,17 +25,17 @@ export function bend(curvature) {
 }
 
 /** @param {number} seconds */
-export function duration(seconds) {
+export function formatDuration(seconds) {
   if (seconds < 90) return `${seconds < 10 ? seconds.toFixed(1) : seconds.toFixed(0)} s`;
   return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`;
 }
 
 /** lane_keeping -> lane keeping. @param {string} name */
-export function spoken(name) {
+export function formatName(name) {
   return name.replaceAll("_", " ");
 }
 
-/** @param {number} epochS */
-export function clockTime(epochS) {
+/** Local time of day. @param {number} epochS */
+export function formatTime(epochS) {
   return new Date(epochS * 1000).toLocaleTimeString([], { hour12: false });
 }

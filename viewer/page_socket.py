@@ -1,4 +1,4 @@
-"""The page's WebSocket: one sender over its outbox, one receiver of credit and requests."""
+"""The WebSocket of a page: sends the items of its outbox, receives credit and requests."""
 
 import asyncio
 import time
@@ -6,12 +6,12 @@ import time
 import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from viewer.api import too_many
+from viewer.api import too_many_viewers
 from viewer.bridge import Bridge
 from viewer.hub import Hub, Outbox
 from viewer.wire import Credit, Frame, decode_page_message
 
-MAX_INBOUND_PER_S = 200  # a page sends some 60 credits and 20 slider steps a second
+MAX_INBOUND_PER_S = 200  # a page sends about 60 credits and 20 slider steps per second
 _POLICY_VIOLATION = 1008
 _TRY_AGAIN_LATER = 1013
 _GOING_AWAY = 1001
@@ -25,12 +25,12 @@ class PageSockets:
         self._hub = hub
 
     async def serve(self, websocket: WebSocket) -> None:
-        """One page, from its opening to its end."""
+        """Serve one page until it closes."""
         await websocket.accept()
         if self._hub.is_full:
-            await websocket.close(_TRY_AGAIN_LATER, too_many(self._hub)[:120])
+            await websocket.close(_TRY_AGAIN_LATER, too_many_viewers(self._hub)[:120])
             return
-        with self._hub.joined(Outbox()) as outbox:
+        with self._hub.subscribed(Outbox()) as outbox:
             tasks = [
                 asyncio.create_task(_send(websocket, outbox)),
                 asyncio.create_task(self._receive(websocket, outbox)),
@@ -41,10 +41,10 @@ class PageSockets:
                 for task in tasks:
                     task.cancel()
                 results = await asyncio.gather(*tasks, return_exceptions=True)
-                self._bridge.forget_page(outbox)
+                self._bridge.drop_page(outbox)
         for result in results:
             match result:
-                case _Refused(reason=reason):
+                case _ProtocolError(reason=reason):
                     await websocket.close(_POLICY_VIOLATION, reason[:120])
                 case WebSocketDisconnect() | asyncio.CancelledError() | None:
                     pass
@@ -54,44 +54,44 @@ class PageSockets:
     async def _receive(self, websocket: WebSocket, outbox: Outbox) -> None:
         second, count = 0, 0
         while True:
-            text = await _text(websocket)
+            text = await _receive_text(websocket)
             now = int(time.monotonic())
             second, count = now, count + 1 if now == second else 1
             if count > MAX_INBOUND_PER_S:
-                raise _Refused(f"more than {MAX_INBOUND_PER_S} messages a second")
+                raise _ProtocolError(f"more than {MAX_INBOUND_PER_S} messages per second")
             try:
                 message = decode_page_message(text)
             except msgspec.DecodeError as error:
-                raise _Refused(str(error)) from error
+                raise _ProtocolError(str(error)) from error
             if isinstance(message, Credit):
                 outbox.grant(message.frames)
             else:
                 await self._bridge.send(outbox, message)
 
 
-class _Refused(Exception):
-    """The page broke the rules of the socket."""
+class _ProtocolError(Exception):
+    """The page sent something that is not allowed; the connection is closed with this reason."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
 
 
-async def _text(websocket: WebSocket) -> str:
+async def _receive_text(websocket: WebSocket) -> str:
     message = await websocket.receive()
     if message["type"] == "websocket.disconnect":
         raise WebSocketDisconnect(message.get("code", 1005))
     text = message.get("text")
     if text is None:
-        raise _Refused("expected text, found a binary message")
+        raise _ProtocolError("expected text, found a binary message")
     return text
 
 
 async def _send(websocket: WebSocket, outbox: Outbox) -> None:
-    """Send what comes until the outbox closes; waits while the page's connection is full."""
+    """Send the items of the outbox until it closes; waits while the send buffer of the page is full."""
     while (item := await outbox.next()) is not None:
         if isinstance(item, Frame):
             await websocket.send_bytes(item.packet)
         else:
             await websocket.send_text(item)
-    await websocket.close(_GOING_AWAY, "the viewer ends")
+    await websocket.close(_GOING_AWAY, "the viewer is shutting down")
