@@ -9,9 +9,9 @@ from configs.maps.make_loop import loop_xml
 from lkas.cli.settings import SECTIONS
 from lkas.config import default_yaml
 from lkas.integration.shared_memory.layout import c_header
+from lkas.page import ViewerConfig
 from simulation.carla.config import CarlaConfig
 from simulation.config import SimulationConfig
-from viewer.config import ViewerConfig
 
 ROOT = Path(__file__).parents[1]
 ALL_SECTIONS = {**SECTIONS, "simulation": SimulationConfig, "carla": CarlaConfig, "viewer": ViewerConfig}

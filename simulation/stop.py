@@ -3,6 +3,8 @@
 import signal
 from types import FrameType
 
+from lkas.runtime.exit_codes import exit_code_of_signal
+
 
 class StopSignals:
     """SIGINT and SIGTERM end the program: at once while it prepares, after the current step while it drives."""
@@ -15,7 +17,7 @@ class StopSignals:
 
     @property
     def exit_code(self) -> int:
-        return 0 if self.number is None else 128 + self.number
+        return 0 if self.number is None else exit_code_of_signal(self.number)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self.number = self.number or number

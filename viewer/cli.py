@@ -7,13 +7,14 @@ from typing import Annotated, NoReturn
 import typer
 
 from lkas.config import ConfigError, load
+from lkas.integration.zmq.ports import Ports, ZmqConfig
+from lkas.page import ViewerConfig, page_url
 from lkas.runtime import log
 from lkas.runtime.child import die_with_supervisor
 from lkas.runtime.exit_codes import EXIT_USAGE
-from viewer.config import ViewerConfig
 from viewer.listener import AddressError, listen
 
-DEFAULTS = ViewerConfig()
+DEFAULTS, BROKER_DEFAULTS = ViewerConfig(), ZmqConfig()
 
 app = typer.Typer(
     add_completion=False, rich_markup_mode="rich", context_settings={"help_option_names": ["-h", "--help"]}
@@ -22,7 +23,7 @@ app = typer.Typer(
 EXAMPLES = f"""
 [bold]Examples[/bold]
 
-  viewer                               http://localhost:{DEFAULTS.port}
+  viewer                               {page_url(DEFAULTS.host, DEFAULTS.port)}
   viewer --port 0 --browser            serve on a free port and open the browser
   viewer --broker 127.0.0.1:6557       connect to the broker whose first port is 6557
   viewer --set viewer.max_clients=8    allow 8 pages and streams at the same time
@@ -46,7 +47,7 @@ def viewer(
         typer.Option(
             metavar="HOST[:PORT]",
             help="Address of the broker; PORT is the first of its six.",
-            show_default="section zmq",
+            show_default=f"{BROKER_DEFAULTS.host}:{BROKER_DEFAULTS.port_base}",
         ),
     ] = None,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Configuration file (YAML).")] = None,
@@ -61,8 +62,6 @@ def viewer(
     """Serve the web page of a running lkas: camera image, telemetry, parameters, actions."""
     die_with_supervisor()
     log.set_up("viewer", verbose)
-
-    from lkas.integration.zmq.ports import Ports, ZmqConfig
 
     assignments = list(set_ or [])
     assignments += [f"viewer.port={port}"] if port is not None else []
@@ -113,4 +112,4 @@ def _fail(message: str) -> NoReturn:
 
 def main() -> None:
     """Entry point of the command."""
-    app()
+    app(prog_name="viewer")

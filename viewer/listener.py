@@ -4,6 +4,8 @@ import errno
 import ipaddress
 import socket
 
+from lkas.page import page_url
+
 
 class AddressError(Exception):
     """The page cannot be served at this address; the message says why and what to do."""
@@ -42,4 +44,4 @@ def listen(host: str, port: int) -> socket.socket:
 def url_of(listener: socket.socket) -> str:
     """The URL to open in a browser."""
     host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}/" if ":" in host else f"http://localhost:{port}/"
+    return page_url(host, port)

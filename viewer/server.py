@@ -15,6 +15,7 @@ from starlette.routing import Mount, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
 from lkas.integration.zmq.ports import Ports
+from lkas.runtime.exit_codes import exit_code_of_signal
 from viewer import api
 from viewer.bridge import Bridge
 from viewer.hub import Hub
@@ -76,7 +77,7 @@ async def _serve(listener: socket.socket, ports: Ports, max_clients: int, on_ser
 
     def stop(number: int) -> None:
         nonlocal exit_code
-        exit_code = 128 + number
+        exit_code = exit_code_of_signal(number)
         hub.close()
         server.should_exit = True
 

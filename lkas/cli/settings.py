@@ -1,11 +1,11 @@
-"""Loading the configuration for a command, with errors as one sentence and exit code 2."""
+"""Loads the configuration of a command. Errors are one sentence and exit code 2."""
 
 import os
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, NoReturn
 
+import msgspec
 import typer
 
 from lkas.config import ConfigError, Configuration, load
@@ -17,9 +17,10 @@ from lkas.parameters import Section
 from lkas.plugins.load import PATTERN, is_own_name
 from lkas.runtime.exit_codes import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
 from lkas.runtime.instance import INSTANCE_VARIABLE, instance_name
+from lkas.runtime.processes import python_command
 from lkas.vehicle import CameraConfig, VehicleConfig
 
-TRIAL_LIMIT_S = 120.0  # of own code: a large network takes its time to load
+PLUGIN_CHECK_TIMEOUT_S = 120.0  # a large network takes its time to load
 
 SECTIONS: dict[str, type[Section]] = {
     "camera": CameraConfig,
@@ -30,12 +31,12 @@ SECTIONS: dict[str, type[Section]] = {
     "events": EventsConfig,
 }
 
-METHOD_HELP = f"Detection method: {', '.join(METHODS)}, or {PATTERN} of your own."
-CONTROLLER_HELP = f"Steering law: {', '.join(CONTROLLERS)}, or {PATTERN} of your own."
-MODEL_HELP = "Lane network of method onnx (TwinLiteNet or UFLD kind)."
+METHOD_HELP = f"Detection method: {', '.join(METHODS)}, or {PATTERN} for a plugin."
+CONTROLLER_HELP = f"Steering controller: {', '.join(CONTROLLERS)}, or {PATTERN} for a plugin."
+MODEL_HELP = "Lane network for method onnx: an ONNX file of TwinLiteNet or UFLD."
 
 ConfigOption = Annotated[
-    str | None, typer.Option("--config", metavar="FILE", help="YAML file with sections and keys to change.")
+    str | None, typer.Option("--config", metavar="FILE", help="YAML file with the keys to change.")
 ]
 SetOption = Annotated[
     list[str] | None,
@@ -48,13 +49,13 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing
 
 
 def fail(message: str, code: int) -> NoReturn:
-    """One sentence on standard error, and out."""
+    """Print one sentence on standard error and exit with this code."""
     typer.echo(f"lkas: {message}", err=True)
     raise typer.Exit(code)
 
 
 def checked_instance(instance: str) -> str:
-    """The name of this stack, from here on also the default one, or exit code 2 with the reason."""
+    """Return the instance name and make it the default of this process. Exits with code 2 when it is not valid."""
     try:
         name = instance_name(instance)
     except ValueError as error:
@@ -64,27 +65,30 @@ def checked_instance(instance: str) -> str:
 
 
 def load_settings(
-    file: str | None, assignments: Sequence[str] | None, flags: Mapping[str, tuple[str, Any]] | None = None
+    file: str | None,
+    assignments: Sequence[str] | None,
+    flags: Mapping[str, tuple[str, Any]] | None = None,
+    sections: Mapping[str, type[Section]] = SECTIONS,
 ) -> Configuration:
-    """The lkas sections, or exit code 2 with the reason."""
+    """Load the sections of `lkas`, or of another command. Exits with code 2 and the reason on an error."""
     try:
-        configuration = load(SECTIONS, file=file, environ=os.environ, assignments=assignments or (), flags=flags)
+        configuration = load(sections, file=file, environ=os.environ, assignments=assignments or (), flags=flags)
     except ConfigError as error:
         fail(str(error), EXIT_USAGE)
-    trouble = missing_package(configuration["decision"].controller)
-    if trouble is not None:
-        fail(trouble, EXIT_USAGE)
+    problem = missing_package(configuration["decision"].controller)
+    if problem is not None:
+        fail(problem, EXIT_USAGE)
     return configuration
 
 
 def check_model_is_read(model: str | None, methods: Sequence[str]) -> None:
-    """Exit code 2 when --model names a network file that none of the methods reads; one of the user's own may."""
+    """Exit with code 2 when none of the methods reads the --model file. Plugins may read it."""
     if model is not None and not any(method == "onnx" or is_own_name(method) for method in methods):
-        fail(f"--model {model}: method {', '.join(methods)} reads no such file; add --method onnx", EXIT_USAGE)
+        fail(f"--model {model}: method {', '.join(methods)} does not read it; add --method onnx", EXIT_USAGE)
 
 
 def check_model(configuration: Configuration, model: str | None) -> None:
-    """Exit code 2 with the reason when method onnx lacks a network file that fits it, or another one is given one."""
+    """Exit with code 2 when method onnx has no valid network file, or another method is given one."""
     check_model_is_read(model, [configuration["detection"].method])
     if configuration["detection"].method != "onnx":
         return
@@ -97,28 +101,41 @@ def check_model(configuration: Configuration, model: str | None) -> None:
         fail(str(error), EXIT_USAGE)
 
 
-def check_own_code(configuration: Configuration) -> None:
-    """Exit code 2 with the reason when the own method or controller of this configuration can not be used.
+def check_plugins(configuration: Configuration) -> None:
+    """Exit with code 2 and the reason when the configured plugins cannot be used.
 
-    It is tried in a process of its own: what keeps the others running loads neither NumPy nor code that may crash.
+    A separate process tries them, so that the supervisor loads neither NumPy nor code that may crash.
     """
     chosen = configuration["detection"].method, configuration["decision"].controller
     names = " and ".join(name for name in chosen if is_own_name(name))
     if not names:
         return
     try:
-        command = [sys.executable, "-m", "lkas.cli.trial"]
-        code = subprocess.run(command, input=configuration.to_json(), text=True, timeout=TRIAL_LIMIT_S).returncode
+        command = python_command("lkas.cli.plugin_check")
+        code = subprocess.run(
+            command, input=configuration.to_json(), text=True, timeout=PLUGIN_CHECK_TIMEOUT_S
+        ).returncode
     except subprocess.TimeoutExpired:
-        fail(f"{names}: the first picture and the first command took more than {TRIAL_LIMIT_S:g} s", EXIT_USAGE)
+        fail(f"{names}: the first image and the first command took more than {PLUGIN_CHECK_TIMEOUT_S:g} s", EXIT_USAGE)
     except KeyboardInterrupt:
         fail("interrupted", EXIT_INTERRUPTED)
     if code == EXIT_USAGE:
-        raise typer.Exit(EXIT_USAGE)  # it has said why
+        raise typer.Exit(EXIT_USAGE)  # the check has printed the reason
     if code != 0:
-        fail(f"{names}: trying it ended with code {code}; nothing was started", EXIT_FAILED)
+        fail(f"{names}: its check ended with code {code}; nothing was started", EXIT_FAILED)
 
 
 def configured_ports(configuration: Configuration) -> Ports:
-    """The broker's endpoints as configured."""
+    """Return the configured endpoints of the broker."""
     return Ports(configuration["zmq"].port_base, configuration["zmq"].host)
+
+
+def with_free_ports(configuration: Configuration) -> Configuration:
+    """Return the configuration with `zmq.port_base` = 0 replaced by the first of six free ports."""
+    from lkas.integration.zmq.ports import free_port_base
+
+    zmq = configuration["zmq"]
+    if zmq.port_base:
+        return configuration
+    chosen = msgspec.structs.replace(zmq, port_base=free_port_base(zmq.host))
+    return Configuration({**{name: configuration[name] for name in configuration}, "zmq": chosen})

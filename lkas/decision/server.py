@@ -126,7 +126,7 @@ def main() -> int:
 
 
 def _serve(child: Child, keeper: LaneKeeper, configuration: Configuration) -> int:
-    taken = when_free(lambda: (_last_control(), ControlChannel(create=True)), child.goes_on)
+    taken = when_free(lambda: (_last_control(), ControlChannel(create=True)), child.keeps_running)
     if taken is None:
         return 0
     last, controls = taken

@@ -201,7 +201,7 @@ def main() -> int:
             client.send_event(name, level, text)
 
     try:
-        detections = when_free(lambda: DetectionChannel(create=True), child.goes_on)
+        detections = when_free(lambda: DetectionChannel(create=True), child.keeps_running)
         if detections is None:
             return 0
         tracks, images, vehicles = unless_written(TracksChannel), ImageChannel(), VehicleChannel()

@@ -177,7 +177,7 @@ def main() -> int:
         if client_port is not None:
             stack.callback(client_port.close)
         server = BrokerServer(broker, *channels, clock, client_port)
-        logger.info("broker on ports %d to %d", broker.ports.base, broker.ports.base + 5)
+        logger.info("broker on ports %d to %d", broker.ports.base, broker.ports.last)
         while not child.stopping:
             child.heartbeat()
             server.step()

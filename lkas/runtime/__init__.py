@@ -1,1 +1,1 @@
-"""What every program of ours runs on: processes and their supervisor, instances, exit codes, threads and logs."""
+"""The ground of every program: processes and their supervisor, instances, exit codes, threads and logs."""

@@ -1,6 +1,6 @@
-"""What a supervised process gets from its supervisor, and how it answers: settings in, heartbeats out.
+"""The supervised side of a process: it receives settings from its supervisor and sends heartbeats back.
 
-A child ends when it is told to (SIGTERM, SIGINT) and when its parent is gone, whatever killed the parent.
+A child ends on SIGTERM or SIGINT, and when its parent process ends for any reason.
 """
 
 import ctypes
@@ -14,9 +14,10 @@ from collections.abc import Mapping
 from lkas.config import Configuration, from_json
 from lkas.parameters import Section
 from lkas.runtime import log
+from lkas.runtime.exit_codes import EXIT_USAGE
 
 ENVIRONMENT_KEY = "LKAS_CHILD"
-PARENT_KEY = "LKAS_PARENT"  # pid of the supervisor, of a program that is to end with it
+PARENT_KEY = "LKAS_PARENT"  # pid of the supervisor; the started program ends with it
 HEARTBEAT_PERIOD_NS = 100_000_000
 _PR_SET_PDEATHSIG = 1
 
@@ -45,11 +46,11 @@ class Child:
 
     @classmethod
     def from_environment(cls) -> "Child":
-        """The child this process was started as. Raises SystemExit(2) when it was started by hand."""
+        """Read the settings of this process. Raises SystemExit(2) when a user started it by hand."""
         text = os.environ.pop(ENVIRONMENT_KEY, None)
         if text is None:
             print("this process is started by `lkas`; see `lkas --help`", file=sys.stderr)
-            raise SystemExit(2)
+            raise SystemExit(EXIT_USAGE)
         child = cls(**json.loads(text))
         log.set_up(child.name, child._verbose)
         os.environ["LKAS_INSTANCE"] = child.instance
@@ -59,11 +60,11 @@ class Child:
         return child
 
     def configuration(self, sections: Mapping[str, type[Section]]) -> Configuration:
-        """The sections this process asked for, already checked by the supervisor."""
+        """Return the requested sections. The supervisor has already checked them."""
         return from_json(sections, self._configuration)
 
     def heartbeat(self) -> None:
-        """Say `still going round`; called once per loop, sent ten times a second at most."""
+        """Report that the loop is running. Called once per cycle; sends at most ten beats a second."""
         now_ns = time.monotonic_ns()
         if self._heartbeat_fd is None or now_ns < self._next_heartbeat_ns:
             return
@@ -71,12 +72,12 @@ class Child:
         try:
             os.write(self._heartbeat_fd, b".")
         except BlockingIOError:
-            pass  # the supervisor is busy; it has plenty of beats to read
+            pass  # the pipe is full: the supervisor has beats to read
         except BrokenPipeError:
             self.stopping = True
 
-    def goes_on(self) -> bool:
-        """Whether to go on with what is waited for: a heartbeat, and False once it is told to stop."""
+    def keeps_running(self) -> bool:
+        """Send a heartbeat and return False once the process is to stop. For loops that wait for something."""
         self.heartbeat()
         return not self.stopping
 
@@ -85,25 +86,26 @@ class Child:
 
 
 def die_with_supervisor() -> None:
-    """`die_with_parent` for a program that a supervisor may have started, or a person."""
+    """Do as `die_with_parent` when a supervisor started this program; do nothing when a user did."""
     pid = _supervisor_pid()
     if pid is not None:
         die_with_parent(pid)
 
 
 def die_with_parent(pid: int | None = None) -> None:
-    """Have the kernel send SIGTERM when the parent process ends, however it ends (Linux).
+    """Have the kernel send SIGTERM when the parent process ends for any reason (Linux).
 
-    `pid` is the parent's: one that was killed while this process was still starting has left it to another by now.
+    `pid` is the parent's, as known when this process was started: a parent that was killed since then is no longer the
+    one that `os.getppid` returns.
     """
     parent = os.getppid() if pid is None else pid
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:  # it ended before we asked
+    if os.getppid() != parent:  # it ended before the request
         os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _supervisor_pid() -> int | None:
-    """Told once: what this process starts in its turn is nothing of the supervisor's."""
+    """Read the variable once and remove it: it does not apply to what this process starts."""
     text = os.environ.pop(PARENT_KEY, None)
     return None if text is None else int(text)

@@ -1,7 +1,7 @@
-"""Which of several stacks on this machine this one is, and where its small files are: status, sockets.
+"""Instances: several stacks on one machine, each with a name and a runtime directory for status files and sockets.
 
-The runtime directory is `$XDG_RUNTIME_DIR/lkas/<instance>`, or `/tmp/lkas-<uid>/<instance>` where there is no
-XDG_RUNTIME_DIR of one's own; it is open to its user only. `lkas_status.h` has the same rule for C.
+The runtime directory is `$XDG_RUNTIME_DIR/lkas/<instance>`, or `/tmp/lkas-<uid>/<instance>` when XDG_RUNTIME_DIR is
+not set or belongs to another user. Only its user can open it. `lkas_status.h` implements the same rule in C.
 """
 
 import os
@@ -17,26 +17,29 @@ _WORD = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def instance_name(instance: str | None = None) -> str:
-    """The instance given, else that of the environment, else `default`. ValueError when it makes no file name."""
+    """Return `instance`, else LKAS_INSTANCE, else `default`. Raises ValueError when it makes no file name."""
     return file_word("instance", instance or os.environ.get(INSTANCE_VARIABLE) or DEFAULT_INSTANCE)
 
 
 def file_word(what: str, word: str) -> str:
-    """`word` itself; ValueError, with `what` it is, when it can not be part of a file name."""
+    """Return `word`. Raises ValueError, which begins with `what`, when it cannot be part of a file name."""
     if not _WORD.fullmatch(word):
         raise ValueError(f"{what} {word!r}: expected 1 to 64 letters, digits, - or _")
     return word
 
 
 def runtime_directory(instance: str | None = None) -> Path:
-    """Where an instance keeps its small files; nothing is made."""
+    """Return the directory of an instance's status files and sockets without creating it."""
     given = os.environ.get("XDG_RUNTIME_DIR", "")
     base = Path(given) / "lkas" if _is_own_directory(given) else Path(f"/tmp/lkas-{os.getuid()}")
     return base / instance_name(instance)
 
 
 def make_runtime_directory(instance: str | None = None) -> Path:
-    """The runtime directory, made when it is not there. Raises PermissionError for one that others can write to."""
+    """Create the runtime directory where it is missing and return it.
+
+    Raises PermissionError when another user owns it or can access it.
+    """
     directory = runtime_directory(instance)
     for path in (directory.parent, directory):
         path.mkdir(mode=0o700, exist_ok=True)
@@ -50,7 +53,7 @@ def make_runtime_directory(instance: str | None = None) -> Path:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file in one go: a reader sees the old one or the new one. Its mode is 0600. Raises OSError."""
+    """Replace a file atomically (mode 0600): a reader sees the old content or the new one. Raises OSError."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:

@@ -1,4 +1,4 @@
-"""Logging of the programs: one line per record, with the process's name; warnings on change, not per frame."""
+"""Logging of the programs: one line per record with the name of the process; warnings on change, not per frame."""
 
 import logging
 import sys
@@ -7,7 +7,7 @@ FORMAT = "%(asctime)s %(levelname)-7s {process:<10} %(message)s"
 
 
 def set_up(process: str, verbose: bool = False) -> None:
-    """Log to standard error; called once, by a program, never by a library."""
+    """Log to standard error. Programs call this once; libraries never do."""
     logging.basicConfig(
         stream=sys.stderr,
         level=logging.DEBUG if verbose else logging.INFO,

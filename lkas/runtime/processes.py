@@ -1,9 +1,9 @@
-"""The manifest: which processes there are, when each runs and what to do when it ends."""
+"""The process table: the five processes, when each one runs, and what to do when it ends."""
 
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 
 from msgspec import Struct
@@ -12,40 +12,90 @@ from lkas.runtime.child import ENVIRONMENT_KEY, PARENT_KEY
 
 
 class Restart(StrEnum):
-    """What the end of a process means."""
+    """What to do when a process ends."""
 
-    ALWAYS = "always"  # it serves; whatever ended it, it comes back
-    ON_FAILURE = "on_failure"  # it may finish; exit code 0 ends the whole run
+    ALWAYS = "always"  # a server: start it again, whatever its exit code
+    ON_FAILURE = "on_failure"  # it may finish its work: exit code 0 ends the whole run
+
+
+class RunsWith(StrEnum):
+    """The command that starts a process."""
+
+    LKAS = "lkas"
+    BROADCAST = "lkas --broadcast"
+    DEMO = "lkas demo"  # otherwise the user starts it by hand
 
 
 class Process(Struct, frozen=True, kw_only=True):
-    """One row of the manifest."""
+    """One process for the supervisor to keep running."""
 
     name: str
     command: tuple[str, ...]
     restart: Restart = Restart.ALWAYS
-    heartbeat_limit_s: float | None = None  # silent for longer, once it has spoken: hung; None: it sends none
-    stop_limit_s: float = 10.0  # after this it is killed, and leaves its segments behind
-    settings: Mapping[str, object] | None = None  # of a child that speaks lkas.runtime.child; None: any program
+    heartbeat_limit_s: float | None = None  # hung when silent for longer after its first beat; None: sends no beats
+    stop_limit_s: float = 10.0  # killed when it has not ended so long after SIGTERM
+    settings: Mapping[str, object] | None = None  # for lkas.runtime.child; None: an ordinary program
 
     def child_environment(self, heartbeat_fd: int | None) -> dict[str, str]:
-        """The variables to add to its environment, when this process starts it."""
+        """Return the variables to add to the environment of the process."""
         variables = {PARENT_KEY: str(os.getpid())}
         if self.settings is not None:
             variables[ENVIRONMENT_KEY] = json.dumps({**self.settings, "name": self.name, "heartbeat_fd": heartbeat_fd})
         return variables
 
 
-def lkas_processes(*, instance: str, configuration: str, broadcast: bool, verbose: bool = False) -> tuple[Process, ...]:
-    """The processes of `lkas`, in the order they are started; they are stopped in the reverse order."""
-    settings = {"instance": instance, "configuration": configuration, "broadcast": broadcast, "verbose": verbose}
-    modules = {
-        "broker": "lkas.integration.server",
-        "decision": "lkas.decision.server",
-        "detection": "lkas.detection.server",
+class ProcessRow(Struct, frozen=True, kw_only=True):
+    """One row of the process table."""
+
+    name: str
+    module: str  # started as `python -m module`
+    runs_with: RunsWith
+    restart: Restart = Restart.ALWAYS
+    heartbeat_limit_s: float | None = None  # with a limit: a child that takes settings; without: a program with options
+
+    def process(self, settings: Mapping[str, object], options: Sequence[str] = ()) -> Process:
+        """Return the process of this row, started with these settings or these command-line options."""
+        return Process(
+            name=self.name,
+            command=python_command(self.module, *options),
+            restart=self.restart,
+            heartbeat_limit_s=self.heartbeat_limit_s,
+            settings=None if self.heartbeat_limit_s is None else settings,
+        )
+
+
+# In the order in which they are started. They are stopped in the reverse order.
+PROCESS_TABLE = (
+    ProcessRow(name="broker", module="lkas.integration.server", runs_with=RunsWith.BROADCAST, heartbeat_limit_s=3.0),
+    ProcessRow(name="decision", module="lkas.decision.server", runs_with=RunsWith.LKAS, heartbeat_limit_s=3.0),
+    ProcessRow(name="detection", module="lkas.detection.server", runs_with=RunsWith.LKAS, heartbeat_limit_s=3.0),
+    ProcessRow(name="simulation", module="simulation", runs_with=RunsWith.DEMO, restart=Restart.ON_FAILURE),
+    ProcessRow(name="viewer", module="viewer", runs_with=RunsWith.DEMO),
+)
+
+
+def processes_of(
+    commands: Iterable[RunsWith],
+    *,
+    instance: str,
+    configuration: str,
+    verbose: bool = False,
+    options: Mapping[str, Sequence[str]] | None = None,
+) -> tuple[Process, ...]:
+    """Return the processes that these commands start, in the order of the table.
+
+    `configuration` is the JSON of the children's sections; `options` are command-line options by process name.
+    """
+    wanted, options = set(commands), options or {}
+    settings = {
+        "instance": instance,
+        "configuration": configuration,
+        "broadcast": RunsWith.BROADCAST in wanted,
+        "verbose": verbose,
     }
-    return tuple(
-        Process(name=name, command=(sys.executable, "-m", module), heartbeat_limit_s=3.0, settings=settings)
-        for name, module in modules.items()
-        if name != "broker" or broadcast
-    )
+    return tuple(row.process(settings, options.get(row.name, ())) for row in PROCESS_TABLE if row.runs_with in wanted)
+
+
+def python_command(module: str, *options: str) -> tuple[str, ...]:
+    """Return the command line that runs a module with this interpreter."""
+    return (sys.executable, "-m", module, *options)

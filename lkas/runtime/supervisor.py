@@ -1,9 +1,10 @@
-"""Keeps processes running: compares what is wanted with what is there, again and again.
+"""Keeps processes running: compares the wanted processes with the running ones, about ten times a second.
 
-It knows processes, exit codes and heartbeats, and no word of what they do. A process that ends is started again at
-once; one that keeps ending soon after its start is started again after ever longer pauses. Exit code 2 (usage or
-configuration) of a first start is final: starting again would say the same, so everything stops and the code is handed
-on. A later start that says so (its port was taken meanwhile) is tried again: what drives goes on driving.
+It knows processes, exit codes and heartbeats, but not what the processes do. A process that ends is restarted at once;
+one that repeatedly ends soon after its start is restarted after increasing pauses. Exit code 2 (usage or
+configuration) of a first start is final: a retry would fail in the same way, so the whole run stops with that code.
+After a restart the same code is retried (another program may have taken the port), and the other processes keep
+running.
 """
 
 import contextlib
@@ -22,15 +23,15 @@ from lkas.runtime.processes import Process, Restart
 
 log = logging.getLogger(__name__)
 
-HEALTHY_AFTER_S = 5.0  # a process that ran this long is started again at once
+HEALTHY_AFTER_S = 5.0  # a process that ran this long is restarted without a pause
 FIRST_BACKOFF_S = 0.25
-LONGEST_BACKOFF_S = 5.0
+MAX_BACKOFF_S = 5.0
 CHECK_PERIOD_S = 0.1
-LONGEST_STEP_S = 0.5  # what lies beyond it between two looks is time in which this process did not get to run
+MAX_STEP_S = 0.5  # time beyond this between two steps is time in which the supervisor itself did not run
 
 
 class ProcessState(Struct, frozen=True, kw_only=True):
-    """What a process is doing, for the status display and the broker."""
+    """The state of a process, for the status display and the broker."""
 
     name: str
     pid: int | None
@@ -39,11 +40,11 @@ class ProcessState(Struct, frozen=True, kw_only=True):
 
 
 class Supervisor:
-    """Runs the processes of a manifest until it is told to stop or one of them ends the run."""
+    """Runs processes until `stop`, or until one of them ends the run."""
 
     def __init__(
         self,
-        manifest: Iterable[Process],
+        processes: Iterable[Process],
         *,
         clock: Clock | None = None,
         on_change: Callable[[list[ProcessState]], None] | None = None,
@@ -51,9 +52,9 @@ class Supervisor:
         self._clock = clock or MonotonicClock()
         self._on_change = on_change
         self._selector = selectors.DefaultSelector()
-        self._watched = [_Watched(process, self._clock, self._selector) for process in manifest]
+        self._watched = [_Watched(process, self._clock, self._selector) for process in processes]
         self._reported: list[ProcessState] = []
-        self._looked_ns = self._clock.now_ns()
+        self._stepped_ns = self._clock.now_ns()
         self.exit_code: int | None = None  # set when a process ended the run
 
     @property
@@ -65,14 +66,14 @@ class Supervisor:
         return sum(watched.restarts for watched in self._watched)
 
     def step(self, timeout_s: float = CHECK_PERIOD_S) -> None:
-        """Start what should run, wait for something to happen, look at what ended or hung."""
+        """Start the processes that are due, wait for an event, then handle those that ended or hang."""
         for watched in self._watched:
             watched.start_when_due()
         for key, _ in self._selector.select(timeout_s):
             key.data()
         now_ns = self._clock.now_ns()
-        absent_ns = max(0, now_ns - self._looked_ns - round(LONGEST_STEP_S * 1e9))
-        self._looked_ns = now_ns
+        absent_ns = max(0, now_ns - self._stepped_ns - round(MAX_STEP_S * 1e9))
+        self._stepped_ns = now_ns
         for watched in self._watched:
             watched.excuse(absent_ns)
             code = watched.check()
@@ -81,7 +82,7 @@ class Supervisor:
         self._report()
 
     def stop(self) -> None:
-        """Terminate all, in the reverse order of their start; kill what does not end in time."""
+        """Terminate all in the reverse order of their start; kill those that do not end in time."""
         for watched in reversed(self._watched):
             watched.terminate()
         for watched in reversed(self._watched):
@@ -97,7 +98,7 @@ class Supervisor:
 
 
 class _Watched:
-    """One process of the manifest and its current incarnation."""
+    """One process to keep running, and its current run."""
 
     def __init__(self, process: Process, clock: Clock, selector: selectors.BaseSelector) -> None:
         self.process = process
@@ -138,7 +139,7 @@ class _Watched:
             env={**os.environ, **self.process.child_environment(write_fd)},
             pass_fds=() if write_fd is None else (write_fd,),
             stdin=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C is ours to hand on, in order
+            start_new_session=True,  # the supervisor handles Ctrl-C and stops the processes in order
         )
         if write_fd is not None:
             os.close(write_fd)
@@ -148,19 +149,19 @@ class _Watched:
         self._last_beat_ns = None
 
     def excuse(self, absent_ns: int) -> None:
-        """Do not count so much time as silence: when a whole machine stands still, nobody hangs."""
+        """Do not count this time as silence: no process hangs when the whole machine was suspended."""
         if self._last_beat_ns is not None:
             self._last_beat_ns = min(self._last_beat_ns + absent_ns, self._clock.now_ns())
 
     def check(self) -> int | None:
-        """The exit code of the whole run if this process ended it, else None."""
+        """Return the exit code of the whole run when this process has ended it, else None."""
         if self._popen is None:
             return None
         code = self._popen.poll()
         if code is None:
             self._kill_when_hung()
             return None
-        self._forget()
+        self._release()
         is_refused = code == EXIT_USAGE and self.restarts == 0
         if is_refused or (code == 0 and self.process.restart is Restart.ON_FAILURE):
             self._is_finished = True
@@ -186,17 +187,17 @@ class _Watched:
             )
             self._popen.kill()
             self._popen.wait()
-        self._forget()
+        self._release()
         self._is_finished = True
 
     def _schedule_restart(self, code: int) -> None:
         ran_s = (self._clock.now_ns() - self._started_ns) / 1e9
         healthy = ran_s >= HEALTHY_AFTER_S
-        self._backoff_s = 0.0 if healthy else min(LONGEST_BACKOFF_S, max(FIRST_BACKOFF_S, 2 * self._backoff_s))
+        self._backoff_s = 0.0 if healthy else min(MAX_BACKOFF_S, max(FIRST_BACKOFF_S, 2 * self._backoff_s))
         self._due_ns = self._clock.now_ns() + round(self._backoff_s * 1e9)
         self.restarts += 1
         pause = f" in {self._backoff_s:g} s" if self._backoff_s else ""
-        log.warning("%s ended (%s) after %.1f s: starting it again%s", self.process.name, _words(code), ran_s, pause)
+        log.warning("%s ended (%s) after %.1f s: restarting%s", self.process.name, _describe(code), ran_s, pause)
 
     def _kill_when_hung(self) -> None:
         limit_s = self.process.heartbeat_limit_s
@@ -204,7 +205,7 @@ class _Watched:
             return
         silent_s = (self._clock.now_ns() - self._last_beat_ns) / 1e9
         if silent_s > limit_s:
-            log.warning("%s (pid %d) is silent for %.1f s: killed", self.process.name, self._popen.pid, silent_s)
+            log.warning("%s (pid %d) was silent for %.1f s: killed", self.process.name, self._popen.pid, silent_s)
             self._popen.kill()
             self._popen.wait()
 
@@ -222,7 +223,7 @@ class _Watched:
             os.close(self._heartbeat_fd)
             self._heartbeat_fd = None
 
-    def _forget(self) -> None:
+    def _release(self) -> None:
         self._close_heartbeat()
         if self._pidfd is not None:
             self._selector.unregister(self._pidfd)
@@ -231,8 +232,8 @@ class _Watched:
         self._popen = None
 
 
-def _words(code: int) -> str:
-    """An exit code in words: `exit code 1` or `SIGKILL`."""
+def _describe(code: int) -> str:
+    """Describe an exit code: `exit code 1` or `SIGKILL`."""
     if code >= 0:
         return f"exit code {code}"
     try:

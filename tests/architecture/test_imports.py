@@ -139,7 +139,7 @@ def test_the_supervisor_knows_no_domain_word():
 
 
 def test_the_viewer_speaks_to_the_broker_only():
-    allowed = ("lkas.config", "lkas.runtime", "lkas.parameters", "lkas.clock", "lkas.integration.zmq")
+    allowed = ("lkas.config", "lkas.page", "lkas.runtime", "lkas.parameters", "lkas.clock", "lkas.integration.zmq")
     assert offenders(of("viewer"), ("lkas", "simulation"), allowed) == []
     assert offenders(of("viewer"), ("lkas.integration.zmq.broker", "lkas.integration.server")) == []
 

@@ -8,7 +8,7 @@ import httpx
 import viewer as package
 from tests.support.stack import wait_until
 from tests.support.viewer_process import TIMEOUT_S
-from viewer.config import ViewerConfig
+from lkas.page import ViewerConfig
 
 FOLDER = Path(package.__file__).parent
 README = (FOLDER / "README.md").read_text(encoding="utf-8")

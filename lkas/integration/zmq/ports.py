@@ -6,6 +6,7 @@ from typing import Annotated
 
 from lkas.parameters import Section, declare
 
+DEFAULT_PORT_BASE = 5557
 PORT_COUNT = 6
 
 
@@ -13,16 +14,23 @@ class ZmqConfig(Section, frozen=True, kw_only=True):
     """The section `zmq`, shared by all programs."""
 
     host: Annotated[str, declare("Address of the broker's ports; loopback until CURVE keys exist")] = "127.0.0.1"
-    port_base: Annotated[int, declare("First of the six ports; 0 takes six free ones", minimum=0, maximum=65530)] = 5557
+    port_base: Annotated[int, declare("First of the six ports; 0 takes six free ones", minimum=0, maximum=65530)] = (
+        DEFAULT_PORT_BASE
+    )
     jpeg_quality: Annotated[int, declare("JPEG quality of broadcast frames", minimum=10, maximum=100, live=False)] = 80
 
 
 class Ports:
-    """Endpoints of one broker; `base` is 5557 by default."""
+    """Endpoints of one broker; `base` is its first port."""
 
-    def __init__(self, base: int = 5557, host: str = "127.0.0.1") -> None:
+    def __init__(self, base: int = DEFAULT_PORT_BASE, host: str = "127.0.0.1") -> None:
         self.base = base
         self.host = "127.0.0.1" if host == "localhost" else host  # libzmq binds to addresses, not to names
+
+    @property
+    def last(self) -> int:
+        """The highest of the six ports."""
+        return self.base + PORT_COUNT - 1
 
     def _endpoint(self, offset: int) -> str:
         return f"tcp://{self.host}:{self.base + offset}"

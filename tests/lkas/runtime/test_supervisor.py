@@ -66,7 +66,7 @@ def test_a_process_that_keeps_failing_is_started_ever_more_slowly(supervise, cap
     supervisor = supervise(python("a", "raise SystemExit(1)"), clock=clock)
     for restarts, pause_s in enumerate((0.25, 0.5, 1.0), 1):
         step_until(supervisor, lambda restarts=restarts: supervisor.restarts == restarts)
-        assert caplog.records[-1].getMessage().endswith(f"starting it again in {pause_s:g} s")
+        assert caplog.records[-1].getMessage().endswith(f"restarting in {pause_s:g} s")
         clock.advance(pause_s - 0.01)
         supervisor.step(0)
         assert pid_of(supervisor, "a") is None

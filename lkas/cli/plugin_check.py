@@ -1,4 +1,4 @@
-"""Tries the user's own detector and steering law before a drive begins; see `settings.check_own_code`."""
+"""Tries the configured detector and controller plugins before a drive starts; see `settings.check_plugins`."""
 
 import sys
 
@@ -11,7 +11,7 @@ from lkas.runtime.exit_codes import EXIT_USAGE
 
 
 def main() -> int:
-    """Make and try what is the user's own in the configuration on standard input; the exit code."""
+    """Create and try the plugins of the configuration on standard input; return the exit code."""
     from lkas.decision.bicycle import Bicycle
     from lkas.decision.controllers import create_controller
     from lkas.decision.controllers.plugin import try_law
