@@ -1,4 +1,4 @@
-"""Time. Monotonic time serves ages and rates; world time is kept by the world and followed here."""
+"""Clocks. Ages and rates use monotonic time; world time comes from the world's messages."""
 
 import time
 from typing import Protocol
@@ -12,7 +12,7 @@ class Clock(Protocol):
 
 
 class MonotonicClock:
-    """This machine's monotonic clock, the same in all its processes."""
+    """The monotonic clock of this machine, common to all its processes."""
 
     def now_ns(self) -> int:
         return time.monotonic_ns()
@@ -23,7 +23,7 @@ class MonotonicClock:
 
 
 class FakeClock:
-    """A clock that moves only when told to, or when somebody sleeps on it."""
+    """A clock for tests: it moves only in `advance` and `sleep`."""
 
     def __init__(self, now_ns: int = 0) -> None:
         self._now_ns = now_ns
@@ -39,14 +39,14 @@ class FakeClock:
 
 
 class RateKeeper:
-    """Keeps a loop at `rate_hz`; when it fell behind by more than `max_lag_s`, the lost cycles are given up."""
+    """Keeps a loop at `rate_hz`. When the loop lags by more than `max_lag_s`, the missed cycles are skipped."""
 
     def __init__(self, rate_hz: float, clock: Clock, max_lag_s: float = 0.25) -> None:
         self._period_ns = round(1e9 / rate_hz)
         self._max_lag_ns = round(max_lag_s * 1e9)
         self._clock = clock
         self._due_ns = clock.now_ns()
-        self.lost_cycles = 0  # given up since the start
+        self.lost_cycles = 0  # skipped since the start
 
     def wait(self) -> None:
         """Sleep until the next cycle is due."""
@@ -58,12 +58,12 @@ class RateKeeper:
         self._clock.sleep((self._due_ns - now_ns) / 1e9)
 
     def restart(self) -> None:
-        """Forget the past, after a pause say."""
+        """Start a new schedule now, for instance after a pause."""
         self._due_ns = self._clock.now_ns()
 
 
 class WorldClock:
-    """World time as a process that only reads messages knows it.
+    """Estimates the world time in a process that reads the world's messages.
 
     Now = the newest vehicle state's time + min(elapsed monotonic time x rate, one tick).
     """
@@ -75,11 +75,11 @@ class WorldClock:
         self._tick_s = 0.0
 
     def update(self, timestamp_s: float, publish_ns: int, rate: float, tick_s: float) -> None:
-        """Take the stamps of a vehicle state. An older world time is taken too: a restarted world begins anew."""
+        """Take the stamps of a vehicle state. World time may go back: a restarted world starts at 0."""
         self._timestamp_s, self._published_ns, self._rate, self._tick_s = timestamp_s, publish_ns, rate, tick_s
 
     def now_s(self, monotonic_ns: int) -> float | None:
-        """World time now, or None before the first vehicle state."""
+        """Return the world time now, or None before the first vehicle state."""
         if self._timestamp_s is None:
             return None
         elapsed_s = max(0, monotonic_ns - self._published_ns) / 1e9

@@ -2,7 +2,7 @@
 
     LKAS_DETECTION__CANNY_LOW=60 lkas --config my.yaml --set detection.canny_low=70
 
-Each program loads its own sections, ignores those of the other programs and refuses a section nobody owns.
+Each program loads its own sections, ignores those of the other programs and refuses an unknown section.
 """
 
 import os
@@ -15,7 +15,7 @@ import yaml
 
 from lkas.parameters import Parameter, ParameterError, Section, declared, suggestion
 
-# Every section there is, also those of programs that lkas never imports.
+# All sections, also those of programs that lkas never imports.
 SECTIONS = ("camera", "vehicle", "detection", "decision", "zmq", "events", "simulation", "carla", "viewer")
 ENVIRONMENT_PREFIX = "LKAS_"
 
@@ -37,7 +37,7 @@ class Configuration:
         return iter(self._sections)
 
     def to_json(self) -> str:
-        """Every value as JSON: how a supervisor hands its configuration to its children."""
+        """Return every value as JSON. A supervisor passes its configuration to its children in this form."""
         return msgspec.json.encode(self._sections).decode()
 
 
@@ -49,11 +49,10 @@ def load(
     assignments: Iterable[str] = (),
     flags: Mapping[str, tuple[str, Any]] | None = None,
 ) -> Configuration:
-    """The configuration of a program that owns `sections`.
+    """Load the configuration of a program that owns `sections`. Raises ConfigError.
 
-    `assignments` are `section.key=value` texts as given to `--set`; their values are read as YAML. `flags` are the
-    program's own flags with the key they stand for, `{"--method": ("detection.method", "cv")}`; None: not given.
-    Raises ConfigError.
+    `assignments` are the `section.key=value` texts of `--set`; their values are parsed as YAML. `flags` are the flags
+    of the program with the key each one sets, `{"--method": ("detection.method", "cv")}`; a value of None: not given.
     """
     reader = _Reader(sections)
     if file is not None:
@@ -67,13 +66,13 @@ def load(
 
 
 def from_json(sections: Mapping[str, type[Section]], text: str) -> Configuration:
-    """The inverse of `Configuration.to_json`; sections of others are ignored."""
+    """Parse what `Configuration.to_json` wrote. Other sections are ignored."""
     raw = msgspec.json.decode(text)
     return Configuration({name: msgspec.convert(raw[name], kind) for name, kind in sections.items()})
 
 
 def default_yaml(sections: Mapping[str, type[Section]]) -> str:
-    """The declared defaults as a commented YAML file: this is how configs/default.yaml is written."""
+    """Return the declared defaults as a commented YAML file: the text of configs/default.yaml."""
     lines = ["# Every key with its default. Written from the declarations by `make defaults`; do not edit."]
     for name, kind in sections.items():
         lines += ["", f"{name}:"]
@@ -98,13 +97,13 @@ class _Reader:
         try:
             text = path.read_text(encoding="utf-8")
         except OSError as error:
-            raise ConfigError(f"{path}: can not read this configuration file: {error.strerror}") from error
+            raise ConfigError(f"{path}: cannot read this configuration file: {error.strerror}") from error
         except UnicodeDecodeError as error:
-            raise ConfigError(f"{path}: can not read this configuration file: {error}") from error
+            raise ConfigError(f"{path}: cannot read this configuration file: {error}") from error
         try:
             raw = yaml.safe_load(text)
         except yaml.YAMLError as error:
-            raise ConfigError(f"{path}: not valid YAML: {_yaml_trouble(error)}") from error
+            raise ConfigError(f"{path}: not valid YAML: {_describe_yaml_error(error)}") from error
         if raw is None:
             return
         if not isinstance(raw, dict):
@@ -142,11 +141,11 @@ class _Reader:
     def _set_text(self, source: str, section: str, key: str, text: str) -> None:
         parameter = self._tables.get(section, {}).get(key)
         try:
-            # Text stays text: a file called 1.0 is not a number.
+            # A text key stays text: a file named 1.0 is not a number.
             is_text = parameter is not None and parameter.type in ("str", "choice") and text != "null"
             value = text if is_text else yaml.safe_load(text)
         except yaml.YAMLError as error:
-            raise ConfigError(f"{source}: {section}.{key}: can not read the value {text!r}") from error
+            raise ConfigError(f"{source}: {section}.{key}: cannot read the value {text!r}") from error
         self._set(source, section, key, value)
 
     def _set(self, source: str, section: str, key: str, value: Any) -> None:
@@ -165,8 +164,8 @@ class _Reader:
             raise ConfigError(f"{source}: {section}: no such section{suggestion(section, SECTIONS)}")
 
 
-def _yaml_trouble(error: yaml.YAMLError) -> str:
-    """Where and what, in a line: `line 2, column 1: expected ',' or ']', but got '<stream end>'`."""
+def _describe_yaml_error(error: yaml.YAMLError) -> str:
+    """Return place and problem in one line: `line 2, column 1: expected ',' or ']', but got '<stream end>'`."""
     mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
     if mark is None or problem is None:
         return " ".join(str(error).split())

@@ -1,4 +1,4 @@
-"""How an input or a stage is doing: alive, at its rate, valid; and latency percentiles."""
+"""Health of inputs and stages: message rates, ages and latency percentiles."""
 
 from collections import deque
 
@@ -8,7 +8,7 @@ WINDOW_S = 2.0
 
 
 class RateMeter:
-    """Messages per second over the last `WINDOW_S`, and the age of the newest."""
+    """Measures messages per second over the last `WINDOW_S`, and the age of the newest message."""
 
     def __init__(self) -> None:
         self._arrivals_ns: deque[int] = deque(maxlen=512)
@@ -25,7 +25,7 @@ class RateMeter:
         return (len(self._arrivals_ns) - 1) * 1e9 / span_ns
 
     def age_ms(self, now_ns: int) -> float | None:
-        """Milliseconds since the newest, or None before the first."""
+        """Return the milliseconds since the newest message, or None before the first."""
         return (now_ns - self._arrivals_ns[-1]) / 1e6 if self._arrivals_ns else None
 
 
@@ -35,7 +35,7 @@ class Percentiles(Struct, frozen=True):
 
 
 class LatencyTable:
-    """Per-stage latencies in milliseconds, over the newest `capacity` samples of each stage."""
+    """Collects latencies in milliseconds, the newest `capacity` samples of each stage."""
 
     def __init__(self, capacity: int = 4096) -> None:
         self._capacity = capacity
@@ -45,7 +45,7 @@ class LatencyTable:
         self._samples.setdefault(stage, deque(maxlen=self._capacity)).append(latency_ms)
 
     def percentiles(self) -> dict[str, Percentiles]:
-        """Stage -> p50 and p99 (nearest rank)."""
+        """Return p50 and p99 (nearest rank) by stage."""
         return {stage: _percentiles(sorted(samples)) for stage, samples in self._samples.items()}
 
 

@@ -1,4 +1,4 @@
-"""What a declared parameter is.
+"""Declared parameters: name, type, unit, range and default in one place.
 
 A parameter is declared once, as an annotated field of a frozen msgspec struct, in the package that uses it:
 
@@ -6,7 +6,7 @@ A parameter is declared once, as an annotated field of a frozen msgspec struct, 
         canny_low: Annotated[float, declare("Canny's lower threshold", minimum=1, maximum=150, live=True)] = 50.0
 
 The configuration file, the environment, `--set`, the broker's table, the viewer's sliders and `lkas param` all
-read this one declaration.
+use this one declaration.
 """
 
 import difflib
@@ -21,11 +21,11 @@ from msgspec import Meta, Struct
 
 from lkas.plugins.load import PATTERN, is_own_name
 
-MOST_LISTED = 12  # names in an error text; nobody reads more
+MAX_LISTED = 12  # names in an error text; a longer list helps no reader
 
 
 class ParameterError(ValueError):
-    """A value that its declaration does not allow; the text names it and the allowed range."""
+    """A value outside of its declaration; the text names the parameter, the value and what is allowed."""
 
 
 class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -42,10 +42,10 @@ def declare(
     used_by: tuple[str, ...] = (),
     choices: tuple[str, ...] = (),
 ) -> Meta:
-    """Annotation of a configuration field. `live` ones can change while the program runs.
+    """Return the annotation of a configuration field. `live` parameters can change while the program runs.
 
-    `used_by` names the methods or controllers that read it; empty means all. `choices` are ours of a text that may
-    name the user's own code as well (lkas.plugins.load); a choice among ours alone is declared as a Literal.
+    `used_by` names the methods or controllers that read it; empty means all. `choices` are the built-in values of a
+    text that may also name a plugin (lkas.plugins.load); a choice without plugins is declared as a Literal.
     """
     return Meta(
         ge=minimum,
@@ -56,7 +56,7 @@ def declare(
 
 
 class Parameter(Struct, frozen=True, kw_only=True):
-    """One declared parameter, as it travels in the broker's parameter table."""
+    """One declared parameter, as sent in the broker's parameter table."""
 
     category: str
     name: str
@@ -72,7 +72,7 @@ class Parameter(Struct, frozen=True, kw_only=True):
     used_by: tuple[str, ...] = ()
 
     def allowed(self) -> str:
-        """The allowed values in words, for error texts and help."""
+        """Describe the allowed values, for error texts and help."""
         if self.type == "choice":
             words = "one of " + ", ".join(self.choices)
         elif self.type in ("bool", "str"):
@@ -90,7 +90,7 @@ class Parameter(Struct, frozen=True, kw_only=True):
         return words + (" or null" if self.optional else "")
 
     def check(self, value: Any) -> Any:
-        """The value in its declared type, or ParameterError with what is allowed."""
+        """Return the value in its declared type. Raises ParameterError that says what is allowed."""
         if value is None and self.optional:
             return None
         accepted = self._converted(value)
@@ -116,7 +116,7 @@ class Parameter(Struct, frozen=True, kw_only=True):
 
 
 class OpenChoice(Parameter, frozen=True, kw_only=True):
-    """A choice that may name the user's own code as well. A running process offers a plain one in its place."""
+    """A choice that may also name a plugin. A running process offers a closed choice instead (see `offered`)."""
 
     def allowed(self) -> str:
         return f"{super().allowed()}, or {PATTERN}"
@@ -126,14 +126,17 @@ class OpenChoice(Parameter, frozen=True, kw_only=True):
 
 
 def declared(category: str, section: type[Section]) -> dict[str, Parameter]:
-    """Every parameter of a section, in the order of its declaration."""
+    """Return every parameter of a section by name, in the order of declaration."""
     hints = typing.get_type_hints(section, include_extras=True)
     defaults = dict(zip(section.__struct_fields__, section.__struct_defaults__, strict=True))
     return {name: _parameter(category, name, hints[name], defaults[name]) for name in section.__struct_fields__}
 
 
 def offered(category: str, section: Section) -> dict[str, Parameter]:
-    """The same of a running process, begun with these values: others can choose no own code but what it began with."""
+    """Return the parameters that a process started with these values offers to clients.
+
+    A client can choose only the plugin that the process was started with, never name another file.
+    """
     table = declared(category, type(section))
     for name, parameter in table.items():
         if isinstance(parameter, OpenChoice):
@@ -143,28 +146,31 @@ def offered(category: str, section: Section) -> dict[str, Parameter]:
 
 
 def suggestion(word: str, known: Iterable[str], register: str = "configs/default.yaml") -> str:
-    """The end of a sentence about a name that nobody knows: what may have been meant, or what there is.
+    """Return the end of a sentence about an unknown name: the closest known name, or the list of known names.
 
-    Of many names it says only where they are listed: in this `register`.
+    A list of more than MAX_LISTED names is replaced by `register`, which names the place that lists them.
     """
     known = list(known)
     close = difflib.get_close_matches(word, known, n=1)
     if close:
         return f"; did you mean {close[0]}?"
-    if len(known) > MOST_LISTED:
+    if len(known) > MAX_LISTED:
         return f"; {register} lists all {len(known)}"
     return f"; known are {', '.join(known)}"
 
 
 def is_read_by(parameter: Parameter, name: str) -> bool:
-    """Whether a method or controller reads a parameter; of the user's own nobody knows, so it may be any."""
+    """Return whether a method or controller reads a parameter. A plugin may read any."""
     return not parameter.used_by or name in parameter.used_by or is_own_name(name)
 
 
 def changed(
     category: str, section: Section, name: str, value: Any, table: Mapping[str, Parameter] | None = None
 ) -> Any:
-    """A copy of the section with one value replaced, checked against its declaration, or against this table."""
+    """Return a copy of the section with one value replaced. Raises ParameterError.
+
+    The value is checked against `table`, by default the declaration of the section.
+    """
     table = table or declared(category, type(section))
     if name not in table:
         raise ParameterError(f"{category}.{name}: no such parameter{suggestion(name, table)}")
@@ -181,14 +187,14 @@ def _parameter(category: str, name: str, hint: Any, default: Any) -> Parameter:
         (hint,) = (arg for arg in typing.get_args(hint) if arg is not type(None))
     extra = meta.extra or {}
     choices: tuple[str, ...] = extra.get("choices", ())
-    sort = OpenChoice if choices else Parameter
+    kind_of_parameter = OpenChoice if choices else Parameter
     if typing.get_origin(hint) is typing.Literal:
         choices, kind = typing.get_args(hint), "choice"
     elif choices:
         kind = "choice"
     else:
         kind = {bool: "bool", int: "int", float: "float", str: "str"}[hint]
-    return sort(
+    return kind_of_parameter(
         category=category,
         name=name,
         type=kind,

@@ -1,4 +1,4 @@
-"""The car and its camera as configured: the sections `camera` and `vehicle`, shared by all programs."""
+"""The configured car and camera: sections `camera` and `vehicle`, shared by all programs."""
 
 import math
 from typing import Annotated
@@ -35,14 +35,14 @@ class CameraConfig(Section, frozen=True, kw_only=True):
     k3: Annotated[float, declare("Lens: radial distortion of r⁶", minimum=-5, maximum=5)] = 0.0
 
     def geometry(self, width_px: int | None = None, height_px: int | None = None) -> CameraGeometry:
-        """The camera for images of this size; by default of the configured one."""
+        """Return the geometry for images of this size, by default of the configured size."""
         width_px, height_px = width_px or self.width_px, height_px or self.height_px
         return msgspec.structs.replace(
             self.pinhole(width_px, height_px), k1=self.k1, k2=self.k2, p1=self.p1, p2=self.p2, k3=self.k3
         )
 
     def pinhole(self, width_px: int | None = None, height_px: int | None = None) -> CameraGeometry:
-        """The same with a lens that bends nothing: what a renderer shows."""
+        """Return the geometry without distortion: what a renderer draws."""
         width_px, height_px = width_px or self.width_px, height_px or self.height_px
         return CameraGeometry(
             focal_px=width_px / 2 / math.tan(math.radians(self.hfov_deg) / 2),
@@ -58,7 +58,7 @@ class CameraConfig(Section, frozen=True, kw_only=True):
 
 
 class VehicleConfig(Section, frozen=True, kw_only=True):
-    """The car's body and what a controller may assume of its steering."""
+    """The dimensions of the car and the steering response that a controller assumes."""
 
     wheelbase_m: Annotated[float, declare("Distance between the axles", unit="m", minimum=0.1, maximum=10)] = 2.7
     cg_to_rear_axle_m: Annotated[

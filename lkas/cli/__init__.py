@@ -1,8 +1,8 @@
-"""The command `lkas`. Heavy imports stay inside the functions, so that `--help` answers at once."""
+"""The command `lkas`. The functions import heavy packages themselves, so that `--help` is fast."""
 
 from lkas.cli.app import app
 
 
 def main() -> None:
-    """Entry point of the command."""
+    """Run the command."""
     app(prog_name="lkas")

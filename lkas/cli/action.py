@@ -1,4 +1,4 @@
-"""`lkas action`: send an action to the running simulation, or tell decision what the driver does."""
+"""`lkas action`: sends an action to the running simulation, or a driver action to decision."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ from lkas.cli.settings import ConfigOption, SetOption, fail
 from lkas.cli.telemetry import check, connect
 from lkas.runtime.exit_codes import EXIT_USAGE
 
-ACTION_LIMIT_S = 31.0  # a respawn or another map may take 30 s
+ACTION_TIMEOUT_S = 31.0  # a respawn or a map change may take 30 s
 
 
 def action(
@@ -22,7 +22,7 @@ def action(
     config: ConfigOption = None,
     assignments: SetOption = None,
 ) -> None:
-    """Send an action, wait until it was applied and say so.
+    """Send an action and wait until it was applied.
 
     Examples: lkas action pause; lkas action override active=false; lkas action indicator side=left
     """
@@ -36,8 +36,10 @@ def action(
         values[key] = yaml.safe_load(value)
     client = connect(config, assignments)
     try:
-        ack = client.act(name, values, ACTION_LIMIT_S)
+        ack = client.act(name, values, ACTION_TIMEOUT_S)
         check(client, ack, name)
     finally:
         client.close()
-    typer.echo(f"{name}: applied" if ack.applied else f"{name}: accepted, but its end was not heard of in time")
+    typer.echo(
+        f"{name}: applied" if ack.applied else f"{name}: accepted, but no result arrived within {ACTION_TIMEOUT_S:g} s"
+    )

@@ -29,9 +29,9 @@ from lkas.cli.status import status
 EXAMPLES = """
 [bold]Examples[/bold]
 
-  lkas demo                               simulation, lkas and the page, in one go
+  lkas demo                               simulation, lkas and the page
   lkas --method cv --broadcast            detection, decision and the broker
-  lkas detect film.mp4 --annotate out/    look at what the detector sees
+  lkas detect drive.mp4 --annotate out/   draw the detected lanes into a video
   lkas param set detection.canny_low 60   change a running parameter
 """
 
@@ -44,8 +44,8 @@ app = typer.Typer(
 )
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(is_given: bool) -> None:
+    if is_given:
         typer.echo(f"lkas {__version__}")
         raise typer.Exit
 
@@ -57,7 +57,7 @@ def main(
     model: Annotated[str | None, typer.Option(metavar="FILE", help=MODEL_HELP)] = None,
     controller: Annotated[str | None, typer.Option(metavar="NAME", help=CONTROLLER_HELP)] = None,
     broadcast: Annotated[
-        bool, typer.Option("--broadcast", help="Run the broker too, for viewers and tools.", metavar="")
+        bool, typer.Option("--broadcast", help="Run the broker as well, for viewers and tools.", metavar="")
     ] = False,
     config: ConfigOption = None,
     assignments: SetOption = None,
@@ -65,10 +65,10 @@ def main(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.", metavar="")] = False,
     version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, metavar="")] = False,
 ) -> None:
-    """Lane keeping: sees the lane, decides how to steer, keeps both running.
+    """Lane keeping: detect the lane and steer, until Ctrl-C.
 
-    Without a command it runs detection and decision (and the broker with --broadcast) until Ctrl-C. The camera comes
-    from the program `simulation`, the page from `viewer`; any of the three may start first.
+    Without a command it runs detection and decision, and with --broadcast the broker. The program `simulation` provides
+    the camera, `viewer` serves the page; start the three in any order.
     """
     if context.invoked_subcommand is not None:
         return

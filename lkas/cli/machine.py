@@ -1,4 +1,4 @@
-"""The machine that figures are measured on."""
+"""Describes the machine that a measurement was made on."""
 
 import os
 import platform
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def machine() -> dict[str, Any]:
-    """What figures of this run were measured on."""
+    """Return system, processor, number of CPUs, load average and Python version."""
     return {
         "system": platform.platform(),
         "processor": _processor(),

@@ -18,7 +18,7 @@ NameArgument = Annotated[str, typer.Argument(metavar="CATEGORY.NAME", help="As i
 
 @param_app.command("list")
 def list_parameters(as_json: JsonOption = False, config: ConfigOption = None, assignments: SetOption = None) -> None:
-    """Every live parameter with its value, range and meaning.
+    """List every live parameter with its value, range and description.
 
     Example: lkas param list
     """
@@ -29,7 +29,7 @@ def list_parameters(as_json: JsonOption = False, config: ConfigOption = None, as
     from rich.table import Column, Table
 
     fixed = [Column(title, no_wrap=True) for title in ("parameter", "value", "default")]
-    view = Table(*fixed, "allowed", "unit", "what it is", box=None, pad_edge=False)
+    view = Table(*fixed, "allowed", "unit", "description", box=None, pad_edge=False)
     for row in table:
         style = None if row["active"] else "dim"
         note = row["description"] if row["active"] else f"{row['description']} (not used by the running method)"
@@ -48,7 +48,7 @@ def list_parameters(as_json: JsonOption = False, config: ConfigOption = None, as
 
 @param_app.command("get")
 def get_parameter(name: NameArgument, config: ConfigOption = None, assignments: SetOption = None) -> None:
-    """The value of one parameter.
+    """Print the value of one parameter.
 
     Example: lkas param get detection.canny_low
     """
@@ -69,7 +69,7 @@ def set_parameter(
     config: ConfigOption = None,
     assignments: SetOption = None,
 ) -> None:
-    """Change one parameter and wait until it is in force.
+    """Change one parameter and wait until it takes effect.
 
     Example: lkas param set detection.canny_low 60
     """
@@ -82,7 +82,7 @@ def set_parameter(
         check(client, ack, name)
     finally:
         client.close()
-    note = "" if ack.active else " (stored; the running method does not use it)"
+    note = "" if ack.active else " (stored, but the running method does not use it)"
     typer.echo(f"{name} = {msgspec.json.encode(ack.applied).decode()}{note}")
 
 

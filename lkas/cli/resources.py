@@ -1,4 +1,4 @@
-"""What processes cost: processor time and proportional memory, read from /proc (Linux)."""
+"""Measures processor time and proportional memory of processes, from /proc (Linux)."""
 
 import os
 from collections.abc import Iterable
@@ -8,14 +8,14 @@ _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 class ResourceMeter:
-    """Sums up the processor time of a changing set of processes, and the highest sum of their memory."""
+    """Accumulates the processor time of a changing set of processes, and the peak of their total memory."""
 
     def __init__(self) -> None:
         self._cpu_s_by_pid: dict[int, tuple[float, float]] = {}  # first and newest reading
         self.peak_pss_mb = 0.0
 
     def sample(self, pids: Iterable[int]) -> None:
-        """Read all processes once; those that ended keep what they used."""
+        """Read all processes once. The time of processes that ended stays in the sum."""
         total_mb = 0.0
         for pid in pids:
             cpu_s = _cpu_s(pid)
@@ -28,7 +28,7 @@ class ResourceMeter:
 
     @property
     def cpu_s(self) -> float:
-        """Processor seconds used since each process was first seen."""
+        """Processor seconds used since the first sample of each process."""
         return sum(newest_s - first_s for first_s, newest_s in self._cpu_s_by_pid.values())
 
 
@@ -41,11 +41,11 @@ def _cpu_s(pid: int) -> float | None:
 
 
 def _pss_mb(pid: int) -> float:
-    """Memory in MB with shared pages divided among their users, so that sums over processes are right."""
+    """Return the memory in MB with shared pages divided among their users, so that a sum counts each page once."""
     try:
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):
                 return int(line.split()[1]) / 1024
     except OSError:
-        pass  # it ended between two readings
+        pass  # the process ended between two reads
     return 0.0

@@ -1,4 +1,4 @@
-"""`lkas status`: which processes run and how healthy they are."""
+"""`lkas status`: the running processes and their health."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from lkas.cli.telemetry import newest
 
 
 def status(as_json: JsonOption = False, config: ConfigOption = None, assignments: SetOption = None) -> None:
-    """Processes, rates, ages and latencies, as the broker knows them.
+    """Print processes, rates, ages and latencies as the broker reports them.
 
     Example: lkas status --json
     """
@@ -43,5 +43,5 @@ def _print(health: dict[str, Any]) -> None:
     print_table(latencies)
 
 
-def _text(value: object, form: str = "{}") -> str:
-    return "-" if value is None else form.format(value)
+def _text(value: object, template: str = "{}") -> str:
+    return "-" if value is None else template.format(value)

@@ -1,4 +1,4 @@
-"""Tables on the terminal: never so narrow that a name or a figure is cut off, and whole lines for programs."""
+"""Tables on the terminal, wide enough for every name and number; one line per row when written to a pipe."""
 
 from typing import TYPE_CHECKING
 
@@ -6,19 +6,19 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-LEAST_WIDTH = 120  # a narrower terminal breaks the lines: what is cut off helps nobody
-PIPE_WIDTH = 500  # a row a line, for grep
+MIN_WIDTH = 120  # a narrower terminal wraps the lines, which is better than cutting them off
+PIPE_WIDTH = 500  # one line per row, for grep
 
 
 def wide_console(*, stderr: bool = False) -> "Console":
-    """A console for tables; they are no wider than what is in them."""
+    """Return a console for tables. A table takes only the width it needs."""
     from rich.console import Console
 
     console = Console(stderr=stderr, highlight=False)
-    width = max(console.width, LEAST_WIDTH) if console.is_terminal else PIPE_WIDTH
+    width = max(console.width, MIN_WIDTH) if console.is_terminal else PIPE_WIDTH
     return Console(stderr=stderr, highlight=False, width=width)
 
 
 def print_table(table: "Table") -> None:
-    """On standard output."""
+    """Print a table on standard output."""
     wide_console().print(table)

@@ -1,4 +1,4 @@
-"""What the commands that talk to a running broker share: one message, or one answered request."""
+"""Shared by the commands that talk to a running broker: read one message, or check one reply."""
 
 import time
 from typing import TYPE_CHECKING, Any
@@ -10,20 +10,20 @@ if TYPE_CHECKING:
     from lkas.integration.zmq.client import BrokerClient
     from lkas.integration.zmq.messages import Ack
 
-WAIT_S = 3.0
+TIMEOUT_S = 3.0
 
 
 def connect(config: str | None, assignments: list[str] | None, *topics: str) -> "BrokerClient":
-    """A client of the configured broker, subscribed to `topics`."""
+    """Return a client of the configured broker, subscribed to `topics`."""
     from lkas.integration.zmq.client import BrokerClient
 
     return BrokerClient(configured_ports(load_settings(config, assignments)), topics=topics)
 
 
 def newest(config: str | None, assignments: list[str] | None, topic: str) -> dict[str, Any]:
-    """The first message of this topic, or exit code 3."""
+    """Return the first message of this topic. Exits with code 3 when none arrives in time."""
     client = connect(config, assignments, topic)
-    deadline_s = time.monotonic() + WAIT_S
+    deadline_s = time.monotonic() + TIMEOUT_S
     try:
         while (left_s := deadline_s - time.monotonic()) > 0:
             message = client.poll(left_s).get(topic)
@@ -32,14 +32,14 @@ def newest(config: str | None, assignments: list[str] | None, topic: str) -> dic
     finally:
         client.close()
     fail(
-        f"no broker answered within {WAIT_S:g} s; is `lkas --broadcast` or `lkas demo` running, and is zmq.port_base "
-        "the same? `lkas doctor` looks at what there is without a broker",
+        f"no broker answered within {TIMEOUT_S:g} s; is `lkas --broadcast` or `lkas demo` running, and is "
+        "zmq.port_base the same? `lkas doctor` works without a broker",
         EXIT_UNREACHABLE,
     )
 
 
 def check(client: "BrokerClient", ack: "Ack", what: str) -> None:
-    """Exit with the reason unless the request was granted; `what` it is about is said once."""
+    """Exit with the reason when a request was refused. `what` names its subject, once."""
     if not ack.ok:
         reason = ack.error or "refused"
         text = reason if reason.startswith(what) else f"{what}: {reason}"

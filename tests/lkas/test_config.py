@@ -1,4 +1,4 @@
-"""Configuration: which layer wins, what every wrong key or value says, and the written defaults."""
+"""Configuration: precedence of the layers, the error text of every wrong key or value, and the written defaults."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -68,7 +68,7 @@ def test_sections_of_other_programs_are_ignored(tmp_path):
         ("detection.is_on=1", ["detection.is_on", "true or false"]),
         ("detection.gain", ["detection.gain", "section.key=value"]),
         ("gain=1", ["gain=1", "section.key=value"]),
-        ("detection.gain=[", ["detection.gain", "can not read"]),
+        ("detection.gain=[", ["detection.gain", "cannot read"]),
     ],
 )
 def test_a_wrong_assignment_is_named_with_what_is_allowed(assignment, words):
@@ -98,10 +98,10 @@ def test_a_wrong_file_is_named_with_path_and_place(tmp_path, text, words):
 
 
 def test_a_missing_or_binary_file_is_one_sentence(tmp_path):
-    with pytest.raises(ConfigError, match=r"missing.yaml.*can not read"):
+    with pytest.raises(ConfigError, match=r"missing.yaml.*cannot read"):
         load_sample(file=tmp_path / "missing.yaml")
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00\x80")
-    with pytest.raises(ConfigError, match="can not read"):
+    with pytest.raises(ConfigError, match="cannot read"):
         load_sample(file=tmp_path / "binary.yaml")
 
 
