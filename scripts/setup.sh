@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Makes the virtual environment with the three commands, the compiled core and all that tests need.
-# What the system lacks is installed by apt where that is permitted; else one sentence names it.
+# Creates the virtual environment with the three commands, the compiled core and everything the tests need.
+# Installs missing system packages with apt where that is permitted; else one sentence names them.
 set -euo pipefail
 PYTHON=${PYTHON:-python3}
 VENV=${VENV:-.venv}
 
 say() { printf '%s\n' "$*" >&2; }
 
-apt_install() {  # apt_install PACKAGE... : installs, or fails quietly
+apt_install() {  # apt_install PACKAGE...: fails without a message
     command -v apt-get >/dev/null || return 1
     local sudo=()
     if [ "$(id -u)" != 0 ]; then
@@ -36,13 +36,13 @@ if [ ${#need[@]} -gt 0 ] && ! apt_install "${need[@]}"; then
 fi
 
 if ! command -v chromium >/dev/null && ! command -v chromium-browser >/dev/null && ! command -v google-chrome >/dev/null; then
-    apt_install chromium || say "No Chromium here (sudo apt install chromium): the browser tests will be skipped."
+    apt_install chromium || say "Chromium is not installed (sudo apt install chromium): the browser tests will be skipped."
 fi
 
-quietly() {  # quietly COMMAND... : its output is shown only when it fails
+quietly() {  # quietly COMMAND...: shows the output only when the command fails
     local log
     log=$(mktemp)
-    "$@" >"$log" 2>&1 || { cat "$log" >&2; say "This failed: $*"; rm -f "$log"; exit 1; }
+    "$@" >"$log" 2>&1 || { cat "$log" >&2; say "Failed: $*"; rm -f "$log"; exit 1; }
     rm -f "$log"
 }
 

@@ -1,6 +1,6 @@
-"""Writes what is derived from declarations: configs/default.yaml, lkas_messages.h and the built-in map.
+"""Writes the files derived from declarations: configs/default.yaml, lkas_messages.h and the built-in map.
 
-`make defaults` calls this; tests compare the committed files with it.
+`make defaults` runs this; tests compare the committed files with it.
 """
 
 from pathlib import Path
@@ -18,7 +18,7 @@ ALL_SECTIONS = {**SECTIONS, "simulation": SimulationConfig, "carla": CarlaConfig
 
 
 def derived_files() -> dict[Path, str]:
-    """Path -> text of every derived file."""
+    """Return the text of every derived file by path."""
     return {
         ROOT / "configs/default.yaml": default_yaml(ALL_SECTIONS),
         ROOT / "configs/maps/loop.xodr": loop_xml(),

@@ -90,7 +90,7 @@ def demo(
     log.set_up("demo", verbose)
     page: ViewerConfig = configuration["viewer"]
     url = page_url(page.host, page.port)
-    typer.echo((f"demo: the page will be at {url} " if page.port else "demo: ") + "(Ctrl-C ends the drive)")
+    typer.echo("demo: " + (f"the page will be at {url}, " if page.port else "") + "Ctrl-C ends the drive")
     with tempfile.TemporaryDirectory(prefix="lkas-") as folder:
         drive_json = Path(folder) / "drive.json"
         ports = f"zmq.port_base={configuration['zmq'].port_base}"

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Installs the oldest allowed version of every dependency into an environment of its own, then runs the smoke test.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+PYTHON=${PYTHON:-python3}
+VENV=${VENV:-build/oldest}
+
+rm -rf "$VENV"
+"$PYTHON" -m venv "$VENV"
+"$PYTHON" scripts/oldest.py >"$VENV/oldest.txt"
+"$VENV/bin/python" -m pip install -q --upgrade pip
+"$VENV/bin/python" -m pip install -q -c "$VENV/oldest.txt" .
+"$VENV/bin/python" -m pip check
+cat "$VENV/oldest.txt"
+"$VENV/bin/python" -P scripts/smoke.py
