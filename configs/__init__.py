@@ -1,1 +1,1 @@
-"""Configuration files, maps and scenarios, installed as `lkas.configs`."""
+"""Configuration files, maps and scenarios. A wheel holds them in lkas/configs; see lkas.config.config_folder."""

@@ -65,6 +65,13 @@ def load(
     return Configuration({name: kind(**reader.values[name]) for name, kind in sections.items()})
 
 
+def config_folder() -> Path:
+    """Return the folder of default.yaml, maps and scenarios: in the installed package, or beside it in a checkout."""
+    package = Path(__file__).parent
+    installed = package / "configs"
+    return installed if installed.is_dir() else package.parent / "configs"
+
+
 def from_json(sections: Mapping[str, type[Section]], text: str) -> Configuration:
     """Parse what `Configuration.to_json` wrote. Other sections are ignored."""
     raw = msgspec.json.decode(text)

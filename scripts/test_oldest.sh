@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 PYTHON=${PYTHON:-python3}
 VENV=${VENV:-build/oldest}
 
-rm -rf "$VENV"
+rm -rf "$VENV" build/lib*  # a wheel would include what an earlier build left there
 "$PYTHON" -m venv "$VENV"
 "$PYTHON" scripts/oldest.py >"$VENV/oldest.txt"
 "$VENV/bin/python" -m pip install -q --upgrade pip

@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from itertools import islice
@@ -15,6 +14,7 @@ from lkas.cli.settings import MODEL_HELP, ConfigOption, JsonOption, SetOption, c
 from lkas.config import Configuration
 from lkas.plugins.load import PATTERN, OwnCodeError, short_names
 from lkas.runtime.exit_codes import EXIT_FAILED, EXIT_USAGE
+from lkas.runtime.processes import python_command
 from lkas.runtime.threads import use_one_thread
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def _rendered(config: str | None, assignments: list[str] | None, frames: int) ->
     options += [word for text in assignments or [] for word in ("--set", text)]
     images, vehicles = ImageChannel(instance=instance), VehicleChannel(instance=instance)
     world = subprocess.Popen(
-        [sys.executable, "-m", "simulation", *options], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        python_command("simulation.cli", *options), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
     try:
         limit_s = START_LIMIT_S

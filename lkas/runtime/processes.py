@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from lkas.runtime import launch
 from lkas.runtime.child import ENVIRONMENT_KEY, PARENT_KEY
 
 
@@ -48,7 +49,7 @@ class ProcessRow(Struct, frozen=True, kw_only=True):
     """One row of the process table."""
 
     name: str
-    module: str  # started as `python -m module`
+    module: str  # its `main` is the process
     runs_with: RunsWith
     restart: Restart = Restart.ALWAYS
     heartbeat_limit_s: float | None = None  # with a limit: a child that takes settings; without: a program with options
@@ -69,8 +70,8 @@ PROCESS_TABLE = (
     ProcessRow(name="broker", module="lkas.integration.server", runs_with=RunsWith.BROADCAST, heartbeat_limit_s=3.0),
     ProcessRow(name="decision", module="lkas.decision.server", runs_with=RunsWith.LKAS, heartbeat_limit_s=3.0),
     ProcessRow(name="detection", module="lkas.detection.server", runs_with=RunsWith.LKAS, heartbeat_limit_s=3.0),
-    ProcessRow(name="simulation", module="simulation", runs_with=RunsWith.DEMO, restart=Restart.ON_FAILURE),
-    ProcessRow(name="viewer", module="viewer", runs_with=RunsWith.DEMO),
+    ProcessRow(name="simulation", module="simulation.cli", runs_with=RunsWith.DEMO, restart=Restart.ON_FAILURE),
+    ProcessRow(name="viewer", module="viewer.cli", runs_with=RunsWith.DEMO),
 )
 
 
@@ -97,5 +98,5 @@ def processes_of(
 
 
 def python_command(module: str, *options: str) -> tuple[str, ...]:
-    """Return the command line that runs a module with this interpreter."""
-    return (sys.executable, "-m", module, *options)
+    """Return the command line that runs the `main` of a module with this interpreter; see lkas.runtime.launch."""
+    return (sys.executable, "-P", launch.__file__, module, *options)

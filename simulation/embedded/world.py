@@ -3,12 +3,12 @@
 import logging
 import math
 import secrets
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
 from msgspec import Struct
 
+from lkas.config import config_folder
 from lkas.frames import wrap_rad
 from lkas.integration.shared_memory.messages import CameraGeometry, ControlMessage, Pose, VehicleState
 from lkas.vehicle import CameraConfig, VehicleConfig
@@ -211,5 +211,5 @@ class EmbeddedWorld:
 
 
 def built_in_map() -> Path:
-    """Path of the map installed with this project."""
-    return Path(str(resources.files("lkas.configs"))) / "maps" / "loop.xodr"
+    """Return the file of the loop that comes with this project."""
+    return config_folder() / "maps" / "loop.xodr"

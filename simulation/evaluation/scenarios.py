@@ -11,13 +11,13 @@ scenario is that of its file.
 """
 
 import re
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
 from msgspec import Struct, structs
 
+from lkas.config import config_folder
 from lkas.parameters import Section, declare, declared
 from simulation.conditions import ConditionName
 from simulation.evaluation.scenario_events import DISTURBANCES, FAULTS, Disturbance, Event, Fault, SetSpeed
@@ -175,22 +175,11 @@ def road_text(scenario: Scenario) -> str:
 
 def gallery() -> dict[str, Path]:
     """Name -> file of the scenarios that come with this project."""
-    return {path.stem: path for path in sorted(_configs("scenarios").glob("*.yaml"))}
-
-
-def _configs(folder: str) -> Path:
-    """A folder of configs/: from the installed package, or from the checkout beside it."""
-    try:
-        installed = Path(str(resources.files("lkas.configs"))) / folder
-    except ModuleNotFoundError:
-        installed = None
-    if installed is not None and installed.is_dir():
-        return installed
-    return Path(__file__).resolve().parents[2] / "configs" / folder
+    return {path.stem: path for path in sorted((config_folder() / "scenarios").glob("*.yaml"))}
 
 
 def _map_file(path: Path, name: str) -> str:
-    file = _configs("maps") / "loop.xodr" if name == BUILT_IN_LOOP else path.parent / name
+    file = config_folder() / "maps" / "loop.xodr" if name == BUILT_IN_LOOP else path.parent / name
     if not file.is_file():
         raise ScenarioError(f"{path}: map = {name!r}: there is no file {file}; expected an OpenDRIVE file or `loop`")
     return str(file.resolve())
