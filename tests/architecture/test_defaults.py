@@ -1,4 +1,4 @@
-"""The written defaults are the declared ones, and no key is declared in vain."""
+"""The derived files are up to date, and every declared key is used."""
 
 import re
 
@@ -11,17 +11,17 @@ from tests.support.stack import ROOT
 
 
 @pytest.mark.parametrize("path", list(derived_files()), ids=lambda path: path.name)
-def test_what_is_derived_is_up_to_date(path):
+def test_derived_files_are_up_to_date(path):
     assert path.read_text(encoding="utf-8") == derived_files()[path], "run `make defaults`"
 
 
-def test_the_default_file_changes_nothing():
+def test_the_default_file_holds_the_declared_defaults():
     configuration = load(ALL_SECTIONS, file=ROOT / "configs" / "default.yaml", environ={})
     for name, section in ALL_SECTIONS.items():
         assert configuration[name] == section()
 
 
-def test_every_default_is_allowed_and_every_key_explained():
+def test_every_default_is_valid_and_every_key_has_a_description():
     for name, section in ALL_SECTIONS.items():
         for parameter in declared(name, section).values():
             assert parameter.check(parameter.default) == parameter.default

@@ -1,4 +1,4 @@
-"""Who may import whom. The rules stand here; the test reads the code base."""
+"""Which package may import which. The tests read the code base."""
 
 import ast
 import graphlib
@@ -24,7 +24,9 @@ CHANNEL_USERS = (
     "lkas.cli",
 )
 CHANNELS = "lkas.integration.shared_memory"
-GROUND = tuple(f"lkas.{name}" for name in ("clock", "config", "frames", "health", "lens", "parameters", "vehicle"))
+FOUNDATION = tuple(
+    f"lkas.{name}" for name in ("clock", "config", "frames", "health", "lens", "page", "parameters", "vehicle")
+)
 MESSAGES = f"{CHANNELS}.messages"
 
 
@@ -43,7 +45,7 @@ def imports(path: Path, *, top_level_only: bool = False) -> set[str]:
     return found
 
 
-def of(package: str) -> list[str]:
+def modules_of(package: str) -> list[str]:
     return [name for name in MODULES if name == package or name.startswith(package + ".")]
 
 
@@ -51,7 +53,8 @@ def reaches(name: str, package: str) -> bool:
     return name == package or name.startswith(package + ".")
 
 
-def ours(module: str) -> set[str]:
+def own_imports(module: str) -> set[str]:
+    """What a module imports from this project."""
     return {
         name for name in imports(MODULES[module]) if any(reaches(name, top) for top in ("lkas", "simulation", "viewer"))
     }
@@ -61,7 +64,7 @@ def offenders(modules: list[str], forbidden: tuple[str, ...], allowed: tuple[str
     return [
         f"{module} imports {name}"
         for module in modules
-        for name in sorted(ours(module) - {"lkas"})
+        for name in sorted(own_imports(module) - {"lkas"})
         if any(reaches(name, package) for package in forbidden)
         and not any(reaches(name, package) for package in allowed)
     ]
@@ -72,80 +75,87 @@ def test_the_code_base_was_found():
 
 
 def test_lkas_never_imports_simulation_or_viewer():
-    assert offenders(of("lkas"), ("simulation", "viewer")) == []
+    assert offenders(modules_of("lkas"), ("simulation", "viewer")) == []
 
 
-def test_messages_import_nothing_of_ours():
-    assert ours(MESSAGES) == set()
+def test_messages_import_nothing_of_this_project():
+    assert own_imports(MESSAGES) == set()
 
 
-def test_the_modules_that_every_package_uses_import_only_messages_and_each_other():
-    for module in GROUND:
-        assert offenders([module], ("lkas",), allowed=(*GROUND, MESSAGES, "lkas.plugins")) == []
+def test_the_foundation_imports_only_messages_and_itself():
+    for module in FOUNDATION:
+        assert offenders([module], ("lkas",), allowed=(*FOUNDATION, MESSAGES, "lkas.plugins")) == []
 
 
-def room(module: str) -> str:
-    """The folder of a module; a module that lies beside folders is a room of its own."""
+def folder(module: str) -> str:
+    """The folder of a module; a module beside subfolders counts as a folder of its own."""
     package = module if MODULES[module].name == "__init__.py" else module.rpartition(".")[0]
     has_folders = any(path.name == "__init__.py" for path in MODULES[package].parent.glob("*/__init__.py"))
     return module if has_folders else package
 
 
-def test_no_folder_imports_another_in_a_circle():
+def test_folders_do_not_import_each_other_in_a_cycle():
     arrows: dict[str, set[str]] = {}
     for module in MODULES:
-        for name in ours(module) & set(MODULES):
-            if MODULES[name].name != "__init__.py" or room(name) != name:  # a package's face hands names on
-                arrows.setdefault(room(module), set()).add(room(name))
+        for name in own_imports(module) & set(MODULES):
+            if MODULES[name].name != "__init__.py" or folder(name) != name:  # __init__.py only re-exports names
+                arrows.setdefault(folder(module), set()).add(folder(name))
     order = graphlib.TopologicalSorter({source: found - {source} for source, found in arrows.items()})
-    order.prepare()  # raises CycleError, which names the circle
+    order.prepare()  # raises CycleError, which names the cycle
 
 
 def test_no_live_process_imports_the_evaluation():
     outside = [
         module
-        for module in of("simulation")
-        if not reaches(module, "simulation.evaluation") and module != "simulation.cli"  # the command's door
+        for module in modules_of("simulation")
+        if not reaches(module, "simulation.evaluation") and module != "simulation.cli"  # the command group
     ]
     assert offenders(outside, ("simulation.evaluation",)) == []
 
 
 def test_zmq_never_imports_the_client_nor_the_client_a_broker():
     zmq = "lkas.integration.zmq"
-    assert offenders(of(zmq), ("lkas.integration.client",)) == []
-    assert offenders(of("lkas.integration.client"), (f"{zmq}.broker", f"{zmq}.server")) == []
+    assert offenders(modules_of(zmq), ("lkas.integration.client",)) == []
+    assert offenders(modules_of("lkas.integration.client"), (f"{zmq}.broker", f"{zmq}.server")) == []
+
+
+def test_the_runtime_imports_no_domain_package():
+    allowed = (*FOUNDATION, "lkas.runtime")
+    assert offenders(modules_of("lkas.runtime"), ("lkas", "simulation", "viewer"), allowed) == []
 
 
 def test_only_the_servers_and_the_commands_touch_channels():
     outside = [
         module
-        for module in of("lkas")
-        if not any(reaches(module, user) for user in CHANNEL_USERS) and not reaches(module, CHANNELS)
+        for module in modules_of("lkas")
+        if module != "lkas"  # re-exports the public names
+        and not any(reaches(module, user) for user in CHANNEL_USERS)
+        and not reaches(module, CHANNELS)
     ]
     assert offenders(outside, (CHANNELS,), allowed=(MESSAGES, f"{CHANNELS}.errors")) == []
 
 
 def test_decision_never_imports_detection_nor_the_other_way_round():
-    assert offenders(of("lkas.decision"), ("lkas.detection",)) == []
-    assert offenders(of("lkas.detection"), ("lkas.decision",)) == []
+    assert offenders(modules_of("lkas.decision"), ("lkas.detection",)) == []
+    assert offenders(modules_of("lkas.detection"), ("lkas.decision",)) == []
 
 
-def test_the_supervisor_knows_no_domain_word():
-    assert ours("lkas.runtime.supervisor") <= {
+def test_the_supervisor_imports_nothing_of_the_domain():
+    assert own_imports("lkas.runtime.supervisor") <= {
         "lkas.clock", "lkas.clock.Clock", "lkas.clock.MonotonicClock",
         "lkas.runtime.exit_codes", "lkas.runtime.exit_codes.EXIT_USAGE",
         "lkas.runtime.processes", "lkas.runtime.processes.Process", "lkas.runtime.processes.Restart",
     }  # fmt: skip
 
 
-def test_the_viewer_speaks_to_the_broker_only():
+def test_the_viewer_uses_only_the_broker():
     allowed = ("lkas.config", "lkas.page", "lkas.runtime", "lkas.parameters", "lkas.clock", "lkas.integration.zmq")
-    assert offenders(of("viewer"), ("lkas", "simulation"), allowed) == []
-    assert offenders(of("viewer"), ("lkas.integration.zmq.broker", "lkas.integration.server")) == []
+    assert offenders(modules_of("viewer"), ("lkas", "simulation"), allowed) == []
+    assert offenders(modules_of("viewer"), ("lkas.integration.zmq.broker", "lkas.integration.server")) == []
 
 
 def test_only_the_evaluation_of_the_simulation_uses_the_algorithms():
-    outside = [module for module in of("simulation") if not reaches(module, "simulation.evaluation")]
+    outside = [module for module in modules_of("simulation") if not reaches(module, "simulation.evaluation")]
     assert offenders(outside, ("lkas.detection", "lkas.decision", "viewer")) == []
 
 
@@ -156,11 +166,11 @@ def test_optional_packages_are_imported_where_they_are_used():
         assert not tops & OPTIONAL - allowed, f"{module} imports {tops & OPTIONAL} at its top"
 
 
-def test_only_the_world_of_carla_imports_its_library():
+def test_only_the_carla_world_imports_the_carla_library():
     users = [name for name, path in MODULES.items() if any(reaches(found, "carla") for found in imports(path))]
     assert users
     assert all(reaches(name, "simulation.carla") for name in users)
-    # What decides whether there is a server at all has to work without the library.
+    # The probe for a CARLA server has to work without the library.
     assert not {"simulation.carla.config", "simulation.carla.probe"} & set(users)
 
 

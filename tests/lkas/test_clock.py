@@ -1,4 +1,4 @@
-"""Rate keeping and following the world's time."""
+"""Keeping a rate, and estimating the world time."""
 
 import pytest
 
@@ -14,7 +14,7 @@ def test_a_kept_rate_does_not_drift():
     assert clock.now_ns() == 50 * 10_000_000
 
 
-def test_a_short_delay_is_caught_up_and_a_long_one_given_up():
+def test_a_short_lag_is_caught_up_and_the_cycles_of_a_long_one_are_skipped():
     clock = FakeClock()
     keeper = RateKeeper(100, clock, max_lag_s=0.25)
     clock.advance(0.1)
@@ -29,7 +29,7 @@ def test_a_short_delay_is_caught_up_and_a_long_one_given_up():
     assert clock.now_ns() == late_ns + 10_000_000
 
 
-def test_world_time_runs_one_tick_at_most_beyond_the_newest_state():
+def test_world_time_exceeds_the_newest_state_by_at_most_one_tick():
     world = WorldClock()
     assert world.now_s(0) is None
     world.update(timestamp_s=10.0, publish_ns=1_000_000_000, rate=1.0, tick_s=0.01)
@@ -37,7 +37,7 @@ def test_world_time_runs_one_tick_at_most_beyond_the_newest_state():
     assert world.now_s(9_000_000_000) == pytest.approx(10.01)
 
 
-def test_world_time_stands_while_paused():
+def test_world_time_does_not_advance_while_paused():
     world = WorldClock()
     world.update(timestamp_s=10.0, publish_ns=0, rate=0.0, tick_s=0.01)
     assert world.now_s(5_000_000_000) == 10.0

@@ -31,7 +31,7 @@ def write(path: Path, text: str) -> Path:
     return path
 
 
-def test_each_layer_wins_over_the_one_before(tmp_path):
+def test_each_layer_overrides_the_one_before(tmp_path):
     file = write(tmp_path / "a.yaml", "detection: {gain: 2}")
     environ = {"LKAS_DETECTION__GAIN": "3"}
     assert load_sample().gain == 1
@@ -110,7 +110,7 @@ def test_a_wrong_environment_variable_is_named():
         load_sample(environ={"LKAS_DETECTION__GAIN": "-1"})
 
 
-def test_children_get_exactly_what_the_parent_loaded():
+def test_children_receive_the_loaded_values_unchanged():
     configuration = load(SECTIONS, environ={}, assignments=["detection.gain=2.5", "detection.label=a b"])
     assert from_json(SECTIONS, configuration.to_json())["detection"] == configuration["detection"]
 

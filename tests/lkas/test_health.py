@@ -14,7 +14,7 @@ def test_a_steady_input_shows_its_rate_and_age():
     assert meter.age_ms(now_ns + 5_000_000) == pytest.approx(5)
 
 
-def test_a_silent_input_falls_to_zero():
+def test_the_rate_of_a_silent_input_falls_to_zero():
     meter = RateMeter()
     assert meter.age_ms(0) is None
     for index in range(10):
@@ -22,7 +22,7 @@ def test_a_silent_input_falls_to_zero():
     assert meter.rate_hz(10_000_000_000) == 0
 
 
-def test_percentiles_are_of_the_newest_samples():
+def test_percentiles_use_the_newest_samples():
     table = LatencyTable(capacity=100)
     for latency_ms in [1000.0] * 50 + [float(index) for index in range(100)]:
         table.add("detection", latency_ms)

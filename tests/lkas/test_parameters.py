@@ -12,7 +12,7 @@ class Sample(Section, frozen=True, kw_only=True):
     threshold: Annotated[float, declare("Threshold", unit="px", minimum=1, maximum=9, live=True, used_by=("a",))] = 2.0
 
 
-def test_a_declaration_is_read_whole():
+def test_a_declaration_becomes_a_parameter_with_every_field():
     parameter = declared("detection", Sample)["threshold"]
     assert (parameter.category, parameter.name, parameter.type, parameter.unit) == (
         "detection", "threshold", "float", "px"
@@ -21,7 +21,7 @@ def test_a_declaration_is_read_whole():
     assert (parameter.live, parameter.used_by, parameter.description) == (True, ("a",), "Threshold")
 
 
-def test_changing_leaves_the_old_values_alone():
+def test_a_change_returns_a_new_section():
     before = Sample()
     after = changed("detection", before, "threshold", 5)
     assert (before.threshold, after.threshold) == (2.0, 5.0)

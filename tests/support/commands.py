@@ -1,8 +1,9 @@
-"""A one-shot command in a process of its own, without waiting for its imports.
+"""Runs a command in a separate process without waiting for its imports.
 
-A server forks each command. It has imported what commands import, started no thread and run nothing: what a command
-changes in its process (signal handlers, logging, environment) ends with it. Tests of what is imported, of signals, of
-running programs and of what a library reads at its import (OpenCV its log level) start real interpreters.
+A fork server has imported what commands import, and forks once per command. It starts no thread and runs nothing else:
+what a command changes in its process (signal handlers, logging, environment) ends with that process. Tests of imports,
+of signals, of running programs and of what a library reads at its import (OpenCV its log level) start real
+interpreters instead.
 """
 
 import importlib
@@ -23,7 +24,7 @@ _context.set_forkserver_preload(["rich.table", "typer.rich_utils", "simulation.c
 def run_command(
     program: str, *arguments: object, cwd: Path | None = None, environ: Mapping[str, str] | None = None
 ) -> "subprocess.CompletedProcess[str]":
-    """`python -m program arguments`, to its end; `environ` is all of its environment, by default this process's."""
+    """Run `python -m program arguments` to its end. `environ` is its whole environment, by default this process's."""
     words = [str(argument) for argument in arguments]
     with tempfile.TemporaryDirectory() as folder:
         files = Path(folder) / "out", Path(folder) / "err"

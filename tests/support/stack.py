@@ -1,4 +1,4 @@
-"""A whole stack of real processes for a test: its own instance and ports, and proof that nothing is left."""
+"""A stack of real processes for a test, with an instance and ports of its own; `close` checks that nothing is left."""
 
 import contextlib
 import os
@@ -17,12 +17,11 @@ from lkas.integration.zmq import BrokerClient, Ports
 from lkas.integration.zmq.ports import free_port_base
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 120.0  # on a machine that does many other things a program needs its time to start, and to end
+PATIENCE_S = 120.0  # a busy machine starts and ends programs slowly
 
 
 def free_port() -> int:
-    """A TCP port that is free now: none that an outgoing connection could be given, nor a broker's, nor one that
-    Chromium refuses to open."""
+    """Return a free TCP port that neither outgoing connections nor brokers use, and that Chromium opens."""
     while True:
         port = random.randrange(7_000, 10_000)
         with socket.socket() as probe, contextlib.suppress(OSError):
@@ -32,30 +31,30 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def closed_port() -> Iterator[int]:
-    """A TCP port on which nobody listens, nor can begin to meanwhile."""
+    """Yield a TCP port on which no process listens, or can start to listen meanwhile."""
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         yield held.getsockname()[1]
 
 
 def wait_until(condition: Callable[[], Any], what: str, limit_s: float = PATIENCE_S, period_s: float = 0.02) -> Any:
-    """The first true answer of `condition`; AssertionError naming `what` when the time is over."""
+    """Return the first true value of `condition`. Raises AssertionError that names `what` after the time limit."""
     deadline = time.monotonic() + limit_s
     while True:
-        answer = condition()
-        if answer:
-            return answer
+        value = condition()
+        if value:
+            return value
         assert time.monotonic() < deadline, f"not within {limit_s:g} s: {what}"
         time.sleep(period_s)
 
 
 def segments(instance: str) -> list[str]:
-    """Files of this instance in shared memory."""
+    """Return the files of this instance in shared memory."""
     return sorted(path.name for path in Path("/dev/shm").glob(f"lkas.*.{instance}.*"))
 
 
 class Stack:
-    """Programs of one instance; `close` ends them and proves that nothing is left."""
+    """The programs of one instance. `close` ends them and checks that nothing is left."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -67,7 +66,7 @@ class Stack:
         self._health: dict[str, Any] = {}
 
     def start(self, program: str, *arguments: str, settings: bool = True) -> subprocess.Popen[str]:
-        """Start `python -m program`; its output goes to a file that `output` reads."""
+        """Start `python -m program`. `output` returns what it prints."""
         shared = ["--set", f"zmq.port_base={self.port_base}"] if settings else []
         if program != "viewer":
             shared += ["--instance", self.instance]
@@ -85,7 +84,7 @@ class Stack:
         return process
 
     def lkas(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a one-shot `lkas` command against this stack."""
+        """Run an `lkas` command against this stack to its end."""
         return subprocess.run(
             [sys.executable, "-m", "lkas", *arguments, "--set", f"zmq.port_base={self.port_base}"],
             cwd=ROOT,
@@ -95,20 +94,20 @@ class Stack:
         )
 
     def output(self) -> str:
-        """Everything the programs have printed so far."""
+        """Return everything the programs have printed so far."""
         return "\n".join(path.read_text() for path in sorted(self.folder.glob("*.log")))
 
     def health(self) -> dict[str, Any]:
-        """The broker's newest health message, or an empty dict while there is none."""
+        """Return the newest health message of the broker, or an empty dict before the first."""
         self._health = self._viewer.poll().get("health", self._health)
         return self._health
 
     def pid_of(self, name: str) -> int | None:
-        """Pid of a supervised process, as the broker knows it."""
+        """Return the pid of a supervised process, as the broker reports it."""
         return next((row["pid"] for row in self.health().get("processes", []) if row["name"] == name), None)
 
     def close(self) -> None:
-        """End everything that still runs."""
+        """End all programs that still run."""
         self._viewer.close()
         for process in self.programs:
             if process.poll() is None:
@@ -126,7 +125,7 @@ class Stack:
 
 
 def processes_of(instance: str) -> list[int]:
-    """Pids of all processes that belong to this instance, by their environment or command line."""
+    """Return the pids of all processes of this instance, found by their environment or command line."""
     found = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():

@@ -1,4 +1,4 @@
-"""What `lkas doctor` says of segments, and what it advises."""
+"""`lkas doctor`: the state of segments and sockets, and its advice."""
 
 import os
 import uuid
@@ -108,7 +108,7 @@ def instance(monkeypatch):
     return name
 
 
-def test_sockets_are_listed_with_users_and_figures(instance):
+def test_sockets_are_listed_with_users_and_counters(instance):
     with Publisher("topic") as publisher, Subscriber("topic", slots=4) as subscriber, Requester("service"):
         assert [publisher.send(number) for number in range(6)] == [True] * 4 + [False] * 2
         subscriber.recv()
@@ -134,8 +134,8 @@ def kill_a_worker(before=lambda: True):
         worker.stop()
 
 
-def test_clean_takes_dead_sockets_and_leaves_what_the_living_will_take_over(instance):
-    """A worker is killed: while somebody uses the name its messages are not touched, afterwards they are stale."""
+def test_clean_removes_unused_sockets_and_keeps_messages_that_another_process_can_take(instance):
+    """The messages of a killed worker are kept while another process uses the name; afterwards they are stale."""
     with Pusher("work") as pusher:
         kill_a_worker(lambda: pusher.send("precious"))
         assert CliRunner().invoke(app, ["doctor", "--clean", "--json"]).exit_code in (0, 1)

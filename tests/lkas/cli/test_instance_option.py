@@ -1,4 +1,4 @@
-"""A name of a stack that makes no file name is found before anything is started."""
+"""An invalid instance name is refused before a process starts."""
 
 import pytest
 from typer.testing import CliRunner

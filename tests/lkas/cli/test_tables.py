@@ -1,10 +1,12 @@
+"""Tables written to a pipe."""
+
 from rich.table import Table
 
 from lkas.cli.tables import print_table
 
 
-def test_a_program_that_reads_a_table_gets_whole_names_and_a_row_a_line(capsys):
-    table = Table("parameter", "what it is", box=None)
+def test_a_table_in_a_pipe_has_whole_names_and_one_line_per_row(capsys):
+    table = Table("parameter", "description", box=None)
     name, text = "decision.minimum_risk_deceleration_mps2", "Deceleration of the minimum risk stop " * 5
     table.add_row(name, text)
     print_table(table)

@@ -1,4 +1,4 @@
-"""The supervisor with real processes: restart, back-off, hang, final exit codes, no orphans."""
+"""The supervisor with real processes: restarts, back-off, hung processes, final exit codes, no orphans."""
 
 import os
 import signal
@@ -25,8 +25,8 @@ def python(name: str, code: str, **row) -> Process:
 def supervise():
     running = []
 
-    def start(*manifest: Process, **options) -> Supervisor:
-        supervisor = Supervisor(manifest, **options)
+    def start(*processes: Process, **options) -> Supervisor:
+        supervisor = Supervisor(processes, **options)
         running.append(supervisor)
         return supervisor
 
@@ -50,7 +50,7 @@ def pid_of(supervisor: Supervisor, name: str) -> int | None:
     return next(state.pid for state in supervisor.states if state.name == name)
 
 
-def test_a_killed_process_is_started_again(supervise):
+def test_a_killed_process_is_restarted(supervise):
     supervisor = supervise(python("a", FOREVER), python("b", FOREVER))
     supervisor.step(0)
     first, other = pid_of(supervisor, "a"), pid_of(supervisor, "b")
@@ -61,8 +61,8 @@ def test_a_killed_process_is_started_again(supervise):
     assert pid_of(supervisor, "b") == other
 
 
-def test_a_process_that_keeps_failing_is_started_ever_more_slowly(supervise, caplog):
-    clock = FakeClock()  # by a real one, a process that needs five seconds to end so on a busy machine was healthy
+def test_a_process_that_fails_repeatedly_is_restarted_after_increasing_pauses(supervise, caplog):
+    clock = FakeClock()  # on a busy machine the process needs seconds to end, and a real clock would call it healthy
     supervisor = supervise(python("a", "raise SystemExit(1)"), clock=clock)
     for restarts, pause_s in enumerate((0.25, 0.5, 1.0), 1):
         step_until(supervisor, lambda restarts=restarts: supervisor.restarts == restarts)
@@ -74,18 +74,18 @@ def test_a_process_that_keeps_failing_is_started_ever_more_slowly(supervise, cap
     assert supervisor.exit_code is None
 
 
-def test_a_hung_process_is_killed_and_started_again(supervise):
+def test_a_hung_process_is_killed_and_restarted(supervise):
     supervisor = supervise(python("a", BEATS + FOREVER, heartbeat_limit_s=0.3, settings={}))
     step_until(supervisor, lambda: supervisor.restarts == 1)
 
 
-def test_time_in_which_the_supervisor_did_not_run_is_no_silence(supervise):
+def test_time_in_which_the_supervisor_did_not_run_does_not_count_as_silence(supervise):
     clock = FakeClock()
     row = python("a", BEATS + FOREVER, heartbeat_limit_s=3.0, settings={})
     supervisor = supervise(row, clock=clock)
     step_until(supervisor, lambda: supervisor.states[0].state == "running")
     clock.advance(100.0)
-    for _ in range(3):  # kill, notice, start again
+    for _ in range(3):  # kill, detect, restart
         supervisor.step(0)
     assert supervisor.restarts == 0
     for _ in range(10):
@@ -94,7 +94,7 @@ def test_time_in_which_the_supervisor_did_not_run_is_no_silence(supervise):
     assert supervisor.restarts == 1
 
 
-def test_a_process_that_never_beat_is_not_called_hung(supervise):
+def test_a_process_without_a_first_heartbeat_is_not_hung(supervise):
     clock = FakeClock()
     supervisor = supervise(python("a", FOREVER, heartbeat_limit_s=0.05, settings={}), clock=clock)
     for _ in range(5):
@@ -113,7 +113,7 @@ def test_a_final_exit_code_ends_the_run(supervise, code, restart, ends_with):
     assert supervisor.exit_code == ends_with
 
 
-def test_a_refusal_after_a_good_start_is_tried_again(supervise, tmp_path):
+def test_exit_code_2_after_a_restart_is_retried(supervise, tmp_path):
     code = f"import pathlib, time\np = pathlib.Path({str(tmp_path / 'ran')!r})\n"
     code += "if p.exists(): raise SystemExit(2)\np.touch()\nraise SystemExit(1)"
     supervisor = supervise(python("a", code))
@@ -138,11 +138,11 @@ def test_a_process_that_ignores_sigterm_is_killed(supervise, capfd, caplog):
     assert supervisor.states[0].state == "finished"
 
 
-@pytest.mark.parametrize(("is_gone", "code", "said"), [(False, 0, "lives"), (True, -signal.SIGTERM, "")])
-def test_a_program_whose_supervisor_was_killed_before_it_could_ask_ends_too(is_gone, code, said):
+@pytest.mark.parametrize(("is_gone", "code", "output"), [(False, 0, "lives"), (True, -signal.SIGTERM, "")])
+def test_a_program_ends_when_its_supervisor_was_killed_during_its_start(is_gone, code, output):
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     row = python("a", "from lkas.runtime.child import die_with_supervisor\ndie_with_supervisor()\nprint('lives')")
     variables = row.child_environment(None) | ({"LKAS_PARENT": str(gone.pid)} if is_gone else {})
     done = subprocess.run(row.command, env=os.environ | variables, capture_output=True, text=True, timeout=120)
-    assert (done.returncode, done.stdout.strip()) == (code, said), done.stderr
+    assert (done.returncode, done.stdout.strip()) == (code, output), done.stderr
