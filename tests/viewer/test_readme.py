@@ -6,9 +6,9 @@ from pathlib import Path
 import httpx
 
 import viewer as package
+from lkas.page import ViewerConfig
 from tests.support.stack import wait_until
 from tests.support.viewer_process import TIMEOUT_S
-from lkas.page import ViewerConfig
 
 FOLDER = Path(package.__file__).parent
 README = (FOLDER / "README.md").read_text(encoding="utf-8")
