@@ -8,9 +8,10 @@ The public names are imported on first use, so that `import lkas` loads neither 
     from lkas import ControlChannel, ControlMode, ImageChannel, LKASBroker, LKASClient, create_detector
 """
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # type checkers and editors take it for true; importing it from typing takes several milliseconds
 if TYPE_CHECKING:
+    from typing import Any
+
     from lkas.decision.controllers import create_controller
     from lkas.decision.keeper import LaneKeeper
     from lkas.detection import create_detector
@@ -133,7 +134,7 @@ def get_include() -> str:
     return str(Path(__file__).parent / "include")
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
