@@ -24,12 +24,12 @@ def left_rad_from_steering(steering: float, max_steer_rad: float) -> float:
 
 
 def rightward(left: float) -> float:
-    """A left-positive figure as the right-positive one that message fields for people carry."""
+    """Convert a left-positive value to the right-positive one of message fields for people."""
     return -left
 
 
 def rightward_deg(left_rad: float) -> float:
-    """A left-positive angle in radians as a right-positive one in degrees."""
+    """Convert a left-positive angle in radians to a right-positive one in degrees."""
     return -math.degrees(left_rad)
 
 
@@ -41,19 +41,19 @@ def wrap_rad(angle_rad: float) -> float:
 Point = tuple[float, float]
 Axes = tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]]
 
-NEAREST_M = 0.1  # before the camera; nearer points have no pixel
-LEAST_FALL = 1e-6  # of a ray, per depth; a flatter one never meets the ground
-MEETING_STEPS = 3  # a row of the image lies nearly square to the lane, so each step gains a digit or more
+NEAREST_M = 0.1  # depth; nearer points have no pixel
+MIN_FALL = 1e-6  # of a ray, per depth; a flatter one never meets the ground
+CROSSING_STEPS = 3  # a row of the image is nearly perpendicular to the lane, so each step gains at least one digit
 
 
 class PinholeCamera:
-    """The projection of one CameraGeometry over a flat ground, both ways. Pixels are those of the image as it is,
-    with what the lens bends."""
+    """The projection of one CameraGeometry over a flat ground, in both directions. Pixels are those of the original
+    image, with lens distortion."""
 
     def __init__(self, geometry: CameraGeometry) -> None:
         self.geometry = geometry
         self.lens = Lens(geometry.k1, geometry.k2, geometry.p1, geometry.p2, geometry.k3)
-        self._lens = None if self.lens.is_straight else self.lens
+        self._lens = self.lens if self.lens.has_distortion else None
         self.axes = _axes(geometry)  # right, down, forward, in the ego frame
         self._camera_from_ego = np.array(self.axes)
         self._position_m = np.array([geometry.x_m, geometry.y_m, geometry.height_m])
@@ -62,34 +62,34 @@ class PinholeCamera:
     def horizon_row_px(self) -> float:
         """Row of the horizon in the middle column."""
         yaw_rad = self.geometry.yaw_rad
-        return self._pixel_of(*_turned(self.axes, math.cos(yaw_rad), math.sin(yaw_rad), 0.0))[1]
+        return self._pixel_of(*_in_axes(self.axes, math.cos(yaw_rad), math.sin(yaw_rad), 0.0))[1]
 
     @property
     def vanishing_point_px(self) -> tuple[float, float]:
         """(u, v) where lines parallel to the car's x axis meet."""
-        return self._pixel_of(*_turned(self.axes, 1.0, 0.0, 0.0))
+        return self._pixel_of(*_in_axes(self.axes, 1.0, 0.0, 0.0))
 
     @property
     def image_from_ground_matrix(self) -> np.ndarray:
-        """(3, 3) homography, without the lens: (x, y, 1) on the ground, ego frame -> (u w, v w, w), w depth in m."""
+        """(3, 3) homography, without distortion: (x, y, 1) on the ground, ego frame -> (u w, v w, w), w depth in m."""
         return self.image_from_ego_matrix[:, [0, 1, 3]]
 
     @property
     def image_from_ego_matrix(self) -> np.ndarray:
-        """(3, 4) projection, without the lens: (x, y, z, 1) in the ego frame -> (u w, v w, w), w depth in m."""
+        """(3, 4) projection, without distortion: (x, y, z, 1) in the ego frame -> (u w, v w, w), w depth in m."""
         g = self.geometry
         intrinsics = np.array([[g.focal_px, 0.0, g.cx_px], [0.0, g.focal_px, g.cy_px], [0.0, 0.0, 1.0]])
         rotation = self._camera_from_ego
         return intrinsics @ np.column_stack([rotation, -rotation @ self._position_m])
 
     def image_from_ego(self, points_m: np.ndarray) -> np.ndarray:
-        """(N, 3) ego points -> (N, 2) pixels; NaN for points that are not at least 0.1 m before the camera."""
+        """(N, 3) ego points -> (N, 2) pixels; NaN for points less than 0.1 m in front of the camera."""
         in_camera = (np.asarray(points_m, float) - self._position_m) @ self._camera_from_ego.T
         depth = in_camera[:, 2]
         with np.errstate(divide="ignore", invalid="ignore"):
             pixels = in_camera[:, :2] / depth[:, None]
         if self._lens is not None:
-            pixels = self._lens.bend(pixels)
+            pixels = self._lens.distort(pixels)
         pixels *= self.geometry.focal_px
         pixels += (self.geometry.cx_px, self.geometry.cy_px)
         pixels[depth < NEAREST_M] = np.nan
@@ -100,10 +100,10 @@ class PinholeCamera:
         return self.image_from_ego(np.column_stack([x_m, y_m, np.zeros_like(x_m)]))
 
     def directions(self, pixels: np.ndarray) -> np.ndarray:
-        """(N, 2) pixels -> (N, 2) right and down of the axis, per depth: where the lens sees them."""
+        """(N, 2) pixels -> (N, 2) undistorted directions: right and down of the axis, per depth."""
         g = self.geometry
         seen = (np.asarray(pixels, float) - (g.cx_px, g.cy_px)) / g.focal_px
-        return seen if self._lens is None else self._lens.straighten(seen)
+        return seen if self._lens is None else self._lens.undistort(seen)
 
     def ground_from_image(self, pixels: np.ndarray) -> np.ndarray:
         """(N, 2) pixels -> (N, 2) ground points of the ego frame; NaN at and above the horizon."""
@@ -111,13 +111,13 @@ class PinholeCamera:
         in_ego = np.column_stack([self.directions(pixels), np.ones(len(pixels))]) @ self._camera_from_ego
         with np.errstate(divide="ignore", invalid="ignore"):
             ground = self._position_m[:2] - in_ego[:, :2] * (g.height_m / in_ego[:, 2])[:, None]
-        ground[in_ego[:, 2] >= -LEAST_FALL] = np.nan
+        ground[in_ego[:, 2] >= -MIN_FALL] = np.nan
         return ground
 
     def pixel_of_ground(self, x_m: float, y_m: float) -> tuple[float, float] | None:
-        """One ground point of the ego frame -> its pixel; None unless it is at least 0.1 m before the camera."""
+        """One ground point of the ego frame -> its pixel; None unless it is at least 0.1 m in front of the camera."""
         g = self.geometry
-        right, down, depth = _turned(self.axes, x_m - g.x_m, y_m - g.y_m, -g.height_m)
+        right, down, depth = _in_axes(self.axes, x_m - g.x_m, y_m - g.y_m, -g.height_m)
         if not depth >= NEAREST_M:
             return None
         u, v = self._pixel_of(right, down, depth)
@@ -128,19 +128,19 @@ class PinholeCamera:
         g = self.geometry
         right, down = (u - g.cx_px) / g.focal_px, (v - g.cy_px) / g.focal_px
         if self._lens is not None:
-            right, down = self._lens.straighten(np.array([[right, down]]))[0].tolist()
+            right, down = self._lens.undistort(np.array([[right, down]]))[0].tolist()
         x, y, z = (
             of_right * right + of_down * down + ahead for of_right, of_down, ahead in zip(*self.axes, strict=True)
         )
-        if not z < -LEAST_FALL:
+        if not z < -MIN_FALL:
             return math.nan, math.nan
         return g.x_m - x * (g.height_m / z), g.y_m - y * (g.height_m / z)
 
     def _pixel_of(self, right: float, down: float, forward: float) -> tuple[float, float]:
-        """Of a direction."""
+        """Pixel of a direction in camera axes."""
         right, down = right / forward, down / forward
         if self._lens is not None:
-            right, down = self._lens.bend(np.array([[right, down]]))[0].tolist()
+            right, down = self._lens.distort(np.array([[right, down]]))[0].tolist()
         g = self.geometry
         return g.cx_px + g.focal_px * right, g.cy_px + g.focal_px * down
 
@@ -152,48 +152,48 @@ def line_lateral_m(line: LaneLine, x_m: np.ndarray | float) -> np.ndarray | floa
 
 @lru_cache(maxsize=4)
 def _camera_over(geometry: CameraGeometry, height_px: int) -> tuple[PinholeCamera, tuple[Point, Point]]:
-    """The camera, and two ground points (x, y) that its image shows in its last row: the same for all lines drawn."""
+    """The camera, and two ground points (x, y) on the last row of its image; cached: all lines use the same."""
     camera, last_px = PinholeCamera(geometry), height_px - 1.0
     return camera, (camera.ground_of_pixel(0.0, last_px), camera.ground_of_pixel(2 * geometry.cx_px, last_px))
 
 
 def line_pixels(line: LaneLine, geometry: CameraGeometry, height_px: int, points: int = 40) -> np.ndarray:
-    """(N, 2) pixels of a lane line from where it enters the image to the end of its seen stretch."""
+    """(N, 2) pixels of a lane line from where it enters the image to the end of its seen part."""
     camera, last_row_m = _camera_over(geometry, height_px)
-    near_m, far_m = _stretch_m(line, geometry, last_row_m)
+    near_m, far_m = _visible_range_m(line, geometry, last_row_m)
     # Even steps in 1/x are even steps in image rows.
     x_m = geometry.x_m + 1 / np.linspace(1 / near_m, 1 / far_m, points)
     pixels = camera.image_from_ground(x_m, np.asarray(line_lateral_m(line, x_m)))
     return pixels[np.isfinite(pixels).all(axis=1)]
 
 
-def _stretch_m(line: LaneLine, geometry: CameraGeometry, last_row_m: tuple[Point, Point]) -> tuple[float, float]:
-    """How far ahead of the camera a line enters the image, and where its seen stretch ends."""
-    return max(0.3, _meeting_m(line, last_row_m) - geometry.x_m), max(1.0, line.x_max_m - geometry.x_m)
+def _visible_range_m(line: LaneLine, geometry: CameraGeometry, last_row_m: tuple[Point, Point]) -> tuple[float, float]:
+    """Distances ahead of the camera at which a line enters the image and at which its seen part ends."""
+    return max(0.3, _crossing_m(line, last_row_m) - geometry.x_m), max(1.0, line.x_max_m - geometry.x_m)
 
 
-def _meeting_m(line: LaneLine, ends_m: tuple[Point, Point]) -> float:
-    """x of a lane line where it crosses the straight line through two ground points (x, y) abreast of each other; where
-    its seen stretch begins when there is no such place."""
+def _crossing_m(line: LaneLine, ends_m: tuple[Point, Point]) -> float:
+    """x at which a lane line crosses the straight line through two ground points (x, y) side by side; the start of its
+    seen part if there is no crossing."""
     (x, y), (to_x, to_y) = ends_m
     slant = (to_x - x) / (to_y - y) if to_y != y else math.nan
-    meeting = x
-    for _ in range(MEETING_STEPS):
-        meeting = x + slant * (float(line_lateral_m(line, meeting)) - y)
-    return meeting if math.isfinite(meeting) else line.x_min_m
+    crossing = x
+    for _ in range(CROSSING_STEPS):
+        crossing = x + slant * (float(line_lateral_m(line, crossing)) - y)
+    return crossing if math.isfinite(crossing) else line.x_min_m
 
 
 def lane_message(line: LaneLine, geometry: CameraGeometry, height_px: int) -> LaneMessage | None:
-    """The two-point form of a lane line: its lowest and its highest pixel, or None when nothing is in view."""
+    """The two-point form of a lane line: its lowest and its highest pixel; None if it is outside the view."""
     camera, last_row_m = _camera_over(geometry, height_px)
-    near_m, far_m = (geometry.x_m + ahead_m for ahead_m in _stretch_m(line, geometry, last_row_m))
+    near_m, far_m = (geometry.x_m + ahead_m for ahead_m in _visible_range_m(line, geometry, last_row_m))
     lowest = camera.pixel_of_ground(near_m, float(line_lateral_m(line, near_m)))
     highest = camera.pixel_of_ground(far_m, float(line_lateral_m(line, far_m)))
     return None if lowest is None or highest is None else LaneMessage(*lowest, *highest, line.confidence)
 
 
-def _turned(axes: Axes, x: float, y: float, z: float) -> tuple[float, float, float]:
-    """A direction of the ego frame along each of the axes."""
+def _in_axes(axes: Axes, x: float, y: float, z: float) -> tuple[float, float, float]:
+    """Components of an ego-frame direction along the three axes."""
     right, down, forward = axes
     return (
         right[0] * x + right[1] * y + right[2] * z,
@@ -207,7 +207,7 @@ def _axes(g: CameraGeometry) -> Axes:
     cy, sy = math.cos(g.yaw_rad), math.sin(g.yaw_rad)
     cp, sp = math.cos(g.pitch_rad), math.sin(g.pitch_rad)
     cr, sr = math.cos(g.roll_rad), math.sin(g.roll_rad)
-    # The mount, yaw @ pitch @ roll multiplied out: ISO 8855, positive pitch lowers the nose, positive roll the right
+    # The rotation yaw @ pitch @ roll, multiplied out. ISO 8855: positive pitch lowers the nose, positive roll the right
     # side.
     forward = cy * cp, sy * cp, -sp
     right = sy * cr - cy * sp * sr, -sy * sp * sr - cy * cr, -cp * sr

@@ -1,4 +1,4 @@
-"""`lkas calibrate`: pictures of a chessboard become the camera section of a configuration file."""
+"""`lkas calibrate`: measure a camera with chessboard images and write the camera section of a configuration file."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,7 @@ from lkas.runtime.exit_codes import EXIT_FAILED, EXIT_USAGE
 
 if TYPE_CHECKING:
     from lkas.detection.calibration.chessboard import Board, CameraFit
-    from lkas.detection.offline.media import Frame
+    from lkas.detection.offline.media import MediaFrame
 
 LARGE_RMS_PX = 1.0
 SMALL_COVER_RATIO = 0.4
@@ -20,20 +20,21 @@ SMALL_COVER_RATIO = 0.4
 def calibrate(
     inputs: Annotated[
         list[str],
-        typer.Argument(metavar="IMAGES...", help="Pictures of one flat chessboard, folders of them, glob patterns."),
+        typer.Argument(metavar="IMAGES...", help="Images of one flat chessboard, folders of images, glob patterns."),
     ],
     pattern: Annotated[
         str, typer.Option(metavar="COLUMNSxROWS", help="Inner corners of the board, where four squares meet.")
     ] = "9x6",
     out: Annotated[Path, typer.Option(metavar="FILE", help="Configuration file to write.")] = Path("camera.yaml"),
     annotate: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write each picture as without the lens, corners marked, there.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Write each image undistorted, with its corners marked, to DIR."),
     ] = None,
 ) -> None:
-    """Measure a camera's field of view, optical centre and lens from pictures of a chessboard.
+    """Measure a camera's field of view, optical centre and distortion from images of a chessboard.
 
-    The file that is written is an overlay for --config: detection then sees through the lens (at no cost per frame).
-    Height and angles of the camera on the car are not in it; add them, or leave the angles to the vanishing point.
+    The written file is for --config: detection then removes the distortion (at no cost per frame).
+    It does not contain height and angles of the camera on the car; add them, or let the angles be estimated.
 
     \b
     Examples:
@@ -55,7 +56,7 @@ def calibrate(
     boards = _boards(frames, size)
     used, others = same_size(boards)
     for board in others:
-        typer.echo(f"{board.name}: left out, it has another size than the others", err=True)
+        typer.echo(f"{board.name}: ignored, its size differs from that of the others", err=True)
     try:
         fit = fit_camera(used, size)
         _write(out, fit)
@@ -64,11 +65,11 @@ def calibrate(
     except CalibrationError as error:
         fail(str(error), EXIT_FAILED)
     except OSError as error:
-        fail(f"{error.filename}: can not be written: {error.strerror}", EXIT_USAGE)
+        fail(f"{error.filename}: cannot be written: {error.strerror}", EXIT_USAGE)
     _print(fit, out)
 
 
-def _frames(inputs: list[str]) -> "list[Frame]":
+def _frames(inputs: list[str]) -> "list[MediaFrame]":
     from lkas.detection.offline.media import MediaError, Unreadable, open_inputs
 
     frames = []
@@ -85,7 +86,7 @@ def _frames(inputs: list[str]) -> "list[Frame]":
     return frames
 
 
-def _boards(frames: "list[Frame]", pattern: tuple[int, int]) -> "list[Board]":
+def _boards(frames: "list[MediaFrame]", pattern: tuple[int, int]) -> "list[Board]":
     from rich.console import Console
     from rich.progress import track
 
@@ -97,7 +98,7 @@ def _boards(frames: "list[Frame]", pattern: tuple[int, int]) -> "list[Board]":
         corners = find_corners(frame.image, pattern)
         if corners is None:
             console.print(
-                f"{frame.name}: left out, no chessboard with all of its {pattern[0]}x{pattern[1]} inner corners",
+                f"{frame.name}: ignored, no chessboard with all of its {pattern[0]}x{pattern[1]} inner corners",
                 markup=False,
             )
             continue
@@ -107,16 +108,16 @@ def _boards(frames: "list[Frame]", pattern: tuple[int, int]) -> "list[Board]":
 
 def _write(out: Path, fit: "CameraFit") -> None:
     lines = [
-        f"# A camera measured with `lkas calibrate` on {len(fit.rms_by_name)} pictures of a chessboard,",
-        f"# {fit.rms_px:.2f} px off on average. Use: --config {out.name}. Height and angles on the car are not in it.",
+        f"# Camera measured with `lkas calibrate` on {len(fit.rms_by_name)} images of a chessboard, rms error",
+        f"# {fit.rms_px:.2f} px. Use: --config {out.name}. Height and angles on the car are not included.",
         "camera:",
         *(f"  {name}: {value}" for name, value in fit.settings().items()),
     ]
     out.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _draw(folder: Path, frames: "list[Frame]", boards: "list[Board]", fit: "CameraFit") -> None:
-    """What is straight in the world is straight in these pictures when the fit is good."""
+def _draw(folder: Path, frames: "list[MediaFrame]", boards: "list[Board]", fit: "CameraFit") -> None:
+    """Write the undistorted images: with a good fit, straight edges are straight in them."""
     import cv2
     import numpy as np
 
@@ -133,7 +134,7 @@ def _draw(folder: Path, frames: "list[Frame]", boards: "list[Board]", fit: "Came
             cv2.circle(drawn, (round(float(u)), round(float(v))), 5, (60, 60, 255), 2, cv2.LINE_AA)
         path = folder / f"{frame.stem}.jpg"
         if not cv2.imwrite(str(path), drawn):
-            raise OSError(0, "the picture could not be saved", str(path))
+            raise OSError(0, "the image could not be saved", str(path))
 
 
 def _print(fit: "CameraFit", out: Path) -> None:
@@ -142,8 +143,8 @@ def _print(fit: "CameraFit", out: Path) -> None:
     from rich.table import Table
 
     console = Console(highlight=False)
-    table = Table("picture", box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("corners off by, rms px", justify="right")
+    table = Table("image", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("corner error, rms px", justify="right")
     for name, rms_px in fit.rms_by_name.items():
         table.add_row(name, f"{rms_px:.2f}")
     console.print(table)
@@ -155,11 +156,11 @@ def _print(fit: "CameraFit", out: Path) -> None:
         soft_wrap=True,
     )
     console.print(
-        f"corners off by {fit.rms_px:.2f} px rms, in {fit.covered_ratio:.0%} of the image. Written: {out}",
+        f"corner error {fit.rms_px:.2f} px rms, corners in {fit.covered_ratio:.0%} of the image. Written: {out}",
         soft_wrap=True,
         markup=False,
     )
     if fit.rms_px > LARGE_RMS_PX:
-        console.print("That is much: is the board flat, the pattern right, is every picture sharp?")
+        console.print("This is a large error: is the board flat, --pattern right, every image sharp?")
     if fit.covered_ratio < SMALL_COVER_RATIO:
-        console.print("The edges of the image are hardly covered: hold the board there too.")
+        console.print("The edges of the image are hardly covered: hold the board there as well.")

@@ -1,4 +1,4 @@
-"""`lkas detect`: find lanes in pictures, films and live cameras, and score them, without any other process."""
+"""`lkas detect`: find lanes in images, videos and live cameras, and score them, without any other process."""
 
 import os
 from pathlib import Path
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lkas.detection.offline.media import Clip
     from lkas.detection.scoring.sheet import ScoreSheet
 
-# Before OpenCV comes in: our own words about a broken file instead of FFmpeg's.
+# Set before OpenCV is imported: this program reports broken files itself, not FFmpeg.
 ENVIRONMENT = {
     "OPENCV_LOG_LEVEL": "SILENT",
     "OPENCV_FFMPEG_LOGLEVEL": "-8",
@@ -27,7 +27,7 @@ ENVIRONMENT = {
 def detect(
     inputs: Annotated[
         list[str],
-        typer.Argument(metavar="INPUT...", help="Pictures, folders of them, films, glob patterns, camera numbers."),
+        typer.Argument(metavar="INPUT...", help="Images, folders of images, videos, glob patterns, camera numbers."),
     ],
     method: Annotated[
         str | None,
@@ -35,58 +35,59 @@ def detect(
     ] = None,
     model: Annotated[Path | None, typer.Option(metavar="FILE", help=MODEL_HELP)] = None,
     compare: Annotated[
-        str | None, typer.Option(metavar="NAMES", help="Several methods on the same frames, as cv,hybrid,hough.")
+        str | None, typer.Option(metavar="NAMES", help="Several methods on the same frames, such as cv,hybrid,hough.")
     ] = None,
     sequence: Annotated[
         bool,
         typer.Option(
-            "--sequence", help="Take a folder (or the pictures named) as one film at camera.rate_hz.", metavar=""
+            "--sequence", help="Treat a folder (or the images named) as one video at camera.rate_hz.", metavar=""
         ),
     ] = False,
     jsonl: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Write a JSON line per frame there; - is standard output.")
+        str | None,
+        typer.Option(metavar="FILE", help="Write one JSON line per frame; - is standard output."),
     ] = None,
     annotate: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write each frame with its lanes drawn as a JPEG there.")
+        Path | None, typer.Option(metavar="DIR", help="Write each frame with its lanes drawn, as JPEG, to this folder.")
     ] = None,
     score: Annotated[
         Path | None, typer.Option(metavar="LABELS", help="Score against these labels (TuSimple's JSON lines).")
     ] = None,
     score_by: Annotated[
         str | None,
-        typer.Option(metavar="KEYS", help="Score in groups too: keys of the manifest.json beside the labels."),
+        typer.Option(metavar="KEYS", help="Also score in groups: keys of the manifest.json beside the labels."),
     ] = None,
     ego: Annotated[
-        bool, typer.Option("--ego", help="Score only the two lanes beside the image's middle.", metavar="")
+        bool, typer.Option("--ego", help="Score only the two lanes nearest to the image's middle.", metavar="")
     ] = False,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Configuration file (YAML).")] = None,
     assignments: Annotated[
         list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Set one configuration key.")
     ] = None,
 ) -> None:
-    """Find lanes in pictures, films and live cameras, without any other process.
+    """Find lanes in images, videos and live cameras, without any other process.
 
-    A picture stands by itself; a video is a film, in which the detector learns where the camera looks.
+    Each image is independent; in a video the detector estimates the camera's pose over time.
 
     \b
     Examples:
     lkas detect road.jpg --annotate out           draw what was found
-    lkas detect frames --jsonl lanes.jsonl        every picture by itself
-    lkas detect frames --sequence --annotate out  the folder as one film
-    lkas detect 'drives/*.mp4' --method hough     how often, and how fast
+    lkas detect frames --jsonl lanes.jsonl        each image independently
+    lkas detect frames --sequence --annotate out  the folder as one video
+    lkas detect 'drives/*.mp4' --method hough     detection rate and speed
     lkas detect drive.mp4 --jsonl - | head        JSON on standard output
     lkas detect 0 --annotate out                  camera 0, until Ctrl-C
     lkas detect frames --compare cv,hough --annotate out    side by side
     lkas detect frames --score labels.json --ego    against labels
     lkas detect frames --compare cv,hybrid --score labels.json
     lkas detect frames --method onnx --model lanes.onnx
-    lkas detect frames --compare cv,my_lanes.py:Detector    with a detector of your own
+    lkas detect frames --compare cv,my_lanes.py:Detector    with a custom detector
     """
     names: list[str | None] = [name.strip() for name in compare.split(",")] if compare else [method]
     if compare and method:
-        _refuse("--compare names the methods already; leave --method away")
+        _refuse("--compare already names the methods; remove --method")
     if (score_by or ego) and score is None:
-        _refuse("--score-by and --ego say how to score; name the labels with --score")
+        _refuse("--score-by and --ego need labels; name them with --score")
     outputs = _Outputs(jsonl, annotate, score, [key.strip() for key in score_by.split(",")] if score_by else [], ego)
     try:
         code = _detect(inputs, names, model, sequence, outputs, config, assignments or [])
@@ -96,7 +97,7 @@ def detect(
 
 
 class _Outputs:
-    """What the user wants written, drawn and scored."""
+    """The outputs that the user asked for."""
 
     def __init__(
         self, jsonl: str | None, annotate: Path | None, labels: Path | None, score_by: list[str], ego: bool
@@ -117,7 +118,7 @@ def _detect(
     config: Path | None,
     assignments: list[str],
 ) -> int:
-    """The exit code."""
+    """Detect, print the tables, return the exit code."""
     configurations = [_configuration(name, model, config, assignments) for name in names]
     names_given = [configuration["detection"].method for configuration in configurations]
     methods = short_names(names_given)
@@ -166,7 +167,7 @@ def _detect(
     if sheet is None:
         return code
     if not sheet.frames:
-        return _without_score(sheet) if code != EXIT_INTERRUPTED else code
+        return _report_no_score(sheet) if code != EXIT_INTERRUPTED else code
     console.print(score_table(sheet, methods))
     for line in difference_lines(sheet, methods):
         console.print(line, soft_wrap=True)
@@ -214,7 +215,7 @@ def _contender(name: str, configuration: "Configuration") -> "Contender":
 
 
 def _run(job: "OfflineRun", clips: "list[Clip]") -> int:
-    """All frames, with a progress bar on a terminal; the exit code. What was written stays, whatever ends it."""
+    """Run all frames, with a progress bar on a terminal; returns the exit code. Outputs are kept after an interrupt."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -235,20 +236,20 @@ def _run(job: "OfflineRun", clips: "list[Clip]") -> int:
             console.print(str(error), markup=False)
             return EXIT_FAILED
         except KeyboardInterrupt:
-            console.print(f"interrupted; {job.done} frames are done")
+            console.print(f"interrupted after {job.done} frames")
             return EXIT_INTERRUPTED
     for contender in job.contenders:
         for text, times in contender.detector.failures.items():
             frames = "1 frame" if times == 1 else f"{times} frames"
-            console.print(f"{text}; {frames} of {contender.name} without lanes for it", markup=False)
+            console.print(f"{text}; {frames} of {contender.name} without lanes because of it", markup=False)
     if job.failed or any(contender.failed for contender in job.contenders):
         return EXIT_FAILED if job.done else EXIT_USAGE
     return 0
 
 
-def _without_score(sheet: "ScoreSheet") -> int:
-    """Nothing could be scored: say why."""
-    seen = f"{sheet.unlabelled[0]} is not in there" if sheet.unlabelled else "no frame could be read"
+def _report_no_score(sheet: "ScoreSheet") -> int:
+    """Print why no frame could be scored; returns the exit code."""
+    seen = f"{sheet.unlabelled[0]} has no label" if sheet.unlabelled else "no frame could be read"
     typer.echo(
         f"{sheet.labels.path}: none of the frames is labelled ({seen}; its first label is for "
         f"{sheet.labels.first_name}); run from the folder that these names start in",
@@ -258,6 +259,6 @@ def _without_score(sheet: "ScoreSheet") -> int:
 
 
 def _refuse(text: str) -> NoReturn:
-    """One sentence for something the user can put right."""
+    """Exit with one sentence about wrong usage."""
     typer.echo(f"lkas: {text}", err=True)
     raise typer.Exit(EXIT_USAGE)

@@ -1,4 +1,4 @@
-"""The tables of `lkas detect`: how often lanes were found and how fast, and how right they were."""
+"""The tables of `lkas detect`: detection rate, run time and scores."""
 
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ POOLED = "all"
 
 
 def tally_table(contenders: "list[Contender]", failed: int) -> "Table":
-    """A row per method. `failed` frames could not be read; those that a method itself failed in are its own."""
+    """One row per method. `failed`: frames that could not be read, added to those in which the method failed."""
     from rich.table import Table
 
     table = Table("method", "frames", "both lines", "one line", "none", "p50 ms", "p99 ms", "failed")
@@ -27,7 +27,7 @@ def tally_table(contenders: "list[Contender]", failed: int) -> "Table":
 
 
 def score_table(sheet: "ScoreSheet", methods: list[str]) -> "Table":
-    """A row per group and method: TuSimple's figures, CULane's at 30 px, and what was claimed where no lane is."""
+    """One row per group and method: TuSimple scores, CULane F1 at 30 px, lanes claimed in frames without any."""
     from rich import box
     from rich.table import Table
 
@@ -35,8 +35,8 @@ def score_table(sheet: "ScoreSheet", methods: list[str]) -> "Table":
 
     table = Table("frames of", "method", box=box.SIMPLE_HEAD, pad_edge=False, caption_justify="left")
     table.columns[1].no_wrap = True
-    for figure in ("n", "accuracy", "FP", "FN", "F1", "px", "claimed"):
-        table.add_column(figure, justify="right", no_wrap=True)
+    for column in ("n", "accuracy", "FP", "FN", "F1", "px", "claimed"):
+        table.add_column(column, justify="right", no_wrap=True)
     for group, by_method in sheet.groups().items():
         for method, frames in zip(methods, by_method, strict=True):
             one = summarise(frames)
@@ -44,7 +44,7 @@ def score_table(sheet: "ScoreSheet", methods: list[str]) -> "Table":
                 (group or POOLED) if method == methods[0] else "",
                 method,
                 str(one.frames),
-                *(_figure(value) for value in (one.accuracy, one.false_positive, one.false_negative)),
+                *(_decimals(value) for value in (one.accuracy, one.false_positive, one.false_negative)),
                 f"{one.counts.f1:.3f}",
                 "-" if one.median_px is None else f"{one.median_px:.1f}",
                 f"{one.claimed} in {one.without_lanes}" if one.without_lanes else "-",
@@ -58,7 +58,7 @@ def score_table(sheet: "ScoreSheet", methods: list[str]) -> "Table":
 
 
 def difference_lines(sheet: "ScoreSheet", methods: list[str]) -> list[str]:
-    """Every further method against the first one, over all frames."""
+    """Each further method compared with the first one, over all frames."""
     from lkas.detection.scoring.score import difference
 
     pooled: list[list[ScoredFrame]] = list(sheet.groups().values())[-1]
@@ -66,13 +66,13 @@ def difference_lines(sheet: "ScoreSheet", methods: list[str]) -> list[str]:
     for method, frames in zip(methods[1:], pooled[1:], strict=True):
         accuracy, f1 = difference(frames, pooled[0])
         lines.append(
-            f"{method} less {methods[0]}: accuracy {_signed(accuracy)}, F1 {_signed(f1)} "
+            f"{method} minus {methods[0]}: accuracy {_signed(accuracy)}, F1 {_signed(f1)} "
             f"(95 % of paired bootstraps over {len(frames)} frames)"
         )
     return lines
 
 
-def _figure(value: float | None) -> str:
+def _decimals(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 

@@ -12,7 +12,7 @@ import msgspec
 
 from lkas.clock import Clock, MonotonicClock
 from lkas.detection import create_detector
-from lkas.detection.calibration.kept import KeptPoseError, keep_pose, with_kept_pose
+from lkas.detection.calibration.pose_file import PoseFileError, save_pose, with_saved_pose
 from lkas.detection.guard import Guard
 from lkas.detection.parameters import DetectionParameters
 from lkas.detection.tracks import LineTracks
@@ -208,14 +208,14 @@ def main() -> int:
         written = [detections] if tracks is None else [detections, tracks]
         camera: CameraConfig = configuration["camera"]
         if parameters.calibration_file is not None:
-            camera = with_kept_pose(camera, parameters.calibration_file)
+            camera = with_saved_pose(camera, parameters.calibration_file)
         server = DetectionServer(create_detector(parameters.method, parameters, camera), clock, on_event)
         if client is not None:
             client.register_callback(server.update_parameter)
         logger.info("method %s, %s", parameters.method, server.state)
         run(child, server, images, vehicles, detections, tracks, client, clock)
         if parameters.calibration_file is not None and server.calibration is not None:
-            keep_pose(parameters.calibration_file, server.calibration)
+            save_pose(parameters.calibration_file, server.calibration)
         if server.errors:
             logger.warning("frames in which the detector failed: %s", dict(server.errors))
         for channel in (images, vehicles, *written):
@@ -225,7 +225,7 @@ def main() -> int:
     except OwnCodeError as error:  # it is as it was, whatever is started again
         logger.error("%s", error, exc_info=error.origin)
         return EXIT_USAGE
-    except (SHMError, KeptPoseError, OSError) as error:
+    except (SHMError, PoseFileError, OSError) as error:
         logger.error("%s", error)
         return 1
     finally:

@@ -10,23 +10,23 @@ from lkas.integration.shared_memory.messages import CameraGeometry, LaneLine, La
 
 
 class DetectionResult(Struct, frozen=True, kw_only=True):
-    """What one frame showed. Both lines None: no lane was seen."""
+    """The lanes of one frame. Both lines None: no lane was found."""
 
     left_lane: LaneMessage | None = None
     right_lane: LaneMessage | None = None
-    lane_model: LaneModel | None = None  # None: this method measures in the image only
+    lane_model: LaneModel | None = None  # None: the method measures in the image only
     neighbours: tuple[LaneLine | None, LaneLine | None] = (None, None)  # the next lines left and right of the ego lane
 
 
 class LaneDetector(Protocol):
-    """A pure object: it reads no clock, no file and no channel, and runs the same twice."""
+    """A pure, deterministic object: it reads no clock, no file and no channel, and keeps no reference to the image."""
 
     def detect(
         self, image: np.ndarray, timestamp: float | None = None, vehicle: VehicleState | None = None
     ) -> DetectionResult:
-        """Lane lines of one (H, W, 3) uint8 RGB image; without `timestamp` the image stands by itself.
+        """Lane lines of one (H, W, 3) uint8 RGB image; without `timestamp` it is a single image.
 
-        Raises ValueError naming the shape or dtype it was given.
+        `timestamp`: world time in seconds, of video frames in order. Raises ValueError naming a wrong shape or dtype.
         """
         ...
 
@@ -50,7 +50,7 @@ def check_image(image: Any) -> None:
 
 
 def check_camera(camera: CameraGeometry) -> None:
-    """Raise ValueError unless a camera could stand like this: finite, above the ground, looking somewhere ahead."""
+    """Raise ValueError unless the pose is possible: finite, above the ground, looking ahead."""
     fields = {name: getattr(camera, name) for name in CameraGeometry.__struct_fields__}
     for name, value in fields.items():
         if not (math.isfinite(value) and abs(value) < 1e6):

@@ -1,1 +1,1 @@
-"""Finding out how the camera stands: the vanishing point of one image, and its estimate over a film."""
+"""Estimating the camera: pose from vanishing points of an image or a video, lens from chessboard images."""

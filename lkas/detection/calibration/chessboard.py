@@ -1,4 +1,4 @@
-"""A camera's field of view, optical centre and lens from pictures of a flat chessboard (Z. Zhang's method, 2000)."""
+"""Field of view, optical centre and distortion of a camera from images of a flat chessboard (Zhang's method, 2000)."""
 
 import math
 from collections import Counter
@@ -7,20 +7,20 @@ import cv2
 import numpy as np
 from msgspec import Struct
 
-LEAST_PICTURES = 3
-# Square pixels, as CameraGeometry has them, and two radial coefficients: a third fits the noise of a few pictures.
+MIN_IMAGES = 3
+# Square pixels, as in CameraGeometry, and two radial coefficients: a third one would fit the noise of a few images.
 FLAGS = cv2.CALIB_FIX_ASPECT_RATIO | cv2.CALIB_FIX_K3
 SUBPIXEL_WINDOW_PX = (7, 7)
 SUBPIXEL_STOP = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 30, 0.01)
-GRID = 8  # by this many cells the image is covered with corners
+GRID = 8  # cells per side, for the share of the image that is covered with corners
 
 
 class CalibrationError(ValueError):
-    """Pictures that tell too little; the text says what is missing."""
+    """Images that do not determine the camera; the text says what is missing."""
 
 
 class Board(Struct, frozen=True):
-    """One picture with the chessboard's inner corners, (N, 2) px, row by row."""
+    """One image with the chessboard's inner corners, (N, 2) px, row by row."""
 
     name: str
     size_px: tuple[int, int]
@@ -28,7 +28,7 @@ class Board(Struct, frozen=True):
 
 
 class CameraFit(Struct, frozen=True):
-    """A fitted camera. Sigmas are standard deviations as the residuals suggest them."""
+    """A fitted camera. Sigmas are standard deviations estimated from the residuals."""
 
     size_px: tuple[int, int]
     focal_px: float
@@ -41,14 +41,14 @@ class CameraFit(Struct, frozen=True):
     p2: float
     rms_px: float  # of all corners
     rms_by_name: dict[str, float]
-    covered_ratio: float  # of the image's cells that hold a corner
+    covered_ratio: float  # share of the image's cells that contain a corner
 
     @property
     def hfov_deg(self) -> float:
         return 2 * math.degrees(math.atan(self.size_px[0] / 2 / self.focal_px))
 
     def settings(self) -> dict[str, float]:
-        """The keys of section `camera` that this fit knows."""
+        """The keys of section `camera` that the fit determines."""
         width_px, height_px = self.size_px
         known = {"hfov_deg": self.hfov_deg, "k1": self.k1, "k2": self.k2, "p1": self.p1, "p2": self.p2}
         centre = {"cx_ratio": (self.cx_px + 0.5) / width_px, "cy_ratio": (self.cy_px + 0.5) / height_px}
@@ -57,7 +57,7 @@ class CameraFit(Struct, frozen=True):
 
 
 def find_corners(image: np.ndarray, pattern: tuple[int, int]) -> np.ndarray | None:
-    """(H, W, 3) uint8 RGB -> (N, 2) px of the `pattern` = (columns, rows) inner corners; None unless all are there."""
+    """(H, W, 3) uint8 RGB -> (N, 2) px of the `pattern` = (columns, rows) inner corners; None unless all are found."""
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     found, corners = cv2.findChessboardCornersSB(grey, pattern, flags=cv2.CALIB_CB_ACCURACY)
     if not found:
@@ -69,18 +69,18 @@ def find_corners(image: np.ndarray, pattern: tuple[int, int]) -> np.ndarray | No
 
 
 def same_size(boards: list[Board]) -> tuple[list[Board], list[Board]]:
-    """(those of the commonest image size, the others)."""
+    """(boards of the most common image size, the others)."""
     sizes = Counter(board.size_px for board in boards)
-    commonest = sizes.most_common(1)[0][0] if sizes else None
-    return [b for b in boards if b.size_px == commonest], [b for b in boards if b.size_px != commonest]
+    most_common_size = sizes.most_common(1)[0][0] if sizes else None
+    return [b for b in boards if b.size_px == most_common_size], [b for b in boards if b.size_px != most_common_size]
 
 
 def fit_camera(boards: list[Board], pattern: tuple[int, int]) -> CameraFit:
-    """One camera for all boards, which are of one image size. Raises CalibrationError."""
-    if len(boards) < LEAST_PICTURES:
+    """Fit one camera to boards of one image size. Raises CalibrationError."""
+    if len(boards) < MIN_IMAGES:
         raise CalibrationError(
-            f"a chessboard of {pattern[0]}x{pattern[1]} inner corners was found in {len(boards)} pictures, and "
-            f"{LEAST_PICTURES} are the least; ten from different sides, out to the edges of the image, are good"
+            f"a chessboard of {pattern[0]}x{pattern[1]} inner corners was found in {len(boards)} images; at least "
+            f"{MIN_IMAGES} are needed, and ten from different sides, out to the edges of the image, are better"
         )
     size_px = boards[0].size_px
     columns, rows = pattern
@@ -94,14 +94,14 @@ def fit_camera(boards: list[Board], pattern: tuple[int, int]) -> CameraFit:
     focal_px = float(matrix[0, 0])
     if not (math.isfinite(rms_px) and 0.1 < focal_px / size_px[0] < 20):
         raise CalibrationError(
-            f"these pictures do not tell the camera (focal length {focal_px:.0f} px): take the board from more sides"
+            f"these images do not determine the camera (focal length {focal_px:.0f} px): show the board from more sides"
         )
     k1, k2, p1, p2 = lens.ravel()[:4].tolist()
     cells = {tuple(cell) for board in boards for cell in (board.corners * GRID / size_px).astype(int).tolist()}
     return CameraFit(
         size_px=size_px,
         focal_px=focal_px,
-        focal_sigma_px=float(sigmas[1, 0]),  # of fy, which fx is tied to
+        focal_sigma_px=float(sigmas[1, 0]),  # of fy, to which fx is tied
         cx_px=float(matrix[0, 2]),
         cy_px=float(matrix[1, 2]),
         k1=k1,

@@ -1,25 +1,25 @@
-"""Where the lines of the road meet: a vote of straight image segments over possible vanishing points."""
+"""The vanishing point of the road: straight image segments vote for candidates."""
 
 import cv2
 import numpy as np
 
-WORK_WIDTH_PX = 480  # segments are found in an image this wide: fast, and noise is averaged
-ROAD_FROM_RATIO = 0.35  # of the image height; nothing above is road
+WORK_WIDTH_PX = 480  # segments are found in an image of this width: it is fast, and noise is averaged
+ROAD_FROM_RATIO = 0.35  # of the image height; above is no road
 MIDDLE_FROM_RATIO = 0.47  # a segment's middle is below this row
-MIN_LENGTH_PX, MAX_LENGTH_PX = 10.0, 90.0  # at the working width; longer ones count no more
-MIN_SLOPE_DEG, MAX_SLOPE_DEG = 12.0, 80.0  # flatter ones are horizons and bumpers, steeper ones posts
+MIN_LENGTH_PX, MAX_LENGTH_PX = 10.0, 90.0  # at the working width; longer ones have no more weight
+MIN_SLOPE_DEG, MAX_SLOPE_DEG = 12.0, 80.0  # flatter ones are horizons and bumpers, steeper ones are posts
 MIN_SEGMENTS = 3
-COARSE_SIGMA, FINE_SIGMA = 0.02, 0.012  # rad, how well a segment points at the vanishing point
+COARSE_SIGMA, FINE_SIGMA = 0.02, 0.012  # rad, how precisely a segment points at the vanishing point
 PRIOR_U, PRIOR_V = (0.5, 0.18), (0.48, 0.13)  # mean and spread, of the image's width and height
 COARSE_STEP_PX, FINE_REACH_PX = 4.0, 4
 MIN_SHARE = 0.2  # of the best candidate's votes
-APART_RATIO = 0.06  # candidates nearer than this share of the width are one
+SEPARATION_RATIO = 0.06  # of the width: closer candidates are merged
 
 
-def vanishing_points(image: np.ndarray, most: int = 4) -> list[tuple[float, float, float]]:
-    """(H, W, 3) uint8 RGB -> up to `most` candidates (u, v, share of the best one's votes), in pixels, best first.
+def vanishing_points(image: np.ndarray, max_count: int = 4) -> list[tuple[float, float, float]]:
+    """(H, W, 3) uint8 RGB -> up to `max_count` candidates (u, v, share of the best one's votes), in pixels, best first.
 
-    Empty without enough segments.
+    Empty if there are too few segments.
     """
     scale = WORK_WIDTH_PX / image.shape[1]
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
@@ -36,10 +36,10 @@ def vanishing_points(image: np.ndarray, most: int = 4) -> list[tuple[float, floa
     votes *= np.exp(-0.5 * ((u / width - PRIOR_U[0]) / PRIOR_U[1]) ** 2)
     votes *= np.exp(-0.5 * ((v[:, None] / height - PRIOR_V[0]) / PRIOR_V[1]) ** 2)
     candidates = []
-    most_votes = max(1e-9, votes.max())
-    for _ in range(most):
+    max_votes = max(1e-9, votes.max())
+    for _ in range(max_count):
         best_v, best_u = np.unravel_index(votes.argmax(), votes.shape)
-        share = float(votes[best_v, best_u] / most_votes)
+        share = float(votes[best_v, best_u] / max_votes)
         if share < MIN_SHARE:
             break
         near = np.arange(-FINE_REACH_PX, FINE_REACH_PX + 1.0)
@@ -47,7 +47,7 @@ def vanishing_points(image: np.ndarray, most: int = 4) -> list[tuple[float, floa
         fine = _votes(middle, direction, weight, fine_u, fine_v, FINE_SIGMA)
         row, column = np.unravel_index(fine.argmax(), fine.shape)
         candidates.append((float(fine_u[column] / scale), float(fine_v[row] / scale), share))
-        apart = np.hypot(u - u[best_u], (v - v[best_v])[:, None]) < APART_RATIO * width
+        apart = np.hypot(u - u[best_u], (v - v[best_v])[:, None]) < SEPARATION_RATIO * width
         votes[apart] = 0.0
     return candidates
 
@@ -70,7 +70,7 @@ def _segments(grey: np.ndarray, height: int) -> tuple[np.ndarray, np.ndarray, np
 def _votes(
     middle: np.ndarray, direction: np.ndarray, weight: np.ndarray, u: np.ndarray, v: np.ndarray, sigma_rad: float
 ) -> np.ndarray:
-    """(len(v), len(u)) summed weight of the segments that point at each place."""
+    """(len(v), len(u)) summed weight of the segments that point at each candidate."""
     to_u = (u - middle[:, :1])[:, None, :]
     to_v = (v - middle[:, 1:])[:, :, None]
     across = to_u * direction[:, 1, None, None] - to_v * direction[:, 0, None, None]

@@ -1,12 +1,12 @@
-/* Robust Gauss-Newton for the road model of road_problem.py. */
+/* Robust Gauss-Newton for the road model of problem.py. */
 #include "_road.h"
 
-/* The nearest line of a point and the distance to it in metres; -1 where it belongs to none. */
+/* The nearest line of a point and its distance in metres; -1 if no line is within the gate. */
 static int owner_of(const FitProblem *p, const double *state, const Turn *turn, double reach, double gate, int i,
                     Shape *s, double *off) {
     if (p->x[i] > reach) return -1;
     *s = shape_at(p, state + p->lines, turn, p->x[i]);
-    if (!(fabs(s->slope) < p->most_slope)) return -1;
+    if (!(fabs(s->slope) < p->max_slope)) return -1;
     int owner = -1;
     double nearest = gate;
     for (int l = 0; l < p->lines; l++) {
@@ -20,31 +20,31 @@ static int owner_of(const FitProblem *p, const double *state, const Turn *turn, 
     return owner;
 }
 
-/* How fast curvature usually changes: roads wind the faster the sharper their bends are. */
+/* The usual curvature rate: the sharper a bend, the faster its curvature changes. */
 static double usual_rate(const FitProblem *p, const double *shared, double reach) {
     double curvature = shared[CURVATURE], sharpest = fabs(curvature);
-    for (int j = 0; j < p->stretches && p->from[j] < reach; j++) {
-        const double to = j + 1 < p->stretches && p->from[j + 1] < reach ? p->from[j + 1] : reach;
+    for (int j = 0; j < p->segments && p->from[j] < reach; j++) {
+        const double to = j + 1 < p->segments && p->from[j + 1] < reach ? p->from[j + 1] : reach;
         curvature += shared[RATES + j] * (to - p->from[j]);
         if (fabs(curvature) > sharpest) sharpest = fabs(curvature);
     }
-    if (sharpest > p->bound) sharpest = p->bound;
+    if (sharpest > p->max_curvature) sharpest = p->max_curvature;
     return p->sigma_rate + p->rate_per_square * sharpest * sharpest;
 }
 
-/* Diagonal of the prior's information; the places have no expected value, only finite ones. Rates are Cauchy
-   distributed: most stretches are a circle or a straight, and where curvature changes it may do so fast. */
-static void prior_of(const FitProblem *p, const double *shared, double reach, double loosened, double *prior) {
-    const double usual = loosened * usual_rate(p, shared, reach);
+/* Diagonal of the prior's information. Lateral positions have a nearly flat prior. Rates are Cauchy distributed: most
+   segments are a circle or a straight, and where curvature changes it may change fast. */
+static void prior_of(const FitProblem *p, const double *shared, double reach, double rate_factor, double *prior) {
+    const double usual = rate_factor * usual_rate(p, shared, reach);
     double *of = prior + p->lines;
     for (int l = 0; l < p->lines; l++) prior[l] = 1e-6;
     of[HEADING] = 1 / (p->sigma_heading * p->sigma_heading);
     of[CURVATURE] = 1 / (p->sigma_curvature * p->sigma_curvature);
     of[PITCH] = 1 / (p->sigma_pitch * p->sigma_pitch);
     of[SAG] = 1 / (p->sigma_sag * p->sigma_sag);
-    for (int j = 0; j < p->stretches; j++) {
+    for (int j = 0; j < p->segments; j++) {
         const double rate = shared[RATES + j];
-        of[RATES + j] = p->stretches == 1 ? 1 / (usual * usual) : 2 / (usual * usual + rate * rate);
+        of[RATES + j] = p->segments == 1 ? 1 / (usual * usual) : 2 / (usual * usual + rate * rate);
     }
 }
 
@@ -56,7 +56,7 @@ static void add_point(double *information, const double *by_state, double weight
     }
 }
 
-/* The Cholesky factor of A in the place of its lower half; -1 when it is not positive definite. */
+/* Replace the lower half of A by its Cholesky factor; -1 if A is not positive definite. */
 static int factor(double *a, int n) {
     for (int j = 0; j < n; j++) {
         for (int i = j; i < n; i++) {
@@ -73,7 +73,7 @@ static int factor(double *a, int n) {
     return 0;
 }
 
-/* Solve A z = b in place of b, by the factor of A. */
+/* Replace b by the solution of A z = b, given the factor of A. */
 static void substitute(const double *a, double *b, int n) {
     for (int i = 0; i < n; i++) {
         for (int k = 0; k < i; k++) b[i] -= a[i * n + k] * b[k];
@@ -85,16 +85,16 @@ static void substitute(const double *a, double *b, int n) {
     }
 }
 
-/* The points' scatter against the expected variance, as far as it may count. */
-static double bounded(double squares, double weights, double least) {
+/* The points' scatter relative to the expected variance, with a lower bound. */
+static double bounded(double squares, double weights, double min) {
     const double scatter = weights > 0 ? squares / weights : 1;
-    return scatter < least ? least : scatter;
+    return scatter < min ? min : scatter;
 }
 
 int fit_road(const FitProblem *p, const FitStep *steps, int count, double *state) {
-    const int states = p->lines + RATES + p->stretches;
-    double information[MOST_STATES * MOST_STATES], change[MOST_STATES], by_state[MOST_STATES], prior[MOST_STATES];
-    double scatter = p->most_solved_scatter;
+    const int states = p->lines + RATES + p->segments;
+    double information[MAX_STATES * MAX_STATES], change[MAX_STATES], by_state[MAX_STATES], prior[MAX_STATES];
+    double scatter = p->max_solved_scatter;
     Turn turn;
     for (int n = 0; n < count; n++) {
         const FitStep *step = &steps[n];
@@ -102,7 +102,7 @@ int fit_road(const FitProblem *p, const FitStep *steps, int count, double *state
         int used = 0;
         double squares = 0, weights = 0;
         memset(information, 0, sizeof information);
-        prior_of(p, state + p->lines, reach, step->loosened, prior);
+        prior_of(p, state + p->lines, reach, step->rate_factor, prior);
         turn_of(p, state + p->lines, &turn);
         for (int i = 0; i < states; i++) {
             information[i * states + i] = prior[i] * p->correlated * scatter;
@@ -127,27 +127,27 @@ int fit_road(const FitProblem *p, const FitStep *steps, int count, double *state
                 weights += p->weight[i];
             }
         }
-        if (used < p->least_points) {
-            if (n + 1 < count && steps[n + 1].share > step->share) continue; /* the first dash may lie farther */
+        if (used < p->min_points) {
+            if (n + 1 < count && steps[n + 1].share > step->share) continue; /* the first dash may lie farther ahead */
             return -1;
         }
         if (factor(information, states) < 0) return -1;
         substitute(information, change, states);
-        scatter = fmin(p->most_solved_scatter, bounded(squares, weights, p->least_solved_scatter));
+        scatter = fmin(p->max_solved_scatter, bounded(squares, weights, p->min_solved_scatter));
         for (int j = 0; j < states; j++) {
             state[j] += change[j];
             if (!isfinite(state[j])) return -1;
         }
-        if (fabs(state[curvature]) > p->bound) return -1;
+        if (fabs(state[curvature]) > p->max_curvature) return -1;
     }
     return 0;
 }
 
 int judge_fit(const FitProblem *p, double gate, const double *state, int8_t *owner, double *residual,
               double *covariance) {
-    const int states = p->lines + RATES + p->stretches;
+    const int states = p->lines + RATES + p->segments;
     const double reach = p->far + SLACK;
-    double information[MOST_STATES * MOST_STATES], by_state[MOST_STATES], prior[MOST_STATES], squares = 0;
+    double information[MAX_STATES * MAX_STATES], by_state[MAX_STATES], prior[MAX_STATES], squares = 0;
     int inliers = 0;
     Turn turn;
     turn_of(p, state + p->lines, &turn);
@@ -164,7 +164,7 @@ int judge_fit(const FitProblem *p, double gate, const double *state, int8_t *own
         squares += residual[i] * residual[i];
         inliers++;
     }
-    const double variance = p->correlated * bounded(squares, inliers, p->least_scatter);
+    const double variance = p->correlated * bounded(squares, inliers, p->min_scatter);
     prior_of(p, state + p->lines, reach, 1, prior);
     for (int i = 0; i < states; i++) {
         for (int j = 0; j <= i; j++) information[i * states + j] /= variance;

@@ -1,4 +1,4 @@
-/* A solved road: where its lines run, and their cubics beside the camera. */
+/* A solved road: the course of its lines, and their cubics at the camera. */
 #include "_road.h"
 
 void shape_road(const FitProblem *p, const double *state, const double *x, int points, double *y, double *stretch) {
@@ -13,19 +13,19 @@ void shape_road(const FitProblem *p, const double *state, const double *x, int p
 }
 
 void cubic_of(const FitProblem *p, const double *state, const double *covariance, int line, double *coefficients,
-              double *spread) {
-    const int states = p->lines + RATES + p->stretches, shared = p->lines;
+              double *cubic_covariance) {
+    const int states = p->lines + RATES + p->segments, shared = p->lines;
     const double a = state[line], b = state[shared + HEADING], k = state[shared + CURVATURE];
     const double delta = state[shared + PITCH], sag = state[shared + SAG], rate = state[shared + RATES];
     double second = k, third = rate; /* derivatives of the slope */
-    if (p->stretches > 1) {          /* the tangent of the road's direction turns faster than its sine */
+    if (p->segments > 1) {          /* the tangent of the road's direction turns faster than its sine */
         second += 1.5 * b * b * k;
         third += 1.5 * b * b * rate + 3 * b * k * k;
     }
     const double by_place[4] = {1, b * second + delta / p->height, second * second + b * third + sag / p->height,
                                 3 * second * third};
     const double straight[4] = {0, b, second, third};
-    double by[4][MOST_STATES] = {{0}};
+    double by[4][MAX_STATES] = {{0}};
     for (int i = 0; i < 4; i++) {
         coefficients[i] = straight[i] + a * by_place[i];
         by[i][line] = by_place[i];
@@ -40,27 +40,27 @@ void cubic_of(const FitProblem *p, const double *state, const double *covariance
     by[3][shared + CURVATURE] = 3 * a * rate;
     by[3][shared + RATES] = 1 + 3 * a * k;
     for (int i = 0; i < 4; i++) {
-        double row[MOST_STATES] = {0};
+        double row[MAX_STATES] = {0};
         for (int n = 0; n < states; n++)
             for (int m = 0; m < states; m++) row[n] += by[i][m] * covariance[m * states + n];
         for (int j = 0; j < 4; j++) {
-            spread[4 * i + j] = 0;
-            for (int n = 0; n < states; n++) spread[4 * i + j] += row[n] * by[j][n];
+            cubic_covariance[4 * i + j] = 0;
+            for (int n = 0; n < states; n++) cubic_covariance[4 * i + j] += row[n] * by[j][n];
         }
     }
 }
 
-double trace_line(const FitProblem *p, const double *state, int line, const double *coefficients, double most_off,
+double trace_line(const FitProblem *p, const double *state, int line, const double *coefficients, double max_error,
                   const double *x, int rows, double *lateral) {
     const double *c = coefficients;
-    double told_to = INFINITY;
+    double valid_to = INFINITY;
     Turn turn;
     turn_of(p, state + p->lines, &turn);
     for (int i = 0; i < rows; i++) {
         const Shape s = shape_at(p, state + p->lines, &turn, x[i]);
         lateral[i] = beside(p, state + p->lines, &s, state[line], x[i]);
         const double cubic = c[0] + x[i] * (c[1] + x[i] * (c[2] / 2 + x[i] * c[3] / 6));
-        if (fabs(cubic - lateral[i]) > most_off) told_to = x[i + 1 < rows ? i + 1 : i];
+        if (fabs(cubic - lateral[i]) > max_error) valid_to = x[i + 1 < rows ? i + 1 : i];
     }
-    return told_to;
+    return valid_to;
 }

@@ -1,4 +1,4 @@
-/* The road model of road_problem.py, and its derivatives. */
+/* The road model of problem.py, and its derivatives. */
 #ifndef LKAS_DETECTION_ROAD_H
 #define LKAS_DETECTION_ROAD_H
 
@@ -7,25 +7,25 @@
 
 #include "_kernels.h"
 
-/* Where the shared states stand after the places. */
-enum { HEADING, CURVATURE, PITCH, SAG, RATES, MOST_SHARED = RATES + MOST_STRETCHES };
+/* Order of the shared states, which follow the lateral positions of the lines. */
+enum { HEADING, CURVATURE, PITCH, SAG, RATES, MAX_SHARED = RATES + MAX_SEGMENTS };
 
 typedef struct {
-    double y, slope;               /* of the road's shape at lateral position 0 */
-    double by[MOST_SHARED];        /* derivatives of y by the shared states */
-    double slope_by[MOST_SHARED];  /* and of the slope */
+    double y, slope;               /* of the road's reference curve */
+    double by[MAX_SHARED];        /* derivatives of y with respect to the shared states */
+    double slope_by[MAX_SHARED];  /* and of the slope */
 } Shape;
 
-#define SLACK 1e-6 /* m: the farthest row belongs to the whole view */
+#define SLACK 1e-6 /* m: keeps the farthest row in the view despite rounding */
 
-/* What a curve's slope gains on the sum of its curvature, and what that makes of its place: at even steps of x. */
+/* Excess of a curve's slope over the integral of its curvature, and the integral of that excess, at even steps of x. */
 enum { TURNS = 24 };
 typedef struct {
     double step;
     double place[TURNS + 1], slope[TURNS + 1];
 } Turn;
 
-/* The shape as far as it is a polynomial between the ends of stretches. */
+/* The polynomial part of the curve, piecewise between the starts of the segments. */
 static inline Shape polynomial_at(const FitProblem *p, const double *shared, double x) {
     const double x2 = x * x / 2;
     Shape s = {.y = shared[HEADING] * x + shared[CURVATURE] * x2, .slope = shared[HEADING] + shared[CURVATURE] * x};
@@ -36,9 +36,9 @@ static inline Shape polynomial_at(const FitProblem *p, const double *shared, dou
     s.slope_by[CURVATURE] = x;
     s.slope_by[PITCH] = s.slope_by[SAG] = 0;
     double second = x2, third = x2 * x / 3;
-    for (int j = 0; j < p->stretches; j++) {
+    for (int j = 0; j < p->segments; j++) {
         double next_second = 0, next_third = 0;
-        if (j + 1 < p->stretches && x > p->from[j + 1]) {
+        if (j + 1 < p->segments && x > p->from[j + 1]) {
             const double beyond = x - p->from[j + 1];
             next_second = beyond * beyond / 2;
             next_third = next_second * beyond / 3;
@@ -50,7 +50,7 @@ static inline Shape polynomial_at(const FitProblem *p, const double *shared, dou
         second = next_second;
         third = next_third;
     }
-    if (p->stretches == 1) { /* what a cubic lacks of a circle; more stretches have the whole turn, see below */
+    if (p->segments == 1) { /* the circle's next term; with more segments turn_of does all of it */
         const double k = shared[CURVATURE], cube = x * x * x;
         s.y += k * k * k * cube * x / 8;
         s.slope += k * k * k * cube / 2;
@@ -64,14 +64,14 @@ static inline void turn_of(const FitProblem *p, const double *shared, Turn *turn
     const double b = shared[HEADING];
     turn->step = p->far / TURNS;
     turn->place[0] = turn->slope[0] = 0;
-    if (p->stretches == 1) {
+    if (p->segments == 1) {
         memset(turn->place, 0, sizeof turn->place);
         memset(turn->slope, 0, sizeof turn->slope);
         return;
     }
     for (int i = 1; i <= TURNS; i++) {
         double u = polynomial_at(p, shared, i * turn->step).slope;
-        if (fabs(u) > p->most_slope) u = u > 0 ? p->most_slope : -p->most_slope;
+        if (fabs(u) > p->max_slope) u = u > 0 ? p->max_slope : -p->max_slope;
         turn->slope[i] = (u * u * u - b * b * b) / 2;
         turn->place[i] = turn->place[i - 1] + turn->step * (turn->slope[i - 1] + turn->slope[i]) / 2;
     }
@@ -87,12 +87,12 @@ static inline Shape shape_at(const FitProblem *p, const double *shared, const Tu
     return s;
 }
 
-/* By how much of their place lines fan out there, as the road is nearer to the camera than its level. */
+/* Relative fan-out of lateral positions where the road is above the assumed ground plane. */
 static inline double fan(const FitProblem *p, const double *shared, double x) {
     return (shared[PITCH] + shared[SAG] * x / 2) * x / p->height;
 }
 
-/* A line beside the road's shape keeps its distance along the normal, and fans out where the road rises. */
+/* y of a line at lateral position `place`: constant distance along the normal, plus the fan-out. */
 static inline double beside(const FitProblem *p, const double *shared, const Shape *s, double place, double x) {
     const double b = shared[HEADING];
     return place + s->y + place * ((s->slope * s->slope - b * b) / 2 + fan(p, shared, x));
@@ -104,7 +104,7 @@ static inline void derivatives(const FitProblem *p, const double *shared, const 
     for (int l = 0; l < p->lines; l++) by_state[l] = 0;
     by_state[line] = 1 + (s->slope * s->slope - b * b) / 2 + fan(p, shared, x);
     double *shared_by = by_state + p->lines;
-    for (int j = 0; j < RATES + p->stretches; j++) shared_by[j] = s->by[j] + place * s->slope * s->slope_by[j];
+    for (int j = 0; j < RATES + p->segments; j++) shared_by[j] = s->by[j] + place * s->slope * s->slope_by[j];
     shared_by[HEADING] -= place * b;
     shared_by[PITCH] = place * x / p->height;
     shared_by[SAG] = shared_by[PITCH] * x / 2;

@@ -1,4 +1,4 @@
-/* What the ridge tops of a view say of one line in it; see confidence.py. */
+/* What the peaks of a view say about one line in it; see confidence.py. */
 #include <math.h>
 #include <string.h>
 
@@ -6,21 +6,20 @@
 
 enum { SEEN = 1, PAINTED = 2 };
 
-void measure_support(const SupportView *view, const int32_t *row, const double *weight, const uint8_t *yellow,
-                     const uint8_t *painted, int tops, const int64_t *inliers, int count, const double *lateral,
-                     LineSupport *out) {
-    uint8_t marks[MOST_ROWS];
-    int tops_in[MOST_ROWS];
+void measure_support(const SupportView *view, const SupportPeaks *peaks, const int64_t *inliers, int count,
+                     const double *lateral, LineSupport *out) {
+    uint8_t marks[MAX_VIEW_ROWS];
+    int peaks_in[MAX_VIEW_ROWS];
     const int rows = view->rows;
     memset(marks, 0, (size_t)rows);
-    memset(tops_in, 0, (size_t)rows * sizeof *tops_in);
+    memset(peaks_in, 0, (size_t)rows * sizeof *peaks_in);
     memset(out, 0, sizeof *out);
-    for (int i = 0; i < tops; i++) tops_in[row[i]]++;
+    for (int i = 0; i < peaks->count; i++) peaks_in[peaks->row[i]]++;
     for (int i = 0; i < count; i++) {
-        const int64_t top = inliers[i];
-        marks[row[top]] |= SEEN | (painted[top] ? PAINTED : 0);
-        out->contrast += weight[top] / count;
-        out->yellow += yellow[top] ? 1.0 / count : 0;
+        const int64_t peak = inliers[i];
+        marks[peaks->row[peak]] |= SEEN | (peaks->painted[peak] ? PAINTED : 0);
+        out->contrast += peaks->weight[peak] / count;
+        out->yellow += peaks->yellow[peak] ? 1.0 / count : 0;
     }
     double chance = 0;
     out->first = -1;
@@ -29,7 +28,7 @@ void measure_support(const SupportView *view, const int32_t *row, const double *
         const int is_seen = marks[r] & SEEN;
         if (!is_seen && !(column >= view->spans[2 * r] && column < view->spans[2 * r + 1])) continue;
         const double shown = view->seen[r] > 1 ? view->seen[r] : 1;
-        chance += 1 - exp(-2 * view->gate[r] * tops_in[r] / shown);
+        chance += 1 - exp(-2 * view->gate[r] * peaks_in[r] / shown);
         out->visible++;
         if (is_seen) {
             out->seen++;

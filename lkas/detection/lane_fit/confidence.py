@@ -1,61 +1,60 @@
-"""How often a line like this one is right, in [0, 1]: a logistic of what supports it.
+"""The confidence of a line: the probability in [0, 1] that it is right, a logistic function of its support.
 
-Its weights are fitted by training/fit_confidence.py, so that of the lines with confidence 0.8 four in five are right.
+The weights are fitted by training/fit_confidence.py, so that four in five lines of confidence 0.8 are right.
 """
 
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
 from lkas.detection.lane_fit import _kernels
+from lkas.detection.lane_fit.kernel_structs import SupportView
 from lkas.detection.lane_fit.problem import INLIER_SIGMAS
 from lkas.detection.lane_fit.rectify import RoadView
 from lkas.detection.lane_fit.ridges import Peaks
 from lkas.detection.lane_fit.road_model import FittedLine
 
-# All but that of the place also choose among views and lines.
+# All except the last one also choose among views and lines.
 WEIGHTS = (
-    1.98,  # of 1
-    3.85,  # of coverage
-    -2.32,  # of its square
-    0.70,  # of chance
-    1.67,  # of contrast
-    -3.95,  # of residual
-    -1.00,  # of span
-    -0.92,  # of sigma of the place
-    -0.51,  # of sigma of the heading
-    -2.25,  # of being alone
-    -0.86,  # of being alone in a chosen view
-    -0.58,  # of width
-    -0.43,  # of fan
-    -0.26,  # of being new
-    -0.08,  # of step
-    -0.97,  # of place
+    1.98,  # constant
+    3.85,  # coverage
+    -2.32,  # coverage squared
+    0.70,  # chance
+    1.67,  # contrast
+    -3.95,  # residual
+    -1.00,  # span
+    -0.92,  # sigma of the place
+    -0.51,  # sigma of the heading
+    -2.25,  # alone, without a partner
+    -0.86,  # alone in a chosen view
+    -0.58,  # width
+    -0.43,  # fan
+    -0.26,  # new
+    -0.08,  # step
+    -0.97,  # place
 )
-MOST_COVERAGE = 0.6  # more is as good
-FULL_PARTNER = 0.15  # coverage from which the other line counts as there: that of a few dashes
-MOST_SQUARE = 6.0  # of sigmas; more is as bad
+MAX_COVERAGE = 0.6  # more does not count
+FULL_PARTNER = 0.15  # coverage of the other line from which it counts as a full partner: that of a few dashes
+MAX_SQUARE = 6.0  # of sigmas; more does not count
 PLACE_SIGMA_M, HEADING_SIGMA_RAD = 0.1, 0.01  # units
-MOST_SIGMAS = 3.0
+MAX_SIGMAS = 3.0
 STEP_SIGMA_M = 0.1  # of a line from frame to frame
 PLACE_OFF = 0.2  # lane widths
-MOST_PLACE_SQUARE = 2.0  # of those: a line a metre off is doubted, no more
+MAX_PLACE_SQUARE = 2.0  # of those: a line one metre off is doubted, not excluded
 SOLID_COVERAGE = 0.72
-MOST_CHANCE = 0.9  # however full of tops a view is
-NEAR_VIEW_ROWS = 0.5  # share of the rows, nearest first, in which gaps tell dashed from solid
+MAX_CHANCE = 0.9  # in a view full of peaks
+NEAR_VIEW_ROWS = 0.5  # share of the rows, nearest first, in which gaps distinguish dashed from solid
 
 
 @dataclass(frozen=True, slots=True)
 class Support:
-    """What a frame shows of one line."""
+    """The evidence for one line in one frame."""
 
-    coverage: float  # share of the line's visible rows with a ridge top on it, less what chance would give
+    coverage: float  # share of the line's visible rows with a peak on it, minus what chance would give
     near_coverage: float  # share of painted rows in the near half of the view, chance included
-    chance: float  # that share where no line is, as the view is full of tops
-    contrast: float  # mean ridge response of those tops, in thresholds [1, 3]
+    chance: float  # the same share for a curve without a line, from the density of peaks
+    contrast: float  # mean response of those peaks, in thresholds [1, 3]
     residual_sigmas: float
-    span_ratio: float  # visible rows between the first and the last top
+    span_ratio: float  # rows between the first and the last peak, as a share of the view
     place_sigma_m: float  # of the fit, below the camera
     heading_sigma_rad: float
     yellow_ratio: float
@@ -66,22 +65,19 @@ class Support:
 def support_of(line: FittedLine, peaks: Peaks, view: RoadView) -> Support:
     """Measure the support of one fitted line, which has inliers."""
     rows = len(view.x_m)
-    visible, seen, first, last, chance, near_visible, near_painted, contrast, yellow_ratio = _kernels.support(
-        np.ascontiguousarray(peaks.row, np.int32),
-        peaks.weight,
-        peaks.yellow,
-        peaks.painted,
-        len(peaks),
-        line.inliers,
-        len(line.inliers),
-        line.lateral_m,
-        view.spans,
-        INLIER_SIGMAS * view.point_sigma_m,
-        view.seen_m,
-        (rows, int(rows * (1 - NEAR_VIEW_ROWS)), float(view.y_m[0]), view.step_m),
+    support_view = SupportView(
+        near_from=int(rows * (1 - NEAR_VIEW_ROWS)),
+        leftmost_m=float(view.y_m[0]),
+        step_m=view.step_m,
+        spans=view.spans,
+        gate_m=INLIER_SIGMAS * view.point_sigma_m,
+        seen_m=view.seen_m,
     )
-    # How often a curve drawn anywhere would meet a ridge top in a row, from how many tops there are, and some luck.
-    chance = min(MOST_CHANCE, chance)
+    visible, seen, first, last, chance, near_visible, near_painted, contrast, yellow_ratio = _kernels.measure_support(
+        support_view, peaks, line.inliers, line.lateral_m
+    )
+    # How often a random curve would meet a peak in a row, from the density of peaks, plus one standard deviation.
+    chance = min(MAX_CHANCE, chance)
     chance += math.sqrt(chance * (1 - chance) / visible)
     return Support(
         coverage=max(0.0, (seen / visible - chance) / (1 - chance)),
@@ -100,21 +96,21 @@ def support_of(line: FittedLine, peaks: Peaks, view: RoadView) -> Support:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How well a line goes with its partner and with the frame before; None where there is none."""
+    """How well a line agrees with its partner and with the frame before; None where there is none."""
 
-    in_chosen_view: bool = False  # the view was chosen for what it shows, so that chance had several tries
-    partner_coverage: float = 0.0  # of the other line: one that is hardly there speaks for nothing
+    in_chosen_view: bool = False  # the view was chosen for what it shows, so chance had several tries
+    partner_coverage: float = 0.0  # of the other line
     width_off_sigmas: float | None = None  # the lane's width against the expected one
-    fan_sigmas: float | None = None  # by how much pitch the two lines are out of parallel
+    fan_sigmas: float | None = None  # pitch error that would make the two lines parallel
     step_m: float | None = None  # from where the line was one frame ago
-    # From where the lines of a car in the middle of its lane are, in lane widths; of a followed line the least so far:
-    # a car may leave its lane, and its lines are still the same. Not asked while lines are chosen.
+    # Distance in lane widths from where the lines of a car in the middle of its lane are; for a followed line the
+    # smallest so far, as a car may leave its lane. Not used while lines are chosen.
     place_off: float = 0.0
 
 
 def features_of(support: Support, agreement: Agreement) -> tuple[float, ...]:
-    """What the logistic weighs, in the order of WEIGHTS."""
-    coverage = min(support.coverage, MOST_COVERAGE)
+    """The inputs of the logistic function, in the order of WEIGHTS."""
+    coverage = min(support.coverage, MAX_COVERAGE)
     alone = 1.0 - min(agreement.partner_coverage, FULL_PARTNER) / FULL_PARTNER
     width, fan, step = agreement.width_off_sigmas, agreement.fan_sigmas, agreement.step_m
     return (
@@ -125,19 +121,19 @@ def features_of(support: Support, agreement: Agreement) -> tuple[float, ...]:
         support.contrast - 2.0,
         support.residual_sigmas - 0.8,
         support.span_ratio,
-        min(support.place_sigma_m / PLACE_SIGMA_M, MOST_SIGMAS),
-        min(support.heading_sigma_rad / HEADING_SIGMA_RAD, MOST_SIGMAS),
+        min(support.place_sigma_m / PLACE_SIGMA_M, MAX_SIGMAS),
+        min(support.heading_sigma_rad / HEADING_SIGMA_RAD, MAX_SIGMAS),
         alone,
         alone * agreement.in_chosen_view,
-        0.0 if width is None else min(width * width, MOST_SQUARE),
-        0.0 if fan is None else min(fan * fan, MOST_SQUARE),
+        0.0 if width is None else min(width * width, MAX_SQUARE),
+        0.0 if fan is None else min(fan * fan, MAX_SQUARE),
         float(step is None),
-        0.0 if step is None else min((step / STEP_SIGMA_M) ** 2, MOST_SQUARE),
-        min((agreement.place_off / PLACE_OFF) ** 2, MOST_PLACE_SQUARE),
+        0.0 if step is None else min((step / STEP_SIGMA_M) ** 2, MAX_SQUARE),
+        min((agreement.place_off / PLACE_OFF) ** 2, MAX_PLACE_SQUARE),
     )
 
 
 def confidence_of(support: Support, agreement: Agreement) -> float:
-    """[0, 1]."""
+    """The probability in [0, 1] that a line is right."""
     z = sum(weight * value for weight, value in zip(WEIGHTS, features_of(support, agreement), strict=True))
     return 1 / (1 + math.exp(-max(-30.0, min(30.0, z))))

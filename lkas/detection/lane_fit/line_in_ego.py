@@ -1,23 +1,24 @@
-"""A fitted line as it is published: moved from below the camera to the ego origin, with sigmas, range and looks."""
+"""A fitted line as it is published: moved from below the camera to the ego origin, with sigmas, range and type."""
 
 import math
 
 from lkas.detection.lane_fit import _kernels
 from lkas.detection.lane_fit.confidence import SOLID_COVERAGE, Support
-from lkas.detection.lane_fit.finding import SeenLine
+from lkas.detection.lane_fit.estimate import LineEstimate
+from lkas.detection.lane_fit.kernel_structs import RangeLimits
 from lkas.detection.lane_fit.road_model import FittedLine
 from lkas.integration.shared_memory.messages import CameraGeometry, LaneLine, LineColour, LineType
 
-REACH_SIGMA_RATIO = 0.006  # of the image width, largest standard deviation of a line that is still drawn
-REACH_BEND_RATIO = 0.01  # of the image width, how far a line may bend away from straight ahead where it was not seen
-FARTHEST_HEIGHTS = 70.0  # camera heights; nothing is drawn nearer to the horizon
-REACH_STEPS = 16  # places that are asked, from the end of what was seen to there
+RANGE_SIGMA_RATIO = 0.006  # of the image width: largest standard deviation of a line that is still drawn
+RANGE_BEND_RATIO = 0.01  # of the image width: how far an unseen part may deviate from straight ahead
+MAX_RANGE_HEIGHTS = 70.0  # camera heights; nothing is drawn nearer to the horizon
+RANGE_STEPS = 16  # distances that are tried beyond the seen part
 
 
-def lane_line(seen: SeenLine, geometry: CameraGeometry, age: int) -> LaneLine:
-    """Moved from below the camera to the ego origin."""
-    line, support = seen.line, seen.support
-    c0, c1, c2, c3, *sigma = _kernels.moved(line.coefficients, line.covariance, -geometry.x_m)
+def lane_line(estimate: LineEstimate, geometry: CameraGeometry, age: int) -> LaneLine:
+    """The line in the ego frame. `age`: for how many frames it has been followed."""
+    line, support = estimate.line, estimate.support
+    (c0, c1, c2, c3), sigma = _kernels.move_line(line.coefficients, line.covariance, -geometry.x_m)
     return LaneLine(
         c0=c0 + geometry.y_m,
         c1=c1,
@@ -28,21 +29,26 @@ def lane_line(seen: SeenLine, geometry: CameraGeometry, age: int) -> LaneLine:
         sigma_c2=sigma[2],
         sigma_c3=sigma[3],
         x_min_m=support.nearest_m + geometry.x_m,
-        x_max_m=_reach_m(line, support, geometry) + geometry.x_m,
-        confidence=seen.confidence,
+        x_max_m=_range_m(line, support, geometry) + geometry.x_m,
+        confidence=estimate.confidence,
         type=LineType.SOLID if support.near_coverage > SOLID_COVERAGE else LineType.DASHED,
         colour=LineColour.YELLOW if support.yellow_ratio > 0.5 else LineColour.WHITE,
         age=age,
     )
 
 
-def _reach_m(line: FittedLine, support: Support, geometry: CameraGeometry) -> float:
-    """How far ahead of the camera the line is known: as far as it was seen, and on while the image would show an
-    error of its fit as small, and no bend that nobody has seen."""
-    if math.isfinite(line.cubic_to_m):  # the road changes in the view, and a cubic can not follow it
+def _range_m(line: FittedLine, support: Support, geometry: CameraGeometry) -> float:
+    """How far ahead of the camera the line is known: to the end of its seen part, and beyond as long as neither the
+    fit's error nor the deviation of the unseen part would be noticeable in the image."""
+    if math.isfinite(line.cubic_to_m):  # the road changes within the view, and a cubic cannot follow it
         return max(support.nearest_m + 1.0, min(support.farthest_m, line.cubic_to_m))
-    stretch = max(1.0, FARTHEST_HEIGHTS * geometry.height_m / support.farthest_m)
     width_px = 2 * geometry.cx_px
-    limits_px = (REACH_SIGMA_RATIO * width_px, REACH_BEND_RATIO * width_px)
-    limits = (support.farthest_m, stretch, geometry.focal_px, *limits_px, REACH_STEPS)
-    return _kernels.reach(line.coefficients, line.covariance, limits)
+    limits = RangeLimits(
+        seen_to_m=support.farthest_m,
+        extension_ratio=max(1.0, MAX_RANGE_HEIGHTS * geometry.height_m / support.farthest_m),
+        focal_px=geometry.focal_px,
+        max_sigma_px=RANGE_SIGMA_RATIO * width_px,
+        max_bend_px=RANGE_BEND_RATIO * width_px,
+        steps=RANGE_STEPS,
+    )
+    return _kernels.known_range(line.coefficients, line.covariance, limits)

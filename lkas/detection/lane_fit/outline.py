@@ -14,9 +14,9 @@ NO_POINT = -2
 
 
 def polylines(result: DetectionResult, height_px: int) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """Left and right line as (N, 2) pixels from the image's lower edge upwards; None where the frame showed none.
+    """Left and right line as (N, 2) pixels from the image's lower edge upwards; None for a line that was not found.
 
-    The curve of the lane model where there is one, else the two-point line. Only measured lines count, as in decision.
+    The curve of the lane model if there is one, else the two-point line. Only measured lines count, as in decision.
     """
     model = result.lane_model
     return (
@@ -26,7 +26,7 @@ def polylines(result: DetectionResult, height_px: int) -> tuple[np.ndarray | Non
 
 
 def neighbour_polylines(result: DetectionResult, height_px: int) -> list[np.ndarray]:
-    """The lines next to the ego lane's that the frame showed, each (N, 2) pixels."""
+    """The neighbour lines that were found, each (N, 2) pixels."""
     model = result.lane_model
     if model is None:
         return []
@@ -35,7 +35,7 @@ def neighbour_polylines(result: DetectionResult, height_px: int) -> list[np.ndar
 
 
 def columns_at(polyline: np.ndarray, rows_px: np.ndarray, width_px: int) -> list[float]:
-    """The columns of a polyline at rows; -2 beyond its ends and outside the image."""
+    """The columns of a polyline at these rows; -2 beyond its ends and outside the image."""
     order = np.argsort(polyline[:, 1])
     rows, columns = polyline[order, 1], polyline[order, 0]
     found = np.interp(rows_px, rows, columns, left=np.nan, right=np.nan)
@@ -44,8 +44,8 @@ def columns_at(polyline: np.ndarray, rows_px: np.ndarray, width_px: int) -> list
 
 
 def record(name: str, result: DetectionResult, width_px: int, height_px: int, run_time_ms: float) -> dict[str, Any]:
-    """One line of `lkas detect --jsonl`; `ego` says which lanes are the ego lane's, left and right."""
-    rows = np.arange(0, height_px + 1, ROW_STEP_PX)  # data sets label the image's lower edge too
+    """One line of `lkas detect --jsonl`; `ego`: indices of the left and the right ego line in `lanes`."""
+    rows = np.arange(0, height_px + 1, ROW_STEP_PX)  # data sets also label the image's lower edge
     lanes: list[list[float]] = []
     ego: list[int | None] = []
     confidence: list[float | None] = []

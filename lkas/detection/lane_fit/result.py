@@ -1,10 +1,11 @@
-"""What a frame showed, as a detector's result: the lines in the ego frame, those beside them, and their two points."""
+"""The result of a frame: ego lines and neighbours in the ego frame, and the two-point form of the ego lines."""
 
 from dataclasses import dataclass
 
-from lkas.detection.lane_fit.finding import SURE, Finding
+from lkas.detection.lane_fit.estimate import SURE, LaneEstimate
 from lkas.detection.lane_fit.line_in_ego import lane_line
 from lkas.detection.lane_fit.neighbours import neighbour_of
+from lkas.detection.stages import Stage, Stages, untimed
 from lkas.detection.types import DetectionResult
 from lkas.frames import lane_message
 from lkas.integration.shared_memory.messages import (
@@ -18,7 +19,7 @@ from lkas.integration.shared_memory.messages import (
 
 @dataclass(frozen=True, slots=True)
 class CalibrationState:
-    """How far the camera's pose is known; as in Calibration."""
+    """How well the camera's pose is known; fields as in Calibration."""
 
     status: CalibrationStatus
     percent: float = 0.0
@@ -26,21 +27,28 @@ class CalibrationState:
 
 
 def result_of(
-    finding: Finding, ages: tuple[int, int], state: CalibrationState, lane_width_m: float, width_spread: float
+    estimate: LaneEstimate,
+    ages: tuple[int, int],
+    state: CalibrationState,
+    lane_width_m: float,
+    width_spread: float,
+    stages: Stages = untimed,
 ) -> DetectionResult:
     """`ages`: for how many frames the left and the right line have been followed. Lanes are expected to be
-    `lane_width_m` wide, give or take `width_spread` of it."""
-    geometry, fit = finding.geometry, finding.fit
+    `lane_width_m` wide, with a relative spread of `width_spread`."""
+    geometry, fit = estimate.geometry, estimate.fit
     lines: list[LaneLine | None] = [None, None]
     neighbours: list[LaneLine | None] = [None, None]
-    for side, seen in enumerate(finding.lines):
-        if seen is None:
+    for side, line in enumerate(estimate.lines):
+        if line is None:
             continue
-        lines[side] = lane_line(seen, geometry, ages[side])
-        if seen.confidence >= SURE and fit is not None and finding.peaks is not None:
-            expected = lane_width_m, width_spread
-            beside = neighbour_of(fit, side, seen.support.coverage, finding.peaks, finding.view, *expected)
-            neighbours[side] = beside and lane_line(beside, geometry, 0)
+        lines[side] = lane_line(line, geometry, ages[side])
+        if line.confidence >= SURE and fit is not None and estimate.peaks is not None:
+            with stages(Stage.NEIGHBOURS):
+                neighbour = neighbour_of(
+                    fit, side, line.support.coverage, estimate.peaks, estimate.view, lane_width_m, width_spread
+                )
+            neighbours[side] = neighbour and lane_line(neighbour, geometry, 0)
     left, right = lines
     has_both = fit is not None and left is not None and right is not None
     pose = {name: getattr(geometry, name) for name in CameraGeometry.__struct_fields__}
@@ -51,7 +59,7 @@ def result_of(
         width_sigma_m=fit.width_sigma_m if fit and has_both else None,
         calibration=Calibration(**pose, status=state.status, percent=state.percent, spread_px=state.spread_px),
     )
-    height_px = finding.view.size_px[1]
+    height_px = estimate.view.size_px[1]
     return DetectionResult(
         left_lane=left and lane_message(left, geometry, height_px),
         right_lane=right and lane_message(right, geometry, height_px),

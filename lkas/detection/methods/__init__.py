@@ -1,0 +1,1 @@
+"""The detection methods, one file and one class each; lkas.detection.registry names them."""

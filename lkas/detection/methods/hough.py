@@ -1,10 +1,10 @@
-"""`hough`: Canny edges and the probabilistic Hough transform, the reference every other method is measured against.
+"""Method `hough`: Canny edges and the probabilistic Hough transform, the baseline for the other methods.
 
-Grey, blur and Canny inside a trapezoid below the horizon; HoughLinesP; segments sorted to the left and the right
+Grey, blur and Canny inside a trapezoid below the horizon; HoughLinesP; segments assigned to the left or the right
 by slope and position; per side the innermost well supported group, fitted by length-weighted robust least squares.
 
-Assumes straight lines (a bend shows as a wrong heading) and measures in the image only: no lane model. Each frame
-stands by itself, so a line that is not seen is not reported. The pixel parameters suit images 600-1300 px wide.
+Assumes straight lines (a bend shows as a wrong heading) and measures in the image only: no lane model. Each frame is
+independent, so a line that is not seen is not reported. The pixel parameters suit images 600-1300 px wide.
 """
 
 from typing import Any, NamedTuple
@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from lkas.detection.parameters import DetectionParameters
+from lkas.detection.stages import Stage, Stages, untimed
 from lkas.detection.types import DetectionResult, check_image
 from lkas.frames import PinholeCamera
 from lkas.integration.shared_memory.messages import LaneMessage, VehicleState
@@ -23,11 +24,11 @@ BLUR_PX = 5
 RHO_PX, THETA_RAD = 2, np.pi / 180
 MIN_SLOPE = 0.3  # rows per column; flatter segments are shadows, stop lines and other cars
 # Shares of the image width:
-GROUP_BOTTOM_RATIO, GROUP_TOP_RATIO = 0.06, 0.04  # how far segments of one line may lie apart at the region's ends
-SCATTER_RATIO = 0.010  # residual that halves the confidence; the two edges of one marking lie about so far apart
-FULL_COVERAGE_RATIO = 0.6  # of the rows between bottom and region top; more support does not raise confidence
-SURE = 0.8  # confidence of the best supported lines: on real roads one in five of them is a kerb or a fence
-DROPPED = 0.1  # a line with less is not reported
+GROUP_BOTTOM_RATIO, GROUP_TOP_RATIO = 0.06, 0.04  # largest distance between segments of one line at the region's ends
+SCATTER_RATIO = 0.010  # residual that halves the confidence; about the distance between the two edges of one marking
+FULL_COVERAGE_RATIO = 0.6  # of the region's rows; more support does not raise the confidence
+MAX_CONFIDENCE = 0.8  # of the best supported lines: on real roads one in five of them is a kerb or a fence
+MIN_CONFIDENCE = 0.1  # a line with less is not reported
 MIN_SPAN_RATIO = 0.3  # of the region's rows that two lines must share before they meet
 
 
@@ -52,12 +53,13 @@ class Fit(NamedTuple):
         return self.bottom_px + self.slope_px * s
 
 
-class Detector:
-    """The `hough` lane detector; see the module's text."""
+class HoughDetector:
+    """Lane detector `hough`; see lkas.detection.types.LaneDetector."""
 
-    def __init__(self, parameters: DetectionParameters, camera: CameraConfig) -> None:
+    def __init__(self, parameters: DetectionParameters, camera: CameraConfig, stages: Stages = untimed) -> None:
         self._parameters = parameters
         self._camera = camera
+        self._stages = stages
         self._region_key: tuple[float, ...] = ()
         self._region: Region | None = None
 
@@ -69,10 +71,13 @@ class Detector:
         region = self._find_region(image.shape[1], image.shape[0], vehicle)
         if region is None:
             return DetectionResult()
-        segments = find_segments(image, region, self._parameters)
+        with self._stages(Stage.SEGMENTS):
+            segments = find_segments(image, region, self._parameters)
         left, right = split_sides(segments, region)
         width_px = image.shape[1]
-        fits = without_crossing(fit_line(left, region, width_px), fit_line(right, region, width_px))
+        with self._stages(Stage.LINES):
+            fits = fit_line(left, region, width_px), fit_line(right, region, width_px)
+        fits = without_crossing(*fits)
         return DetectionResult(
             left_lane=lane_message(fits[0], region, width_px),
             right_lane=lane_message(fits[1], region, width_px),
@@ -82,11 +87,11 @@ class Detector:
         """Change one live parameter of section `detection`. Raises ParameterError."""
         parameter = declared("detection", DetectionParameters).get(name)
         if parameter is not None and not parameter.live:
-            raise ParameterError(f"detection.{name} can not change while the detector runs; start anew with --set")
+            raise ParameterError(f"detection.{name} cannot change while the detector runs; restart it with --set")
         self._parameters = changed("detection", self._parameters, name, value)
 
     def reset(self) -> None:
-        """Nothing is kept from frame to frame."""
+        """Do nothing: no state is kept between frames."""
 
     def _find_region(self, width_px: int, height_px: int, vehicle: VehicleState | None) -> Region | None:
         geometry = None
@@ -104,8 +109,8 @@ class Detector:
 def search_region(width_px: int, height_px: int, vanishing_px: tuple[float, float] | None) -> Region | None:
     """A trapezoid from the bottom row to just below the horizon.
 
-    `vanishing_px` is (u, v) of the vanishing point; None: unknown, the lower 45 % of the image are taken.
-    Returns None when less than a tenth of the image lies below the horizon.
+    `vanishing_px` is (u, v) of the vanishing point; None: unknown, the lower 45 % of the image are searched.
+    Returns None if less than a tenth of the image is below the horizon.
     """
     if vanishing_px is None:
         centre_px, top_px, half_top_px = (width_px - 1) / 2, round(0.55 * height_px), 0.15 * width_px
@@ -146,7 +151,7 @@ def find_segments(image: np.ndarray, region: Region, parameters: DetectionParame
 
 
 def split_sides(segments: np.ndarray, region: Region) -> tuple[np.ndarray, np.ndarray]:
-    """The segments that may belong to the left and to the right ego line: on that side, leaning to the middle."""
+    """The segments that may belong to the left and to the right ego line: on that side, leaning towards the middle."""
     u1, v1, u2, v2 = segments.T
     steep = np.abs(v2 - v1) >= MIN_SLOPE * np.abs(u2 - u1)
     segments = segments[steep & (v1 != v2)]
@@ -157,7 +162,7 @@ def split_sides(segments: np.ndarray, region: Region) -> tuple[np.ndarray, np.nd
 
 
 def fit_line(segments: np.ndarray, region: Region, width_px: int) -> Fit | None:
-    """The innermost well supported line among one side's segments, or None without any."""
+    """The innermost well supported line among one side's segments; None if there is none."""
     if not len(segments):
         return None
     group = segments[_innermost_group(segments, region, width_px)]
@@ -165,22 +170,22 @@ def fit_line(segments: np.ndarray, region: Region, width_px: int) -> Fit | None:
     length_px = np.repeat(_length(group), 2)
     scale_px = SCATTER_RATIO * width_px
     line, residual = np.zeros(2), np.zeros(len(u))
-    for _ in range(4):  # robust: a segment far off the line loses its say
+    for _ in range(4):  # robust: a segment far from the line loses its weight
         line = np.polyfit(s, u, 1, w=np.sqrt(length_px / (1 + residual**2)))
         residual = (u - np.polyval(line, s)) / scale_px
     scatter = np.average(np.minimum(residual**2, 9.0), weights=length_px)
-    confidence = SURE * min(1.0, _coverage(group, region) / FULL_COVERAGE_RATIO) / (1 + scatter)
-    if confidence < DROPPED:
+    confidence = MAX_CONFIDENCE * min(1.0, _coverage(group, region) / FULL_COVERAGE_RATIO) / (1 + scatter)
+    if confidence < MIN_CONFIDENCE:
         return None
     slope_px, bottom_px = line.tolist()
     return Fit(bottom_px, slope_px, float(s.max()), float(confidence))
 
 
 def without_crossing(left: Fit | None, right: Fit | None) -> tuple[Fit | None, Fit | None]:
-    """Both lines, ending below the point where they meet; when they meet too low, only the surer one."""
+    """Both lines, ending below the point where they meet; if they meet too low, only the more confident one."""
     if left is None or right is None:
         return left, right
-    closing_px = left.slope_px - right.slope_px  # > 0: each leans to the middle
+    closing_px = left.slope_px - right.slope_px  # > 0: each leans towards the middle
     meet = (right.bottom_px - left.bottom_px) / closing_px if closing_px > 0 else np.inf
     if meet < MIN_SPAN_RATIO:
         return (left, None) if left.confidence >= right.confidence else (None, right)
@@ -189,7 +194,7 @@ def without_crossing(left: Fit | None, right: Fit | None) -> tuple[Fit | None, F
 
 
 def lane_message(fit: Fit | None, region: Region, width_px: int) -> LaneMessage | None:
-    """The line at its lowest and at its highest visible row, or None when it is nowhere in the image."""
+    """The line at its lowest and at its highest visible row; None if it is outside the image."""
     if fit is None:
         return None
     lowest = 0.0
@@ -218,14 +223,14 @@ def _length(segments: np.ndarray) -> np.ndarray:
 
 
 def _at_ends(segments: np.ndarray, region: Region) -> tuple[np.ndarray, np.ndarray]:
-    """Columns at which the segments, made longer, meet the region's lowest and top rows."""
+    """Columns at which the extended segments meet the region's lowest and top rows."""
     u1, v1, u2, v2 = segments.T
     per_row = (u2 - u1) / (v2 - v1)
     return u1 + per_row * (region.bottom_px - v1), u1 + per_row * (region.top_px - v1)
 
 
 def _innermost_group(segments: np.ndarray, region: Region, width_px: int) -> np.ndarray:
-    """Mask of the segments on one common line: the one next to the middle with half the best support or more."""
+    """Mask of the segments on one common line: the one nearest to the middle with at least half the best support."""
     bottom_px, top_px = _at_ends(segments, region)
     together = (np.abs(bottom_px[:, None] - bottom_px) < GROUP_BOTTOM_RATIO * width_px) & (
         np.abs(top_px[:, None] - top_px) < GROUP_TOP_RATIO * width_px

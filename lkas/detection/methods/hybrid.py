@@ -1,67 +1,105 @@
-"""Method `hybrid`: `cv` with a second witness, a small network that sees the same rectified patch of the road.
+"""Method `hybrid`: the lane fit on ridges that a small network weights; both see the same rectified patch of the road.
 
-The ridge filter knows where paint is, to a tenth of a column, but takes any bright strip for paint. The network knows
-what lines look like and passes over seams, rails and shadows, but less exactly and not on every road. So the network
-weighs and the ridge measures: where the network sees a line a faint ridge is enough, elsewhere only a strong one
+The ridge filter locates paint to a tenth of a column, but takes any bright strip for paint. The network knows what
+lines look like and ignores seams, rails and shadows, but it is less exact and fails on some roads. So the network
+weights and the ridge measures: where the network sees a line a faint ridge is enough, elsewhere only a strong one
 counts. Places that only the network sees are left out: they bridged gaps, but bent the fitted lines.
-Calibration, search, fit and confidence are those of `cv`.
 """
+
+from typing import Any
 
 import numpy as np
 
+from lkas.detection.lane_fit.evidence import InView, ViewEvidence
+from lkas.detection.lane_fit.pipeline import LaneFitPipeline
 from lkas.detection.lane_fit.rectify import RoadView
-from lkas.detection.lane_fit.ridges import Peaks, Ridges, find_peaks, find_ridges, ridges_of
-from lkas.detection.methods import cv
+from lkas.detection.lane_fit.ridges import Peaks, find_peaks, find_ridges
+from lkas.detection.methods.cv import FAINT_RATIO
 from lkas.detection.net.patch_net import PatchNet
 from lkas.detection.parameters import DetectionParameters
+from lkas.detection.stages import Stage, Stages, untimed
+from lkas.detection.types import DetectionResult
+from lkas.integration.shared_memory.messages import VehicleState
 from lkas.vehicle import CameraConfig
 
-# The odds of a line, as the network gives them, are those among drawn roads, with far more that looks like a line and
-# is none: on real ones they are better by so much. Without, worn dashes on bright concrete were lost.
+# The network's odds are those of drawn roads, which hold far more false lines than real ones: on real roads the odds
+# are better by this factor. Without it, worn dashes on bright concrete were lost.
 REAL_ODDS = 20.0
-WHERE_NO_LINE = 0.25  # so much a ridge counts where the network is sure that there is no line: no veto
-WHERE_LINE = 1.25  # and where it is sure that there is one: more would let in tops too faint to measure
-LEAST_BESIDE_SURE = 0.2  # line probability that a ridge has at the least where one line of the lane is sure
+NO_LINE_WEIGHT = 0.25  # of a ridge where the network is sure that there is no line: it has no veto
+LINE_WEIGHT = 1.25  # of a ridge where it is sure that there is one; more would admit peaks too faint to measure
+MIN_PROBABILITY_BESIDE_SURE = 0.2  # line probability that a ridge has at least where one line of the lane is sure
 
 
-class Detector(cv.Detector):
+class HybridDetector:
     """Lane detector `hybrid`; see lkas.detection.types.LaneDetector."""
 
-    def __init__(self, parameters: DetectionParameters, camera: CameraConfig, net: PatchNet | None = None) -> None:
-        """`net`: None takes the shipped one."""
-        super().__init__(parameters, camera)
-        self._net = net or PatchNet()
-        self._seen = slice(0), np.zeros((0, 0), np.float32)  # by the network, of the patch looked at last
+    def __init__(
+        self,
+        parameters: DetectionParameters,
+        camera: CameraConfig,
+        stages: Stages = untimed,
+        net: PatchNet | None = None,
+    ) -> None:
+        """`net`: None loads the network that comes with lkas."""
+        self.lane_fit = LaneFitPipeline(WeightedRidgeEvidence(net or PatchNet(), stages), parameters, camera, stages)
 
-    def _peaks(self, image: np.ndarray, view: RoadView) -> Peaks:
-        patch = view.sample(image)
-        ridges = find_ridges(patch, view)
-        self._seen = self._net.probability(patch)
-        return self._weighed(ridges, view, 0.0, self._parameters.ridge_threshold)
+    def detect(
+        self, image: np.ndarray, timestamp: float | None = None, vehicle: VehicleState | None = None
+    ) -> DetectionResult:
+        return self.lane_fit.detect(image, timestamp, vehicle)
 
-    def _faint_peaks(self, view: RoadView) -> Peaks | None:
-        """A faint line is faint for the network too, so its doubt weighs less."""
-        threshold = cv.FAINT_RATIO * self._parameters.ridge_threshold
-        return self._weighed(ridges_of(view), view, LEAST_BESIDE_SURE, threshold)
+    def update_parameter(self, name: str, value: Any) -> None:
+        self.lane_fit.update_parameter(name, value)
 
-    def _weighed(self, ridges: Ridges, view: RoadView, least: float, threshold: float) -> Peaks:
-        """Tops of the ridges, weighed by a probability of at least `least`. Beside the network's own view a ridge
-        counts as in cv."""
-        columns, probability = self._seen
-        fused, room = view.planes[3:]  # what the ridges needed while they were looked for
-        np.copyto(fused, ridges.response)
-        weigh(fused[:, columns], probability, least, room[:, columns])
-        return find_peaks(ridges, view, threshold, fused)
+    def reset(self) -> None:
+        self.lane_fit.reset()
 
 
-def weigh(response: np.ndarray, probability: np.ndarray, least: float, room: np.ndarray) -> None:
-    """Weigh a ridge response in noises by the line probability [0, 1], taken as `least` at the least, in place; all
-    (rows, columns) float32. `room` is for the weights."""
+class WeightedRidgeEvidence:
+    """Marking points are the peaks of ridges weighted by the network; see lkas.detection.lane_fit.evidence.Evidence."""
+
+    def __init__(self, net: PatchNet, stages: Stages = untimed) -> None:
+        self._net = net
+        self._stages = stages
+
+    def of_image(self, image: np.ndarray, ridge_threshold: float) -> InView:
+        stages = self._stages
+
+        def in_view(view: RoadView) -> ViewEvidence:
+            with stages(Stage.SAMPLE):
+                patch = view.sample(image)
+            with stages(Stage.RIDGES):
+                ridges = find_ridges(patch, view)
+            with stages(Stage.NETWORK):
+                columns, probability = self._net.probability(patch)
+
+            def weighted_peaks(min_probability: float, threshold: float) -> Peaks:
+                """Beside the columns that the network sees, a ridge counts as in cv."""
+                fused, room = view.planes[3:]  # work memory of find_ridges, free again
+                np.copyto(fused, ridges.response)
+                apply_weights(fused[:, columns], probability, min_probability, room[:, columns])
+                with stages(Stage.PEAKS):
+                    return find_peaks(ridges, view, threshold, fused)
+
+            # A faint line is faint for the network too, so its doubt weighs less.
+            return ViewEvidence(
+                weighted_peaks(0.0, ridge_threshold),
+                lambda: weighted_peaks(MIN_PROBABILITY_BESIDE_SURE, FAINT_RATIO * ridge_threshold),
+            )
+
+        return in_view
+
+
+def apply_weights(response: np.ndarray, probability: np.ndarray, min_probability: float, room: np.ndarray) -> None:
+    """Weight a ridge response by the line probability [0, 1], raised to at least `min_probability`, in place.
+
+    All (rows, columns) float32. `room`: work memory for the weights.
+    """
     # With odds o times as good, p becomes o p / (1 + (o - 1) p) = o / (o - 1) (1 - 1 / (1 + (o - 1) p)).
     better = REAL_ODDS - 1
-    span = (WHERE_LINE - WHERE_NO_LINE) * REAL_ODDS / better
-    np.multiply(probability, better * (1 - least), out=room)
-    np.add(room, 1 + better * least, out=room)
+    span = (LINE_WEIGHT - NO_LINE_WEIGHT) * REAL_ODDS / better
+    np.multiply(probability, better * (1 - min_probability), out=room)
+    np.add(room, 1 + better * min_probability, out=room)
     np.divide(-span, room, out=room)
-    np.add(room, WHERE_NO_LINE + span, out=room)
+    np.add(room, NO_LINE_WEIGHT + span, out=room)
     np.multiply(response, room, out=response)

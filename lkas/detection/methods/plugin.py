@@ -1,6 +1,6 @@
-"""A detector of the user's own: made from its name, tried on a plain road, and its results checked.
+"""A custom detector: loaded by its name, tried on a plain road, and its results checked.
 
-Whatever it does wrong becomes an OwnCodeError in the user's terms, with the place in the user's file.
+Every failure becomes an OwnCodeError in the user's terms, with the place in the user's file.
 """
 
 import math
@@ -23,8 +23,8 @@ ROAD_LEVEL, PAINT_LEVEL = 90, 230
 LINES_M, PAINT_WIDTH_M, NEAR_M, FAR_M = (1.75, -1.75), 0.15, 3.0, 80.0
 
 
-class OwnDetector:
-    """Lane detector FILE.py:NAME; see lkas.detection.types.LaneDetector. Raises OwnCodeError, also when it is made."""
+class PluginDetector:
+    """Lane detector FILE.py:NAME; see lkas.detection.types.LaneDetector. Everything here raises OwnCodeError."""
 
     def __init__(self, name: str, parameters: DetectionParameters, camera: CameraConfig) -> None:
         self._name = name
@@ -34,7 +34,7 @@ class OwnDetector:
     def detect(
         self, image: np.ndarray, timestamp: float | None = None, vehicle: VehicleState | None = None
     ) -> DetectionResult:
-        """What it found, with NumPy's numbers turned into Python's. It can not change the image."""
+        """Its result, with NumPy numbers converted to Python numbers. It cannot write to the image."""
         check_image(image)
         frame = image.view()
         frame.flags.writeable = False
@@ -63,7 +63,7 @@ class OwnDetector:
         name = short_name(self._name)
         if not isinstance(result, DetectionResult):
             raise OwnCodeError(
-                f"{name}: detect gave {result!r:.60}; expected a lkas.detection.DetectionResult",
+                f"{name}: detect returned {result!r:.60}; expected a lkas.detection.DetectionResult",
                 f"{name}: not a result",
             )
         try:
@@ -71,28 +71,28 @@ class OwnDetector:
             for path, number in _numbers(fields):
                 if not math.isfinite(number):
                     raise OwnCodeError(
-                        f"{name}: detect gave {path} = {number}; expected a finite number, or no line at all",
+                        f"{name}: detect returned {path} = {number}; expected a finite number, or no line at all",
                         f"{name}: {path} is not finite",
                     )
             return msgspec.convert(fields, DetectionResult)
         except (msgspec.ValidationError, TypeError, NotImplementedError) as error:
             reason = str(error).replace("`$.", "`")
             raise OwnCodeError(
-                f"{name}: detect gave a DetectionResult with a wrong field: {reason}; expected what LaneMessage and "
-                "LaneModel declare in lkas.integration.shared_memory.messages"
+                f"{name}: detect returned a DetectionResult with a wrong field: {reason}; expected the types of "
+                "LaneMessage and LaneModel in lkas.integration.shared_memory.messages"
             ) from error
 
 
 def try_detector(detector: LaneDetector, camera: CameraConfig) -> None:
-    """Show one of the user's own a plain road, then have it forget that. Raises OwnCodeError."""
-    if isinstance(detector, OwnDetector):
+    """Run a plugin once on a plain road and reset it; does nothing for other detectors. Raises OwnCodeError."""
+    if isinstance(detector, PluginDetector):
         state = VehicleState(speed_mps=10.0, yaw_rate_radps=0.0, camera=camera.geometry())
         detector.detect(plain_road(camera), 0.0, state)
         detector.reset()
 
 
 def plain_road(camera: CameraConfig) -> np.ndarray:
-    """(H, W, 3) uint8 picture of a straight grey road with two white lines, as this camera sees it."""
+    """(H, W, 3) uint8 RGB image of a straight grey road with two white lines, as this camera sees it."""
     image = np.full((camera.height_px, camera.width_px, 3), ROAD_LEVEL, np.uint8)
     view = PinholeCamera(camera.geometry())
     x_m = 1 / np.linspace(1 / NEAR_M, 1 / FAR_M, 60)
@@ -106,14 +106,14 @@ def plain_road(camera: CameraConfig) -> np.ndarray:
 
 
 def _python_number(value: Any) -> Any:
-    """NumPy's scalars as Python's numbers; anything else has no place in a result."""
+    """Convert a NumPy scalar to a Python number. Raises NotImplementedError for anything else."""
     if isinstance(value, np.generic):
         return value.item()
-    raise NotImplementedError(f"{type(value).__name__} is no number")
+    raise NotImplementedError(f"{type(value).__name__} is not a number")
 
 
 def _numbers(value: Any, path: str = "") -> Iterator[tuple[str, float]]:
-    """Every float in there with its path, as in left_lane.x1."""
+    """Every float in a nested value with its path, as in left_lane.x1."""
     if isinstance(value, float):
         yield path, value
     elif isinstance(value, dict | list | tuple):

@@ -1,1 +1,1 @@
-"""The patch network: weights made by `training/` from drawn patches only, and what runs them."""
+"""Neural networks: the patch network of `hybrid` (trained by `training/`), third-party networks, runtimes."""

@@ -1,7 +1,7 @@
-"""What an ONNX file says of its inputs and outputs, read without any runtime: names and shapes only.
+"""Reads names and shapes of the inputs and outputs of an ONNX file, without any runtime.
 
 An ONNX file is one protocol-buffer message (github.com/onnx/onnx, onnx.proto); the numbers below are its field
-numbers. Weights are skipped over, not read.
+numbers. Weights are skipped.
 """
 
 from collections.abc import Iterator
@@ -25,11 +25,11 @@ class Port(Struct, frozen=True):
     """One input or output."""
 
     name: str
-    shape: Shape | None  # None: the file does not say
+    shape: Shape | None  # None: not declared
 
     @property
-    def words(self) -> str:
-        return f"{self.name} {shape_words(self.shape)}"
+    def text(self) -> str:
+        return f"{self.name} {shape_text(self.shape)}"
 
 
 class Signature(Struct, frozen=True):
@@ -37,7 +37,7 @@ class Signature(Struct, frozen=True):
     outputs: list[Port]
 
 
-def shape_words(shape: Shape | None) -> str:
+def shape_text(shape: Shape | None) -> str:
     """1x3x360x640, with ? for any size."""
     if shape is None:
         return "of unknown shape"
@@ -45,11 +45,11 @@ def shape_words(shape: Shape | None) -> str:
 
 
 def read_signature(model: Path) -> Signature:
-    """Inputs and outputs of a file. Raises ModelError when it is missing or no ONNX file."""
+    """Inputs and outputs of a file. Raises ModelError if it is missing or not an ONNX file."""
     try:
         data = model.read_bytes()
     except OSError as error:
-        raise ModelError(f"{model}: can not read this network: {error.strerror}") from error
+        raise ModelError(f"{model}: cannot read this network: {error.strerror}") from error
     try:
         graph = next(value for number, value in _fields(memoryview(data)) if number == GRAPH)
         fields = [field for field in _fields(graph) if field[0] in (INITIALIZER, INPUT, OUTPUT)]
@@ -64,23 +64,23 @@ def read_signature(model: Path) -> Signature:
 
 
 def _fields(data: memoryview) -> Iterator[tuple[int, memoryview]]:
-    """Number and content of each field; numbers come as their own bytes. Raises IndexError or ValueError."""
+    """Number and content of each field; a varint is returned as its bytes. Raises IndexError or ValueError."""
     at = 0
     while at < len(data):
         key, at = _varint(data, at)
-        kind, begin = key & 7, at
+        kind, start = key & 7, at
         if kind == VARINT:
             _, at = _varint(data, at)
         elif kind == BYTES:
-            size, begin = _varint(data, at)
-            at = begin + size
+            size, start = _varint(data, at)
+            at = start + size
         elif kind in (FIXED64, FIXED32):
             at += 8 if kind == FIXED64 else 4
         else:
             raise ValueError(f"wire type {kind}")
         if at > len(data):
-            raise IndexError("a field runs beyond the end")
-        yield key >> 3, data[begin:at]
+            raise IndexError("a field extends beyond the end of the file")
+        yield key >> 3, data[start:at]
 
 
 def _varint(data: memoryview, at: int) -> tuple[int, int]:

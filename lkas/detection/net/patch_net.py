@@ -1,4 +1,4 @@
-"""The shipped network of method `hybrid`: from a rectified road patch to where its lane lines are."""
+"""The network of method `hybrid`: from a rectified road patch to the positions of its lane lines."""
 
 import logging
 from pathlib import Path
@@ -18,10 +18,10 @@ OUTPUT = "line"
 
 
 class PatchNet:
-    """From a rectified road patch to how likely each place lies on the middle of a lane line."""
+    """From a rectified road patch to the probability of each cell to be on the middle of a lane line."""
 
     def __init__(self, runtime: Runtime | None = None, model: Path = MODEL) -> None:
-        """`runtime`: None takes onnxruntime when it is installed."""
+        """`runtime`: None selects onnxruntime if it is installed. Raises ModelError."""
         self.runtime: Runtime = runtime or installed_runtime()
         if not model.is_file():
             raise ModelError(f"{model}: no such network file; reinstall lkas, or train one (training/README.md)")
@@ -30,8 +30,8 @@ class PatchNet:
         logger.info("patch network %s on %s", model.name, self.runtime)
 
     def probability(self, patch: np.ndarray) -> tuple[slice, np.ndarray]:
-        """(rows, columns, 3) uint8 RGB patch of a RoadView -> the columns that the network sees, which are the middle
-        of the patch, and (rows, so many) float32 [0, 1]."""
+        """(rows, columns, 3) uint8 RGB patch of a RoadView -> the columns that the network sees, in the middle of the
+        patch, and their (rows, seen columns) float32 probability [0, 1]."""
         rows, columns = patch.shape[:2]
         wide = VIEW_COLUMNS_PER_COLUMN * NET_COLUMNS
         left = max(0, wide - columns) // 2
@@ -43,7 +43,7 @@ class PatchNet:
         if rows != NET_ROWS:
             seen = cv2.resize(seen, (wide, NET_ROWS), interpolation=cv2.INTER_LINEAR)
         planes = seen.transpose(2, 0, 1)
-        # The mean of two columns each: cv2.resize takes four times as long for that.
+        # The mean of two columns each; cv2.resize takes four times as long.
         np.add(planes[..., 0::2], planes[..., 1::2], out=self._levels[0], dtype=np.float32)
         self._levels *= 0.5
         line = cv2.resize(self._run(self._levels)[0][0, 0], (wide, rows), interpolation=cv2.INTER_LINEAR)

@@ -1,4 +1,4 @@
-"""Running an ONNX file: on onnxruntime where that is installed and on OpenCV's dnn otherwise; one thread either way."""
+"""Runs an ONNX file on onnxruntime if it is installed, else on OpenCV's dnn; in one thread."""
 
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -17,29 +17,29 @@ class ModelError(Exception):
 
 
 def installed_runtime() -> Runtime:
-    """The faster one of those that are there."""
+    """The fastest runtime that is installed."""
     return "onnxruntime" if find_spec("onnxruntime") else "opencv"
 
 
 def load_network(model: Path, runtime: Runtime, outputs: list[str]) -> Run:
-    """`outputs`: names of the outputs to give, in this order.
+    """A function that runs the network. `outputs`: names of the outputs to return, in this order.
 
-    Raises ModelError when the runtime refuses the file, and the function returned does when it can not run it.
+    Raises ModelError if the runtime rejects the file; the returned function raises it if the run fails.
     """
 
-    def blame(error: Exception) -> ModelError:
-        return ModelError(f"{model}: {runtime} can not run this network: {' '.join(str(error).split())}")
+    def model_error(error: Exception) -> ModelError:
+        return ModelError(f"{model}: {runtime} cannot run this network: {' '.join(str(error).split())}")
 
     try:
         run = _onnxruntime(model, outputs) if runtime == "onnxruntime" else _opencv(model, outputs)
-    except Exception as error:  # each runtime has errors of its own
-        raise blame(error) from error
+    except Exception as error:  # each runtime has its own exceptions
+        raise model_error(error) from error
 
     def guarded(levels: np.ndarray) -> list[np.ndarray]:
         try:
             return run(levels)
         except Exception as error:
-            raise blame(error) from error
+            raise model_error(error) from error
 
     return guarded
 
@@ -51,7 +51,7 @@ def _onnxruntime(model: Path, outputs: list[str]) -> Run:
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-    options.log_severity_level = 3  # errors; on small machines it warns about hardware it can not name
+    options.log_severity_level = 3  # errors; on small machines it warns about hardware it cannot identify
     session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
 
@@ -62,7 +62,7 @@ def _onnxruntime(model: Path, outputs: list[str]) -> Run:
 
 
 def _opencv(model: Path, outputs: list[str]) -> Run:
-    """Threads are OpenCV's own: the programs of this package set them to one."""
+    """OpenCV controls the threads; the programs of this package set their number to one."""
     network = cv2.dnn.readNetFromONNX(str(model))
 
     def run(levels: np.ndarray) -> list[np.ndarray]:

@@ -1,4 +1,4 @@
-"""Detection over clips: each frame through one method or several, into JSON lines, pictures, tallies and scores."""
+"""Detection over clips: runs methods on each frame and writes JSON lines, annotated images, counts and scores."""
 
 import json
 import sys
@@ -13,7 +13,7 @@ import cv2
 from lkas.detection.guard import Guard
 from lkas.detection.lane_fit.outline import record
 from lkas.detection.offline.drawing import annotate, side_by_side
-from lkas.detection.offline.media import Clip, Frame, Unreadable
+from lkas.detection.offline.media import Clip, MediaFrame, Unreadable
 from lkas.detection.scoring.sheet import ScoreSheet
 from lkas.detection.types import DetectionResult, LaneDetector, check_image
 from lkas.health import LatencyTable, Percentiles
@@ -24,7 +24,7 @@ STAGE = "detection"
 
 
 class OutputError(Exception):
-    """A result that can not be written; the text names the file and says why."""
+    """A result that cannot be written; the text names the file and gives the reason."""
 
 
 class Tally:
@@ -43,7 +43,7 @@ class Tally:
         self._latency.add(STAGE, run_time_ms)
 
     def share(self, lines: int) -> float:
-        """Share of the frames that showed so many lines."""
+        """Share of the frames with this number of lines."""
         return self.by_lines[lines] / max(1, self.frames)
 
     def run_time_ms(self) -> Percentiles | None:
@@ -51,7 +51,7 @@ class Tally:
 
 
 class JsonLines:
-    """A file of JSON lines, each on disk as soon as it is written; `-` is standard output."""
+    """A file of JSON lines, flushed after each line; `-` is standard output."""
 
     def __init__(self, target: str) -> None:
         self._target = target
@@ -60,16 +60,16 @@ class JsonLines:
             try:
                 self._file = open(target, "w", encoding="utf-8")  # noqa: SIM115 (closed by close)
             except OSError as error:
-                raise OutputError(f"{target}: can not be written: {error.strerror}") from error
+                raise OutputError(f"{target}: cannot be written: {error.strerror}") from error
 
     def write(self, line: dict[str, Any]) -> None:
         try:
             self._file.write(json.dumps(line) + "\n")
             self._file.flush()
         except BrokenPipeError:
-            raise  # the reader has had enough
+            raise  # the reader closed the pipe
         except OSError as error:
-            raise OutputError(f"{self._target}: can not be written: {error.strerror}") from error
+            raise OutputError(f"{self._target}: cannot be written: {error.strerror}") from error
 
     def close(self) -> None:
         if self._target != STANDARD_OUTPUT:
@@ -77,7 +77,7 @@ class JsonLines:
 
 
 class Drawings:
-    """A folder of annotated frames: pictures under their own name, frames of films by number."""
+    """A folder of annotated frames: images under their own name, frames of videos by number."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -87,10 +87,10 @@ class Drawings:
             with tempfile.TemporaryFile(dir=folder):
                 pass
         except OSError as error:
-            raise OutputError(f"{folder}: can not write into this folder: {error.strerror}") from error
+            raise OutputError(f"{folder}: cannot write into this folder: {error.strerror}") from error
 
-    def write(self, frame: Frame, results: dict[str, DetectionResult]) -> None:
-        """One result as it is, several by their names beside each other."""
+    def write(self, frame: MediaFrame, results: dict[str, DetectionResult]) -> None:
+        """Write one annotated image; several results are placed side by side, with their names."""
         path = self._folder / f"{self._free_stem(frame.stem)}.jpg"
         drawn = {name: annotate(frame.image, result) for name, result in results.items()}
         bgr = cv2.cvtColor(side_by_side(drawn), cv2.COLOR_RGB2BGR)
@@ -98,10 +98,10 @@ class Drawings:
         try:
             path.write_bytes(data.tobytes())
         except OSError as error:
-            raise OutputError(f"{path}: can not be written: {error.strerror}") from error
+            raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
 
     def _free_stem(self, stem: str) -> str:
-        """Two folders may hold pictures of one name."""
+        """A stem that is not used yet: two folders may contain images of the same name."""
         free, number = stem, 1
         while free in self._taken:
             number += 1
@@ -111,7 +111,7 @@ class Drawings:
 
 
 class Contender:
-    """One detection method of a run, and how it does."""
+    """One detection method of a run, and its statistics."""
 
     def __init__(self, name: str, detector: LaneDetector) -> None:
         self.name = name
@@ -125,7 +125,7 @@ class Contender:
 
 
 class OfflineRun:
-    """Every frame of every clip through the contenders, in turn, and into the outputs."""
+    """Runs the contenders in turn on every frame of every clip, and writes the outputs."""
 
     def __init__(
         self,
@@ -146,16 +146,16 @@ class OfflineRun:
         return self.contenders[0].tally.frames
 
     def frames(self, clips: Iterable[Clip]) -> Iterator[str | None]:
-        """One item per frame: None, or in a sentence why there is no result. Raises OutputError."""
+        """One item per frame: None, or a sentence that says why there is no result. Raises OutputError."""
         for clip in clips:
             for contender in self.contenders:
                 contender.detector.reset()
             for frame in clip.frames():
-                reason = frame.reason if isinstance(frame, Unreadable) else self._take(frame)
+                reason = frame.reason if isinstance(frame, Unreadable) else self._process(frame)
                 self.failed += reason is not None
                 yield reason
 
-    def _take(self, frame: Frame) -> str | None:
+    def _process(self, frame: MediaFrame) -> str | None:
         try:
             check_image(frame.image)
         except ValueError as error:
@@ -164,9 +164,9 @@ class OfflineRun:
         results: dict[str, DetectionResult] = {}
         records = []
         for contender in self.contenders:
-            begin = time.perf_counter()
+            start = time.perf_counter()
             result = contender.detector.detect(frame.image, frame.timestamp) or DetectionResult()
-            run_time_ms = (time.perf_counter() - begin) * 1e3
+            run_time_ms = (time.perf_counter() - start) * 1e3
             line = record(frame.name, result, width_px, height_px, run_time_ms)
             contender.tally.add(sum(index is not None for index in line["ego"]), run_time_ms)
             results[contender.name] = result
@@ -181,9 +181,9 @@ class OfflineRun:
 
 
 def protect_inputs(clips: Iterable[Clip], jsonl: str | None, folder: Path | None) -> None:
-    """Raise OutputError when a result would be written over, or in between, the inputs."""
+    """Raise OutputError if a result would overwrite an input or be written among the inputs."""
     files = [path.resolve() for clip in clips for path in clip.files]
     if jsonl is not None and jsonl != STANDARD_OUTPUT and Path(jsonl).resolve() in files:
-        raise OutputError(f"{jsonl}: is an input; give --jsonl another file")
+        raise OutputError(f"{jsonl}: is an input; choose another file for --jsonl")
     if folder is not None and any(path.parent == folder.resolve() for path in files):
-        raise OutputError(f"{folder}: holds the inputs; give --annotate another folder")
+        raise OutputError(f"{folder}: contains the inputs; choose another folder for --annotate")

@@ -1,4 +1,4 @@
-"""A detection drawn onto its picture. Pure functions: (H, W, 3) uint8 RGB in, a new one out."""
+"""Draws a detection onto its image. Pure functions: (H, W, 3) uint8 RGB in, a new one out."""
 
 import math
 
@@ -16,17 +16,17 @@ RIGHT: Colour = (60, 140, 255)
 LANE: Colour = (60, 220, 110)
 NEIGHBOUR: Colour = (255, 215, 90)
 LINE_WIDTH, NEIGHBOUR_WIDTH = 3, 1  # px at the design height
-INK: Colour = (255, 255, 255)
-SHADE: Colour = (0, 0, 0)
-PANEL_WIDTH_PX = 960  # of each picture when several stand beside each other
-LANE_OPACITY, TEXT_GROUND_OPACITY = 0.28, 0.6
+TEXT: Colour = (255, 255, 255)
+BACKGROUND: Colour = (0, 0, 0)
+PANEL_WIDTH_PX = 960  # of each image when several are side by side
+LANE_OPACITY, TEXT_BACKGROUND_OPACITY = 0.28, 0.6
 DESIGN_HEIGHT_PX = 600  # image height at which one unit of size is one pixel
 SUBPIXEL_BITS = 4
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def annotate(image: np.ndarray, result: DetectionResult) -> np.ndarray:
-    """The picture with lane, lines, neighbours, confidences, figures and horizon of its detection."""
+    """The image with lane, lines, neighbours, confidences, measurements and horizon of its detection."""
     left, right = polylines(result, image.shape[0])
     drawn = image
     if left is not None and right is not None:
@@ -43,18 +43,18 @@ def annotate(image: np.ndarray, result: DetectionResult) -> np.ndarray:
     return draw_panel(drawn, describe(result))
 
 
-def side_by_side(pictures: dict[str, np.ndarray]) -> np.ndarray:
-    """Pictures of one size in a row, each under its name, no wider than need be; a single one as it is."""
-    if len(pictures) == 1:
-        return next(iter(pictures.values()))
+def side_by_side(images: dict[str, np.ndarray]) -> np.ndarray:
+    """Images of one size in a row, each under its name, scaled down if they are wide; a single one unchanged."""
+    if len(images) == 1:
+        return next(iter(images.values()))
     panels = []
-    for name, picture in pictures.items():
-        height_px, width_px = picture.shape[:2]
+    for name, image in images.items():
+        height_px, width_px = image.shape[:2]
         scale = min(1.0, PANEL_WIDTH_PX / width_px)
-        panel = cv2.resize(picture, (round(width_px * scale), round(height_px * scale)), interpolation=cv2.INTER_AREA)
-        head = np.full((_size(panel, 28), panel.shape[1], 3), SHADE, np.uint8)
+        panel = cv2.resize(image, (round(width_px * scale), round(height_px * scale)), interpolation=cv2.INTER_AREA)
+        head = np.full((_size(panel, 28), panel.shape[1], 3), BACKGROUND, np.uint8)
         panel = np.vstack([head, panel])
-        _text(panel, name, _size(panel, 8), 0, INK)
+        _text(panel, name, _size(panel, 8), 0, TEXT)
         panels.append(panel)
     return np.hstack(panels)
 
@@ -69,7 +69,7 @@ def draw_lane(image: np.ndarray, left: np.ndarray, right: np.ndarray, colour: Co
 
 
 def draw_line(image: np.ndarray, points: np.ndarray, colour: Colour, width: float = LINE_WIDTH) -> np.ndarray:
-    """One (N, 2) pixel polyline, anti-aliased, so many pixels wide at the design height."""
+    """One (N, 2) pixel polyline, anti-aliased, `width` pixels wide at the design height."""
     drawn = np.ascontiguousarray(image).copy()
     cv2.polylines(drawn, [_fixed_point(points, image)], False, colour, _size(image, width), cv2.LINE_AA, SUBPIXEL_BITS)
     return drawn
@@ -95,8 +95,8 @@ def draw_horizon(image: np.ndarray, row_px: float) -> np.ndarray:
     drawn = image.copy()
     row, length_px = round(row_px), _size(image, 24)
     for start, end in ((0, length_px), (width_px - 1 - length_px, width_px - 1)):
-        cv2.line(drawn, (start, row), (end, row), SHADE, _size(image, 3))
-        cv2.line(drawn, (start, row), (end, row), INK, _size(image, 1))
+        cv2.line(drawn, (start, row), (end, row), BACKGROUND, _size(image, 3))
+        cv2.line(drawn, (start, row), (end, row), TEXT, _size(image, 1))
     return drawn
 
 
@@ -105,7 +105,7 @@ def draw_panel(image: np.ndarray, lines: list[str]) -> np.ndarray:
     drawn = image.copy()
     row = _size(image, 8)
     for line in lines:
-        row = _text(drawn, line, _size(image, 8), row, INK)
+        row = _text(drawn, line, _size(image, 8), row, TEXT)
     return drawn
 
 
@@ -115,10 +115,10 @@ def describe(result: DetectionResult) -> list[str]:
     model = result.lane_model
     if model is None:
         return [" and ".join(sides) + " line" + "s" * (len(sides) == 2) if sides else "no lane"]
-    return [*_lane_figures(model), _calibration_words(model)]
+    return [*_measurements(model), _calibration_text(model)]
 
 
-def _lane_figures(model: LaneModel) -> list[str]:
+def _measurements(model: LaneModel) -> list[str]:
     left, right = model.left, model.right
     if left is not None and right is not None:
         offset_m = rightward(-(left.c0 + right.c0) / 2)
@@ -136,7 +136,7 @@ def _course(*lines: LaneLine) -> str:
     return f"heading {rightward_deg(heading_rad):+.2f} deg   curvature {curvature * 1000:+.2f} /km"
 
 
-def _calibration_words(model: LaneModel) -> str:
+def _calibration_text(model: LaneModel) -> str:
     calibration = model.calibration
     pitch_deg, yaw_deg = math.degrees(calibration.pitch_rad), math.degrees(calibration.yaw_rad)
     percent = "" if calibration.status == CalibrationStatus.GIVEN else f" {calibration.percent:.0f} %"
@@ -145,14 +145,14 @@ def _calibration_words(model: LaneModel) -> str:
 
 
 def _up_to(polyline: np.ndarray, top_px: float) -> np.ndarray:
-    """The same line, from its lowest point to the row `top_px` only."""
+    """The same line, from its lowest point up to the row `top_px`."""
     order = np.argsort(polyline[:, 1])
     rows = np.linspace(max(polyline[:, 1].max(), top_px), top_px, 64)
     return np.column_stack([np.interp(rows, polyline[order, 1], polyline[order, 0]), rows])
 
 
 def _fixed_point(points: np.ndarray, image: np.ndarray) -> np.ndarray:
-    """Points as OpenCV's fixed-point coordinates, kept within a few image sizes so that they can not overflow."""
+    """Points as OpenCV's fixed-point coordinates, clipped to a few image sizes so that they cannot overflow."""
     limit_px = 4.0 * max(image.shape[:2])
     return np.round(np.clip(points, -limit_px, limit_px) * (1 << SUBPIXEL_BITS)).astype(np.int32)
 
@@ -162,12 +162,12 @@ def _scale(image: np.ndarray) -> float:
 
 
 def _size(image: np.ndarray, size: float) -> int:
-    """A size at the design height as whole pixels of this image."""
+    """A size at the design height in whole pixels of this image."""
     return max(1, round(size * _scale(image)))
 
 
 def _text(image: np.ndarray, text: str, u: float, v: float, colour: Colour) -> int:
-    """Text on a dark ground, into the image itself; (u, v) is its upper left corner, moved to keep it inside.
+    """Draw text on a dark background into the image itself; (u, v) is its upper left corner, moved to stay inside.
 
     Returns the row below it.
     """
@@ -177,8 +177,8 @@ def _text(image: np.ndarray, text: str, u: float, v: float, colour: Colour) -> i
     left = round(min(max(0, u), max(0, width_px - text_width_px - 2 * rim_px)))
     top = round(min(max(0, v), max(0, height_px - text_height_px - base_px - 2 * rim_px)))
     bottom = top + text_height_px + base_px + 2 * rim_px
-    ground = image[top:bottom, left : left + text_width_px + 2 * rim_px]
-    ground[:] = (ground * (1 - TEXT_GROUND_OPACITY)).astype(np.uint8)
+    background = image[top:bottom, left : left + text_width_px + 2 * rim_px]
+    background[:] = (background * (1 - TEXT_BACKGROUND_OPACITY)).astype(np.uint8)
     corner = (left + rim_px, top + rim_px + text_height_px)
     cv2.putText(image, text, corner, FONT, font_scale, colour, thickness, cv2.LINE_AA)
     return bottom

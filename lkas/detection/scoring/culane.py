@@ -1,6 +1,8 @@
-"""CULane's counts of one frame: lanes are drawn 30 px wide (of 1640), and a pair that overlaps by more than half in
-intersection over union is right. Pairs are formed one to one for the largest sum of overlaps. Lanes are drawn as
-straight pieces between their points; the original lays a spline through them, which at 10 px a row changes nothing.
+"""CULane's counts of one frame.
+
+Lanes are drawn 30 px wide (of 1640). A pair with an intersection over union of more than one half is right; pairs are
+assigned one to one for the largest sum of overlaps. Lanes are drawn as straight pieces between their points; the
+original uses a spline, which makes no difference at 10 px per row.
 """
 
 from itertools import pairwise, permutations
@@ -13,7 +15,7 @@ MATCH_RATIO = 0.5
 
 
 class Counts(Struct, frozen=True):
-    """Lanes that are right, claimed for nothing, and missed; they add up over frames."""
+    """Lanes that are right, false and missed; the counts add up over frames."""
 
     right: int = 0
     false: int = 0
@@ -59,7 +61,7 @@ def overlap_of(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def best_pairs(overlap: np.ndarray) -> list[tuple[int, int]]:
-    """One-to-one pairs with the largest sum; exact, by trying them all: frames hold a handful of lanes."""
+    """One-to-one pairs with the largest sum, by exhaustive search: frames contain few lanes."""
     rows, columns = overlap.shape
     if rows > columns:
         return [(row, column) for column, row in best_pairs(overlap.T)]

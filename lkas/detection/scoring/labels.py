@@ -1,4 +1,4 @@
-"""Labelled frames on disk: TuSimple's JSON lines, and what a manifest beside them says of each frame."""
+"""Labelled frames on disk: TuSimple's JSON lines, and a manifest beside them with keys for each frame."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ MANIFEST = "manifest.json"
 
 
 class LabelError(Exception):
-    """Labels that can not be used; the text names file and line, what was expected and what was found."""
+    """Labels that cannot be used; the text names file and line, what was expected and what was found."""
 
 
 class Label(Struct, frozen=True):
@@ -35,7 +35,7 @@ class Labels:
         """`group_keys` are keys of the frames' entries in the manifest beside the labels. Raises LabelError."""
         self.path = path
         self._by_name = {label.raw_file: label for label in _read(path)}
-        # A name as typed from another folder leads to the same file.
+        # A name relative to another folder refers to the same file.
         self._by_file = {(path.parent / name).resolve(): label for name, label in self._by_name.items()}
         self._entries = _manifest(path.parent / MANIFEST, group_keys) if group_keys else {}
         self._group_keys = group_keys
@@ -48,11 +48,11 @@ class Labels:
         return next(iter(self._by_name))
 
     def find(self, name: str) -> Label | None:
-        """The label of a frame, by the name in the file or by the file that the name leads to."""
+        """The label of a frame, by the name in the label file or by the file that the name refers to."""
         return self._by_name.get(name) or self._by_file.get(Path(name).resolve())
 
     def group_of(self, label: Label) -> str:
-        """What the manifest says of a frame, shortened to its first word in each key; empty without groups."""
+        """The group of a frame: its manifest values, each without a remark in parentheses; empty without groups."""
         entry = self._entries.get(label.raw_file, {})
         return " ".join(str(entry[key]).split(" (")[0] for key in self._group_keys if entry.get(key))
 
@@ -61,9 +61,9 @@ def _read(path: Path) -> list[Label]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
-        raise LabelError(f"{path}: can not read these labels: {error.strerror}") from error
+        raise LabelError(f"{path}: cannot read these labels: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise LabelError(f"{path}: can not read these labels: {error}") from error
+        raise LabelError(f"{path}: cannot read these labels: {error}") from error
     labels = []
     for number, line in enumerate(lines, start=1):
         if not line.strip():
@@ -78,7 +78,7 @@ def _read(path: Path) -> list[Label]:
                 raise LabelError(f"{where}: a lane has {len(lane)} columns for {len(label.h_samples)} rows (h_samples)")
         labels.append(label)
     if not labels:
-        raise LabelError(f"{path}: no label in this file; expected one JSON object a line")
+        raise LabelError(f"{path}: no label in this file; expected one JSON object per line")
     return labels
 
 
@@ -87,7 +87,7 @@ def _manifest(path: Path, keys: list[str]) -> dict[str, dict[str, Any]]:
         files = msgspec.json.decode(path.read_bytes())["files"]
         entries = {entry["file"]: entry for entry in files}
     except OSError as error:
-        raise LabelError(f"{path}: groups are read from here, and it can not be read: {error.strerror}") from error
+        raise LabelError(f"{path}: cannot be read, but is needed for the groups: {error.strerror}") from error
     except (msgspec.DecodeError, KeyError, TypeError) as error:
         raise LabelError(f'{path}: expected {{"files": [{{"file": NAME, ...}}]}}: {error}') from error
     for key in keys:

@@ -1,13 +1,13 @@
-"""Lanes as data sets write them: one column per row of the image, negative where the lane has no point there."""
+"""Lanes as data sets write them: one column per row of the image, negative where the lane has no point."""
 
 import numpy as np
 
 NO_POINT = -2.0
-LOWEST_POINTS = 6  # of a lane, which tell where it runs below its last point
+LOWEST_POINTS = 6  # of a lane, from which it is extrapolated to the last row
 
 
 def columns_at(lane: np.ndarray, rows_px: np.ndarray, wanted_px: np.ndarray) -> np.ndarray:
-    """The same lane on other rows: straight between its points, none beyond its ends; (N,) -> (M,)."""
+    """The same lane on other rows: interpolated between its points, none beyond its ends; (N,) -> (M,)."""
     if len(rows_px) == len(wanted_px) and (rows_px == wanted_px).all():
         return lane
     seen = lane >= 0
@@ -18,13 +18,13 @@ def columns_at(lane: np.ndarray, rows_px: np.ndarray, wanted_px: np.ndarray) -> 
 
 
 def points_of(lane: np.ndarray, rows_px: np.ndarray) -> np.ndarray:
-    """(K, 2) the points (u, v) px that a lane has."""
+    """(K, 2) points (u, v) of a lane, px."""
     seen = lane >= 0
     return np.column_stack([lane[seen], rows_px[seen]])
 
 
 def ego_lanes(lanes: list[np.ndarray], rows_px: np.ndarray, width_px: int, height_px: int) -> list[np.ndarray]:
-    """The lane next to the image's middle on either side, judged at the last row, to which lanes are made longer."""
+    """The lane nearest to the image's middle on each side, at the last row, to which lanes are extrapolated."""
     nearest: list[tuple[float, np.ndarray] | None] = [None, None]
     for lane in lanes:
         points = points_of(lane, rows_px)

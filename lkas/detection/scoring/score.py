@@ -10,7 +10,7 @@ from lkas.detection.scoring.labels import Label
 from lkas.detection.scoring.lanes import columns_at, ego_lanes, points_of
 from lkas.detection.scoring.tusimple import AT_WIDTH_PX, FrameScore, score_frame
 
-CLAIMED = 0.5  # confidence from which a lane where none is counts as claimed
+CLAIMED = 0.5  # confidence from which a false lane counts as claimed
 RESAMPLES = 4000  # of the frames, for an interval
 INTERVAL = (2.5, 97.5)  # per cent
 
@@ -18,14 +18,14 @@ INTERVAL = (2.5, 97.5)  # per cent
 class ScoredFrame(Struct, frozen=True):
     """One frame of one method."""
 
-    tusimple: FrameScore | None  # None: nothing is labelled there, and the score has no meaning
+    tusimple: FrameScore | None  # None: no lane is labelled, and the score is undefined
     counts: Counts
     error_px: list[float]  # per labelled lane, mean distance of the nearest prediction, at 1280 px
-    claimed: int  # lanes claimed at confidence 0.5 and more where there is none
+    claimed: int  # lanes of confidence 0.5 and more in a frame without a lane
 
 
 class Summary(Struct, frozen=True):
-    """Many frames of one method. None: no frame that tells."""
+    """Scores over many frames of one method. None: no frame determines the value."""
 
     frames: int
     accuracy: float | None
@@ -38,7 +38,7 @@ class Summary(Struct, frozen=True):
 
 
 class Difference(Struct, frozen=True):
-    """How much better a method is than another one on the same frames, and the 95 % interval of a paired bootstrap."""
+    """Score of a method minus that of another one on the same frames, with the 95 % interval of a paired bootstrap."""
 
     mean: float
     low: float
@@ -48,8 +48,8 @@ class Difference(Struct, frozen=True):
 def score(record: dict[str, Any], label: Label, width_px: int, height_px: int, *, ego_only: bool) -> ScoredFrame:
     """One line of `lkas detect --jsonl` against its label. `ego_only`: the two lanes beside the image's middle."""
     rows_px = label.rows_px()
-    own_rows_px = np.array(record["h_samples"], float)
-    predicted = [columns_at(np.array(lane, float), own_rows_px, rows_px) for lane in record["lanes"]]
+    record_rows_px = np.array(record["h_samples"], float)
+    predicted = [columns_at(np.array(lane, float), record_rows_px, rows_px) for lane in record["lanes"]]
     labelled = label.columns()
     if ego_only:
         predicted = ego_lanes(predicted, rows_px, width_px, height_px)
@@ -67,10 +67,12 @@ def score(record: dict[str, Any], label: Label, width_px: int, height_px: int, *
 
 
 def summarise(frames: list[ScoredFrame]) -> Summary:
-    """Means of the TuSimple figures over frames with lanes, CULane counts of all frames together."""
-    told = [frame.tusimple for frame in frames if frame.tusimple is not None]
+    """Means of the TuSimple scores over frames with lanes, CULane counts of all frames together."""
+    known = [frame.tusimple for frame in frames if frame.tusimple is not None]
     errors_px = [error for frame in frames for error in frame.error_px]
-    means = np.mean([(s.accuracy, s.false_positive, s.false_negative) for s in told], axis=0).tolist() if told else None
+    means = (
+        np.mean([(s.accuracy, s.false_positive, s.false_negative) for s in known], axis=0).tolist() if known else None
+    )
     return Summary(
         frames=len(frames),
         accuracy=means and means[0],
@@ -78,7 +80,7 @@ def summarise(frames: list[ScoredFrame]) -> Summary:
         false_negative=means and means[2],
         counts=Counts(*_counts(frames).sum(axis=0).tolist()),
         median_px=float(np.median(errors_px)) if errors_px else None,
-        without_lanes=len(frames) - len(told),
+        without_lanes=len(frames) - len(known),
         claimed=sum(frame.claimed for frame in frames),
     )
 
@@ -86,7 +88,7 @@ def summarise(frames: list[ScoredFrame]) -> Summary:
 def difference(
     of: list[ScoredFrame], against: list[ScoredFrame], seed: int = 1
 ) -> tuple[Difference | None, Difference]:
-    """(accuracy, F1) of a method less those of another one on the same frames in the same order."""
+    """(accuracy, F1) of a method minus those of another one on the same frames in the same order."""
     random = np.random.default_rng(seed)
     chosen = random.integers(0, len(of), (RESAMPLES, len(of)))
     f1 = [_f1(_counts(frames)[chosen].sum(axis=1)) for frames in (of, against)]

@@ -1,4 +1,4 @@
-"""The score sheet of a run: every labelled frame scored for every method, and kept in its group."""
+"""The score sheet of a run: every labelled frame scored for every method, by group."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from lkas.detection.scoring.score import ScoredFrame, score
 
 
 class ScoreSheet:
-    """Filled frame by frame. Frames without a label are counted and left out."""
+    """Filled frame by frame. Frames without a label are counted and not scored."""
 
     def __init__(self, labels: Labels, *, ego_only: bool) -> None:
         self.labels = labels
@@ -21,7 +21,7 @@ class ScoreSheet:
         return len(self._names)
 
     def add(self, name: str, records: list[dict[str, Any]], width_px: int, height_px: int) -> None:
-        """One frame as every method saw it, always in the same order of methods."""
+        """Score the records of all methods for one frame, always in the same order of methods."""
         label = self.labels.find(name)
         if label is None:
             self.unlabelled.append(name)
@@ -31,7 +31,7 @@ class ScoreSheet:
         self._groups.setdefault(self.labels.group_of(label), []).append(scored)
 
     def groups(self) -> dict[str, list[list[ScoredFrame]]]:
-        """Group -> per method its frames, in one order; where there are several, the pooled one comes last, as ''."""
+        """Group -> for each method its frames, in the same order; with several groups, all frames come last, as ''."""
         if not self._groups:
             return {}
         frames = {group: self._groups[group] for group in sorted(self._groups)}

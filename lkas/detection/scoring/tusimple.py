@@ -1,9 +1,9 @@
 """The TuSimple lane challenge's score of one frame.
 
-A row of a lane is right when the predicted column is less than 20 px (of 1280) / cos(a) away, a the angle of the
-labelled lane from the vertical. A row on which neither has a point is right as well. A labelled lane takes the
-prediction that is right on most of its rows; from 85 % on it is found. Of more than four labelled lanes the worst one
-is left out and one miss is forgiven. More than two predictions too many, and the frame scores nothing.
+A row of a lane is right if the predicted column is less than 20 px (of 1280) / cos(a) away, where a is the angle of the
+labelled lane from the vertical. A row without a point in both is right as well. A labelled lane is matched with the
+prediction that is right on most of its rows; with 85 % of them it is found. With more than four labelled lanes the
+worst one is not counted and one miss is ignored. With more than two surplus predictions the frame scores zero.
 """
 
 import math
@@ -14,8 +14,8 @@ from msgspec import Struct
 TOLERANCE_PX, AT_WIDTH_PX = 20.0, 1280.0
 FOUND_RATIO = 0.85
 COUNTED_LANES = 4
-MOST_EXTRA = 2
-MISSING_PX = -100.0  # where the challenge's own evaluator puts a point that is not there
+MAX_SURPLUS = 2
+MISSING_PX = -100.0  # the column that the official evaluator uses for a missing point
 
 
 class FrameScore(Struct, frozen=True):
@@ -30,7 +30,7 @@ def score_frame(
     predicted: list[np.ndarray], labelled: list[np.ndarray], rows_px: np.ndarray, width_px: int
 ) -> FrameScore:
     """Lanes are columns at `rows_px`, negative without a point; at least one lane is labelled."""
-    if len(predicted) > len(labelled) + MOST_EXTRA:
+    if len(predicted) > len(labelled) + MAX_SURPLUS:
         return FrameScore(0.0, 0.0, 1.0)
     best = []
     for lane in labelled:
@@ -47,7 +47,7 @@ def score_frame(
 
 
 def angle_rad(lane: np.ndarray, rows_px: np.ndarray) -> float:
-    """Of the least-squares line through a lane's points, from the vertical; 0 for fewer than two points."""
+    """Angle from the vertical of the least-squares line through a lane's points; 0 with fewer than two points."""
     seen = lane >= 0
     if np.count_nonzero(seen) < 2:
         return 0.0

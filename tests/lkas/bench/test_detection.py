@@ -2,12 +2,12 @@
 
 import msgspec
 import pytest
+from lkas.detection.stage_times import REST, STAGES, WHOLE, StageTimes, watched
 from typer.testing import CliRunner
 
 from lkas.cli.app import app
 from lkas.detection import create_detector
 from lkas.detection.methods import cv
-from lkas.detection.stage_times import REST, STAGES, WHOLE, StageTimes, watched
 from tests.lkas.detection.drawn_road import DrawnRoad
 from tests.lkas.detection.straight_road import write_film
 from tests.lkas.detection.tiny_networks import write_mask_network

@@ -30,24 +30,24 @@ def test_the_lens_is_that_of_opencv(lens):
     coefficients = np.array([lens.k1, lens.k2, lens.p1, lens.p2, lens.k3])
     points = np.column_stack([GRID, np.ones(len(GRID))])
     theirs = cv2.projectPoints(points, np.zeros(3), np.zeros(3), np.eye(3), coefficients)[0].reshape(-1, 2)
-    inside = (GRID**2).sum(axis=1) < lens.reach2
+    inside = (GRID**2).sum(axis=1) < lens.max_r2
     assert inside.mean() > 0.9
-    np.testing.assert_allclose(lens.bend(GRID)[inside], theirs[inside], atol=1e-12)
+    np.testing.assert_allclose(lens.distort(GRID)[inside], theirs[inside], atol=1e-12)
 
 
 @pytest.mark.parametrize("lens", LENSES)
 def test_there_and_back(lens):
-    inside = GRID[(GRID**2).sum(axis=1) < 0.6 * lens.reach2]
+    inside = GRID[(GRID**2).sum(axis=1) < 0.6 * lens.max_r2]
     assert len(inside) > 100
-    np.testing.assert_allclose(lens.straighten(lens.bend(inside)), inside, atol=1e-6)
+    np.testing.assert_allclose(lens.undistort(lens.distort(inside)), inside, atol=1e-6)
 
 
 def test_what_the_model_folds_back_is_not_seen():
     lens = Lens(k1=-0.3)  # r (1 - 0.3 r²) grows up to r² = 1 / 0.9
-    assert lens.reach2 == pytest.approx(1 / 0.9)
-    assert np.isnan(lens.bend(np.array([[1.1, 0.0], [0.0, 3.0]]))).all()
-    assert np.isfinite(lens.bend(np.array([[1.0, 0.0]]))).all()
-    assert Lens().reach2 == math.inf
+    assert lens.max_r2 == pytest.approx(1 / 0.9)
+    assert np.isnan(lens.distort(np.array([[1.1, 0.0], [0.0, 3.0]]))).all()
+    assert np.isfinite(lens.distort(np.array([[1.0, 0.0]]))).all()
+    assert Lens().max_r2 == math.inf
 
 
 def test_pixels_and_ground_agree_through_the_lens():

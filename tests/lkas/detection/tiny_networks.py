@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from lkas.detection.net.lane_networks import IMAGENET_MEAN, IMAGENET_SPREAD, TUSIMPLE_ROWS
+from lkas.detection.net.lane_networks import IMAGENET_MEAN, IMAGENET_SIGMA, TUSIMPLE_ROWS
 
 WHITE = 0.75  # mean of red, green and blue from which a pixel counts as paint; drawn asphalt has 0.38, sky 0.69
 GAIN = 60.0
@@ -40,7 +40,7 @@ def write_anchor_network(path: Path, cells: int = 100, lanes: int = 4) -> Path:
     bias = np.full((1, lanes, 1, cells + 1), -1000.0, np.float32)
     bias[0, 1, 0, : cells // 2] = bias[0, 2, 0, cells // 2 : cells] = 0
     bias[0, :, 0, cells] = GAIN * 0.55  # no lane: a cell is seldom white from side to side
-    grey = np.array(IMAGENET_SPREAD, np.float32)[None, :, None, None] * GAIN / 3
+    grey = np.array(IMAGENET_SIGMA, np.float32)[None, :, None, None] * GAIN / 3
     constants = {
         "grey": grey,
         "black": np.array([GAIN * np.mean(IMAGENET_MEAN)], np.float32),

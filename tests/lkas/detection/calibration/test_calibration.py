@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lkas.detection import create_detector
-from lkas.detection.calibration.film import FULL_SAMPLES, JUMP_RATIO, FilmCalibration
 from lkas.detection.calibration.geometry import aimed_at
-from lkas.detection.calibration.kept import KeptPoseError, keep_pose, with_kept_pose
+from lkas.detection.calibration.pose_file import PoseFileError, save_pose, with_saved_pose
 from lkas.detection.calibration.vanishing_point import vanishing_points
+from lkas.detection.calibration.video import FULL_SAMPLES, JUMP_RATIO, VideoCalibration
 from lkas.frames import PinholeCamera
 from lkas.integration.shared_memory.messages import Calibration, CalibrationStatus
 from lkas.vehicle import CameraConfig
@@ -86,7 +86,7 @@ def test_a_film_ends_calibrated():
 
 
 def test_a_jump_does_not_move_the_estimate():
-    film = FilmCalibration((1000, 600))
+    film = VideoCalibration((1000, 600))
     for k in range(20):
         film.lane_seen(0.04 * k, (500.0 + k % 3, 300.0))
     before = film.estimate_px
@@ -95,7 +95,7 @@ def test_a_jump_does_not_move_the_estimate():
 
 
 def test_segments_are_asked_at_the_start_and_after_a_second_without_lane():
-    film = FilmCalibration((1000, 600))
+    film = VideoCalibration((1000, 600))
     assert film.wants_look(0.0)
     for k in range(3):
         film.looked(0.04 * k, (500.0, 300.0))
@@ -109,7 +109,7 @@ def test_segments_are_asked_at_the_start_and_after_a_second_without_lane():
 
 
 def test_another_camera_takes_over():
-    film = FilmCalibration((1000, 600))
+    film = VideoCalibration((1000, 600))
     for k in range(30):
         film.lane_seen(0.04 * k, (500.0, 300.0))
     film.looked(5.0, (620.0, 240.0))
@@ -124,11 +124,11 @@ def stands(status=CalibrationStatus.CALIBRATED):
 
 def test_a_finished_calibration_is_kept_and_found_again(tmp_path):
     path = tmp_path / "cameras" / "front.json"
-    assert with_kept_pose(CameraConfig(), path) == CameraConfig()
-    assert not keep_pose(path, stands(CalibrationStatus.ESTIMATING))
+    assert with_saved_pose(CameraConfig(), path) == CameraConfig()
+    assert not save_pose(path, stands(CalibrationStatus.ESTIMATING))
     assert not path.exists()
-    assert keep_pose(path, stands())
-    camera = with_kept_pose(CameraConfig(height_m=1.7), path)
+    assert save_pose(path, stands())
+    camera = with_saved_pose(CameraConfig(height_m=1.7), path)
     assert (camera.pitch_deg, camera.yaw_deg, camera.roll_deg, camera.height_m) == pytest.approx((5.5, -2.0, 0.5, 1.7))
     assert [file.name for file in path.parent.iterdir()] == ["front.json"]
 
@@ -137,21 +137,21 @@ def test_a_finished_calibration_is_kept_and_found_again(tmp_path):
 def test_a_spoilt_file_is_named(tmp_path, text):
     path = tmp_path / "front.json"
     path.write_text(text)
-    with pytest.raises(KeptPoseError, match=r"front\.json: expected a JSON object with pitch_deg"):
-        with_kept_pose(CameraConfig(), path)
+    with pytest.raises(PoseFileError, match=r"front\.json: expected a JSON object with pitch_deg"):
+        with_saved_pose(CameraConfig(), path)
 
 
 def test_a_kept_pose_out_of_range_is_named(tmp_path):
     path = tmp_path / "front.json"
     path.write_text('{"pitch_deg": NaN, "yaw_deg": 0, "roll_deg": 0}')
-    with pytest.raises(KeptPoseError, match="pitch_deg within 45 degrees, found nan"):
-        with_kept_pose(CameraConfig(), path)
+    with pytest.raises(PoseFileError, match="pitch_deg within 45 degrees, found nan"):
+        with_saved_pose(CameraConfig(), path)
 
 
-def test_a_film_begins_with_the_kept_pose(tmp_path):
+def test_a_video_starts_with_the_saved_pose(tmp_path):
     """Before its frames have told anything, the camera stands as it did."""
-    keep_pose(tmp_path / "front.json", stands())
-    detector = create_detector("cv", camera=with_kept_pose(CameraConfig(), tmp_path / "front.json"))
+    save_pose(tmp_path / "front.json", stands())
+    detector = create_detector("cv", camera=with_saved_pose(CameraConfig(), tmp_path / "front.json"))
     model = detector.detect(np.zeros((300, 400, 3), np.uint8), 0.0).lane_model
     assert math.degrees(model.calibration.pitch_rad) == pytest.approx(5.5)
     assert model.calibration.status == CalibrationStatus.UNCALIBRATED

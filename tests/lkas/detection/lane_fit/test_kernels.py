@@ -7,6 +7,7 @@ import pytest
 from lkas.detection.lane_fit import _kernels
 from lkas.detection.lane_fit.confidence import support_of
 from lkas.detection.lane_fit.fit import fit_road
+from lkas.detection.lane_fit.kernel_structs import LateralHistogram, NextLineSearch, PeakShape, RangeLimits
 from lkas.detection.lane_fit.problem import INLIER_SIGMAS
 from lkas.detection.lane_fit.rectify import COLUMNS_PER_MARKING, RoadView
 from lkas.detection.lane_fit.ridges import (
@@ -106,7 +107,7 @@ def test_ridges_are_those_of_the_plain_steps(view):
     assert response.max() > 20
 
 
-def test_tops_are_those_of_the_plain_steps(view):
+def test_peaks_are_those_of_the_plain_steps(view):
     ridges = find_ridges(view.sample(ROAD.image()), view)
     peaks = find_peaks(ridges, view, 2.5)
     r = ridges.response
@@ -124,26 +125,26 @@ def test_tops_are_those_of_the_plain_steps(view):
 
 
 def agreement_on(course, x, y, weight, half_width, bins):
-    """The sum of squared piles, less what a winding course has to explain more."""
+    """The sum of the squared histogram, times the factor that prefers straight courses."""
     heading, curvature = course
     place = (y - heading * x - curvature * x * x / 2 + half_width) / BIN_M + 1
     inside = (place >= 1) & (place < bins - 2)
     lower = place[inside].astype(int)
     share = place[inside] - lower
-    pile = np.bincount(lower, weight[inside] * (1 - share), bins + 1)
-    pile += np.bincount(lower + 1, weight[inside] * share, bins + 1)
+    histogram = np.bincount(lower, weight[inside] * (1 - share), bins + 1)
+    histogram += np.bincount(lower + 1, weight[inside] * share, bins + 1)
     bonus = 1 - STRAIGHT_BONUS * np.sqrt(abs(curvature) / MAX_CURVATURE_RADPM)
-    return float(pile[2 : bins - 2] @ pile[2 : bins - 2]) * bonus
+    return float(histogram[2 : bins - 2] @ histogram[2 : bins - 2]) * bonus
 
 
-def course_of_the_plain_steps(x, y, weight, view, begin=None):
+def course_of_the_plain_steps(x, y, weight, view, start=None):
     """Each stage tries a grid around the three best courses of the one before."""
     half_width = -float(view.y_m[-1])
     bins = int(np.ceil(2 * half_width / BIN_M)) + 2
-    kept = [begin or (0.0, 0.0)]
+    kept = [start or (0.0, 0.0)]
     scored = []
     for stage, share in enumerate(STAGES):
-        if begin and share < 1:
+        if start and share < 1:
             continue
         reach = share * view.far_m
         steps = STEP_M / reach, 2 * STEP_M / reach**2
@@ -157,18 +158,18 @@ def course_of_the_plain_steps(x, y, weight, view, begin=None):
     return (*kept[0], scored[0][0])
 
 
-@pytest.mark.parametrize("begin", [None, (0.03, 0.004)])
-def test_course_is_that_of_the_plain_steps(view, begin):
+@pytest.mark.parametrize("start", [None, (0.03, 0.004)])
+def test_course_is_that_of_the_plain_steps(view, start):
     rng = np.random.default_rng(2)
     x, weight = rng.uniform(4, 45, 400), rng.uniform(1, 3, 400)
     y = np.where(rng.random(400) < 0.4, rng.choice([1.8, -1.9], 400), rng.uniform(-7, 7, 400))
     y += 0.03 * x + 0.0045 * x * x / 2
     strongest = np.argsort(-weight, kind="stable")
     x, y, weight = x[strongest], y[strongest], weight[strongest]
-    peaks = Peaks(np.zeros(400, int), x, y, weight, weight > 1, weight > 1)
-    found = find_course(peaks, view, None if begin is None else Course(*begin, 0.0))
+    peaks = Peaks(np.zeros(400, np.int32), x, y, weight, weight > 1, weight > 1)
+    found = find_course(peaks, view, None if start is None else Course(*start, 0.0))
     assert found is not None
-    expected = course_of_the_plain_steps(x, y, weight, view, begin)
+    expected = course_of_the_plain_steps(x, y, weight, view, start)
     assert (found.heading_rad, found.curvature_radpm, found.agreement) == pytest.approx(expected, rel=1e-9)
     assert found.heading_rad == pytest.approx(0.03, abs=0.01)
     assert found.curvature_radpm == pytest.approx(0.0045, abs=0.001)
@@ -177,7 +178,7 @@ def test_course_is_that_of_the_plain_steps(view, begin):
 SMOOTHING = np.array([0.5, 1.0, 1.5, 1.0, 0.5])
 
 
-def test_piles_are_the_tops_of_a_smoothed_histogram():
+def test_histogram_peaks_are_those_of_a_smoothed_histogram():
     rng = np.random.default_rng(4)
     x, weight = rng.uniform(4, 50, 300), rng.uniform(1, 3, 300)
     y = np.concatenate([rng.normal(1.7, 0.05, 80), rng.normal(-1.8, 0.05, 80), rng.uniform(-9, 9, 140)])
@@ -186,50 +187,51 @@ def test_piles_are_the_tops_of_a_smoothed_histogram():
     places = (lateral + 7.2) / 0.05
     inside = (places >= 0) & (places < 288)
     raw = np.bincount(places[inside].astype(int), weight[inside], 288)
-    piles = np.convolve(raw, SMOOTHING, "same")
-    tops = [b for b in range(2, 286) if piles[b] >= 6.0 and piles[b] == max(piles[b - 2 : b + 3])]
+    smoothed = np.convolve(raw, SMOOTHING, "same")
+    tops = [b for b in range(2, 286) if smoothed[b] >= 6.0 and smoothed[b] == max(smoothed[b - 2 : b + 3])]
     position, height = np.empty(288), np.empty(288)
-    count = _kernels.piles(x, y, weight, 300, (0.02, 0.003), 7.2, 0.05, 288, 6.0, position, height, 288)
+    histogram = LateralHistogram(0.02, 0.003, half_width_m=7.2, bin_m=0.05, bins=288, min_height=6.0)
+    count = _kernels.histogram_peaks(x, y, weight, histogram, position, height)
     assert position[:count] == pytest.approx([(b + 0.5) * 0.05 - 7.2 for b in tops])
-    assert height[:count] == pytest.approx(piles[tops])
+    assert height[:count] == pytest.approx(smoothed[tops])
     assert {round(place, 1) for place in position[:count]} >= {1.7, -1.8}
 
 
 @pytest.mark.parametrize("outward", [1, -1])
 @pytest.mark.parametrize("more", [0, 1])
-def test_next_line_is_the_median_of_the_highest_pile(outward, more):
+def test_next_line_is_the_median_of_the_highest_peak(outward, more):
     rng = np.random.default_rng(5)
     beyond = np.concatenate([rng.normal(3.5, 0.08, 40 + more), rng.uniform(0, 6, 60)])
     weight = rng.uniform(1, 3, len(beyond))
     places = -1.8 + outward * beyond
     around = (beyond > 2.3) & (beyond < 5.2)
     raw = np.bincount(((beyond[around] - 2.3) / 0.05).astype(int), weight[around], 58)
-    pile_m = 2.3 + (np.convolve(raw, SMOOTHING, "same").argmax() + 0.5) * 0.05
-    expected = -1.8 + outward * np.median(beyond[np.abs(beyond - pile_m) < 0.3])
+    peak_m = 2.3 + (np.convolve(raw, SMOOTHING, "same").argmax() + 0.5) * 0.05
+    expected = -1.8 + outward * np.median(beyond[np.abs(beyond - peak_m) < 0.3])
 
-    def beside(least_pile, least_points):
-        next_line = (-1.8, outward, 2.3, 5.2, 0.05, 58, least_pile, least_points, 0.3)
-        return _kernels.beside(places, weight, len(beyond), next_line, np.empty(len(beyond)))
+    def next_line(min_height, min_points):
+        search = NextLineSearch(-1.8, outward, 2.3, 5.2, 0.05, 58, min_height, min_points, 0.3)
+        return _kernels.next_line(places, weight, search, np.empty(len(beyond)))
 
-    assert beside(6.0, 6) == pytest.approx(expected)
+    assert next_line(6.0, 6) == pytest.approx(expected)
     assert expected == pytest.approx(-1.8 + outward * 3.5, abs=0.05)
-    assert beside(6.0, np.count_nonzero(around) + 1) is None
-    assert beside(1e3, 6) is None
+    assert next_line(6.0, np.count_nonzero(around) + 1) is None
+    assert next_line(1e3, 6) is None
 
 
 def test_moved_line_is_the_same_curve():
     coefficients = np.array([1.8, 0.02, 3e-3, -4e-5])
     scatter = np.random.default_rng(6).normal(size=(4, 4)) * 1e-3
     covariance = scatter @ scatter.T
-    moved = _kernels.moved(coefficients, covariance, -1.6)
+    moved, sigmas = _kernels.move_line(coefficients, covariance, -1.6)
     curve, x = np.poly1d((coefficients / (1, 1, 2, 6))[::-1]), np.linspace(0, 40, 9)
-    assert np.poly1d((np.array(moved[:4]) / (1, 1, 2, 6))[::-1])(x) == pytest.approx(curve(x - 1.6))
+    assert np.poly1d((np.array(moved) / (1, 1, 2, 6))[::-1])(x) == pytest.approx(curve(x - 1.6))
     move = np.array([[1, -1.6, 1.6**2 / 2, -(1.6**3) / 6], [0, 1, -1.6, 1.6**2 / 2], [0, 0, 1, -1.6], [0, 0, 0, 1]])
-    assert moved[4:] == pytest.approx(np.sqrt(np.diag(move @ covariance @ move.T)))
+    assert sigmas == pytest.approx(np.sqrt(np.diag(move @ covariance @ move.T)))
 
 
 @pytest.mark.parametrize("reason", ["error", "bend", "neither"])
-def test_reach_ends_where_the_image_would_show_an_error_or_a_bend(reason):
+def test_known_range_ends_where_the_image_would_show_an_error_or_a_bend(reason):
     coefficients = np.array([1.8, 0.02, 4e-3 if reason == "bend" else 0.0, 0.0])
     covariance = np.diag([1e-4, 0.0, 4e-9 if reason == "error" else 0.0, 0.0])
     x = 20 * 4 ** np.linspace(0, 1, 16)
@@ -237,13 +239,13 @@ def test_reach_ends_where_the_image_would_show_an_error_or_a_bend(reason):
     error_px = np.sqrt(((covariance @ powers) * powers).sum(axis=0)) * 700 / x
     bend_px = np.abs(coefficients[2]) / 2 * (x - 20) ** 2 * 700 / x
     known = (error_px < 1.05) & (bend_px < 8.0)
-    found = _kernels.reach(coefficients, covariance, (20.0, 4.0, 700.0, 1.05, 8.0, 16))
+    found = _kernels.known_range(coefficients, covariance, RangeLimits(20.0, 4.0, 700.0, 1.05, 8.0, 16))
     assert found == pytest.approx(max(x[known], default=20.0))
     assert (found == pytest.approx(80.0)) == (reason == "neither")
 
 
 @pytest.mark.parametrize("lens", [{}, {"k1": -0.2, "k2": 0.03, "p1": 1e-3, "p2": -2e-3}])
-def test_places_of_a_view_are_those_of_the_camera(lens):
+def test_cells_of_a_view_are_those_of_the_camera(lens):
     geometry = CameraConfig(yaw_deg=3.0, roll_deg=2.0, pitch_deg=5.0).geometry(800, 600)
     geometry = msgspec.structs.replace(geometry, **lens)
     view = RoadView(geometry, 800, 600, 3.6, 0.15)
@@ -290,7 +292,9 @@ def test_points_on_a_road_give_that_road(view, curvature_radpm):
 def test_support_is_that_of_the_plain_steps(view):
     """On two lines of which every third row shows some, and scatter around them."""
     random = np.random.default_rng(3)
-    row = np.concatenate([np.arange(5, 90, 3), np.arange(20, 96, 2), random.integers(0, len(view.x_m), 150)])
+    row = np.concatenate([np.arange(5, 90, 3), np.arange(20, 96, 2), random.integers(0, len(view.x_m), 150)]).astype(
+        np.int32
+    )
     place_m = np.concatenate([np.full(29, 1.7), np.full(38, -1.9), random.uniform(-6, 6, 150)])
     some = random.uniform(1, 3, len(row))
     peaks = Peaks(row, view.x_m[row], 0.02 * view.x_m[row] + place_m, some, some > 1.4, some > 1.2)
@@ -320,17 +324,47 @@ def test_support_is_that_of_the_plain_steps(view):
     assert (support.farthest_m, support.nearest_m) == (view.x_m[seen][0], view.x_m[seen][-1])
 
 
+def histogram(**changes):
+    values = {"half_width_m": 7.0, "bin_m": 0.2, "bins": 70, "min_height": 6.0} | changes
+    return LateralHistogram(0.0, 0.0, **values)
+
+
 def test_wrong_sizes_are_refused():
-    numbers = np.zeros(5)
-    with pytest.raises(ValueError, match="weight: expected 40 bytes, found 32"):
-        _kernels.piles(numbers, numbers, np.zeros(4), 5, (0.0, 0.0), 7.0, 0.2, 70, 6.0, np.zeros(70), np.zeros(70), 70)
+    numbers, room = np.zeros(5), np.zeros(70)
+    with pytest.raises(ValueError, match="weight: expected 5 elements, found 4"):
+        _kernels.histogram_peaks(numbers, numbers, np.zeros(4), histogram(), room, room)
     with pytest.raises(ValueError, match="expected 5 to 1024 bins, found 2000"):
-        _kernels.piles(numbers, numbers, numbers, 5, (0.0, 0.0), 7.0, 0.2, 2000, 6.0, numbers, numbers, 5)
-    with pytest.raises(ValueError, match="70 bins can have more than 5 tops"):
-        _kernels.piles(numbers, numbers, numbers, 5, (0.0, 0.0), 7.0, 0.2, 70, 6.0, numbers, numbers, 5)
-    with pytest.raises(ValueError, match="expected 2 steps and more, found 1"):
-        _kernels.reach(np.zeros(4), np.zeros((4, 4)), (20.0, 4.0, 700.0, 1.0, 8.0, 1))
-    with pytest.raises(ValueError, match="column: expected 80 bytes"):
-        _kernels.tops(np.zeros((4, 40), np.float32), (4, 40), 5, 2.5, 0.25, 10, np.zeros(10, np.int32), np.zeros(3))
+        _kernels.histogram_peaks(numbers, numbers, numbers, histogram(bins=2000), numbers, numbers)
+    with pytest.raises(ValueError, match="position_m: expected 70 elements, found 5"):
+        _kernels.histogram_peaks(numbers, numbers, numbers, histogram(), numbers, numbers)
+    with pytest.raises(ValueError, match="expected at least 2 steps, found 1"):
+        _kernels.known_range(np.zeros(4), np.zeros((4, 4)), RangeLimits(20.0, 4.0, 700.0, 1.0, 8.0, 1))
+    shape, index = PeakShape(5, 2.5, 0.25), np.zeros(10, np.int32)
+    with pytest.raises(ValueError, match="column: expected 10 elements"):
+        _kernels.find_peaks(np.zeros((4, 40), np.float32), shape, index, np.zeros(3))
     with pytest.raises((ValueError, BufferError)):
-        _kernels.tops(np.zeros((8, 80), np.float32)[::2, ::2], (4, 40), 5, 2.5, 0.25, 1, np.zeros(1, np.int32), numbers)
+        _kernels.find_peaks(np.zeros((8, 80), np.float32)[::2, ::2], shape, index, np.zeros(10))
+    with pytest.raises(ValueError, match="response: expected at least two dimensions, found 1"):
+        _kernels.find_peaks(np.zeros(160, np.float32), shape, index, np.zeros(10))
+
+
+def test_wrong_element_types_are_refused(view):
+    numbers, room = np.zeros(5), np.zeros(70)
+    with pytest.raises(TypeError, match="y_m: expected elements of type float64, found format 'f'"):
+        _kernels.histogram_peaks(numbers, numbers.astype(np.float32), numbers, histogram(), room, room)
+    with pytest.raises(TypeError, match="index: expected elements of type int32"):
+        _kernels.find_peaks(np.zeros((4, 40), np.float32), PeakShape(5, 2.5, 0.25), np.zeros(10, int), np.zeros(10))
+    read_only = np.zeros(70)
+    read_only.flags.writeable = False
+    with pytest.raises((ValueError, BufferError)):
+        _kernels.histogram_peaks(numbers, numbers, numbers, histogram(), read_only, room)
+
+
+def test_structs_are_read_by_name():
+    numbers, room = np.zeros(5), np.zeros(70)
+    with pytest.raises(TypeError, match="bin_m: expected a number, found str"):
+        _kernels.histogram_peaks(numbers, numbers, numbers, histogram(bin_m="wide"), room, room)
+    with pytest.raises(AttributeError, match="heading_rad"):
+        _kernels.histogram_peaks(numbers, numbers, numbers, PeakShape(5, 2.5, 0.25), room, room)
+    with pytest.raises(OverflowError, match="32 bits"):
+        _kernels.histogram_peaks(numbers, numbers, numbers, histogram(bins=2**40), room, room)

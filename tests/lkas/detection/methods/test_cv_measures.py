@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from lkas.detection import DetectionParameters, create_detector
-from lkas.detection.lane_fit.finding import MOST_SCORE
-from lkas.detection.lane_fit.ridges import Peaks, without_lean
-from lkas.detection.methods import cv
+from lkas.detection.lane_fit import single_image
+from lkas.detection.lane_fit.estimate import MAX_SCORE
+from lkas.detection.lane_fit.ridges import Peaks, without_roll
 from lkas.frames import PinholeCamera
 from lkas.integration.shared_memory.messages import LineColour, LineType, VehicleState
 from lkas.vehicle import CameraConfig
@@ -181,32 +181,32 @@ def test_messages_lie_on_the_drawn_lines():
             assert x == pytest.approx(399.5 - focal_px * place_m / depth, abs=4)
 
 
-def test_a_leaning_car_finds_the_road_where_it_is():
+def test_the_roll_of_the_car_is_removed_from_the_peaks():
     """The camera turns and moves with the body, about the ground below the car."""
     upright = CameraConfig().geometry()
-    lean_rad = math.radians(1.5)
-    away_m = upright.height_m * math.sin(lean_rad)
-    yaw_rad = lean_rad * math.sin(upright.pitch_rad)  # the mount's roll is about its pitched axis
-    leaning = msgspec.structs.replace(upright, roll_rad=lean_rad, yaw_rad=yaw_rad, y_m=upright.y_m - away_m)
+    roll_rad = math.radians(1.5)
+    away_m = upright.height_m * math.sin(roll_rad)
+    yaw_rad = roll_rad * math.sin(upright.pitch_rad)  # the mount's roll is about its pitched axis
+    rolled = msgspec.structs.replace(upright, roll_rad=roll_rad, yaw_rad=yaw_rad, y_m=upright.y_m - away_m)
     x_m, y_m = np.array([6.0, 12.0, 20.0, 30.0]), np.array([2.0, -1.5, 4.0, 7.0])
-    seen = PinholeCamera(upright).ground_from_image(PinholeCamera(leaning).image_from_ground(x_m, y_m))
+    seen = PinholeCamera(upright).ground_from_image(PinholeCamera(rolled).image_from_ground(x_m, y_m))
     assert np.abs(seen - np.column_stack([x_m, y_m])).max() > 0.5
     tops = np.ones(len(x_m))
     peaks = Peaks(tops, seen[:, 0] - upright.x_m, seen[:, 1] - upright.y_m, tops, tops, tops)
-    found = without_lean(peaks, lean_rad, upright.height_m)
+    found = without_roll(peaks, roll_rad, upright.height_m)
     assert found.x_m + upright.x_m == pytest.approx(x_m, abs=0.03)
     assert found.y_m + upright.y_m == pytest.approx(y_m, abs=0.01)
-    assert without_lean(peaks, 0.0, upright.height_m) is peaks
+    assert without_roll(peaks, 0.0, upright.height_m) is peaks
 
 
-def test_vanishing_points_that_can_not_win_are_not_looked_at(monkeypatch):
+def test_vanishing_points_that_cannot_win_are_not_tried(monkeypatch):
     """The second of three could still show a better lane, the third has too few votes for any."""
     u, v = PinholeCamera(CameraConfig().geometry(800, 600)).vanishing_point_px
-    monkeypatch.setattr(cv, "vanishing_points", lambda _: [(u, v, 1.0), (u + 60, v, 0.99), (u - 60, v, 0.3)])
+    monkeypatch.setattr(single_image, "vanishing_points", lambda _: [(u, v, 1.0), (u + 60, v, 0.99), (u - 60, v, 0.3)])
     aims: list[float] = []
 
-    def seen(most_score: float):
-        monkeypatch.setattr(cv, "MOST_SCORE", most_score)
+    def seen(max_score: float):
+        monkeypatch.setattr(single_image, "MAX_SCORE", max_score)
         aims.clear()
         return create_detector("cv").detect(DrawnRoad().image())
 
@@ -214,10 +214,10 @@ def test_vanishing_points_that_can_not_win_are_not_looked_at(monkeypatch):
         aims.append(point_px[0] - u)
         return real_aimed_at(geometry, point_px)
 
-    real_aimed_at = cv.aimed_at
-    monkeypatch.setattr(cv, "aimed_at", aimed_at)
+    real_aimed_at = single_image.aimed_at
+    monkeypatch.setattr(single_image, "aimed_at", aimed_at)
     everywhere = seen(math.inf)
     assert aims == [0, 60, -60]
-    assert seen(MOST_SCORE) == everywhere
+    assert seen(MAX_SCORE) == everywhere
     assert aims == [0, 60]
     assert everywhere.lane_model.left.confidence > 0.5

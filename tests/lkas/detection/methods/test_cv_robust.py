@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lkas.detection import DetectionParameters, create_detector
-from lkas.detection.methods import cv
+from lkas.detection.lane_fit import single_image
 from lkas.integration.shared_memory.messages import VehicleState
 from lkas.parameters import ParameterError
 from lkas.vehicle import CameraConfig
@@ -119,15 +119,15 @@ def test_turned_views_find_faint_lines_of_stills_that_one_view_misses(monkeypatc
         return count
 
     in_turned_views = found()
-    monkeypatch.setattr(cv, "TURNS_RAD", ())
+    monkeypatch.setattr(single_image, "TURNS_RAD", ())
     assert in_turned_views > found()
 
 
 def test_what_only_one_view_of_a_still_shows_is_doubted(monkeypatch):
     image = DrawnRoad().image()
-    monkeypatch.setattr(cv, "TURNS_RAD", ())
+    monkeypatch.setattr(single_image, "TURNS_RAD", ())
     own = confidences(create_detector("cv").detect(image))
-    monkeypatch.setattr(cv, "TURNS_RAD", ((math.radians(60), 0.0),) * 4)  # away from the road
+    monkeypatch.setattr(single_image, "TURNS_RAD", ((math.radians(60), 0.0),) * 4)  # away from the road
     assert confidences(create_detector("cv").detect(image)) == pytest.approx([0.6 * one for one in own])
 
 

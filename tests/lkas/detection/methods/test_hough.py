@@ -9,7 +9,7 @@ import pytest
 
 from lkas.detection import DetectionParameters, create_detector
 from lkas.detection.methods.hough import Fit, search_region, without_crossing
-from lkas.detection.offline.media import Frame, open_inputs
+from lkas.detection.offline.media import MediaFrame, open_inputs
 from lkas.frames import PinholeCamera
 from lkas.integration.shared_memory.messages import VehicleState
 from lkas.parameters import ParameterError
@@ -163,7 +163,7 @@ def test_crossing_lines_end_below_their_crossing():
 def test_a_real_motorway_shows_both_lines():
     (film,) = open_inputs([f"{os.environ['LKAS_DATA']}/videos/solid_white_right.mp4"], sequence=True, rate_hz=25)
     detector = create_detector("hough")
-    frames = [frame for frame in itertools.islice(film.frames(), 50) if isinstance(frame, Frame)]
+    frames = [frame for frame in itertools.islice(film.frames(), 50) if isinstance(frame, MediaFrame)]
     results = [detector.detect(frame.image, frame.timestamp) for frame in frames]
     both = [result for result in results if result.left_lane and result.right_lane]
     assert len(both) >= 0.95 * len(results)

@@ -10,7 +10,7 @@ import pytest
 
 from lkas.detection import DetectionParameters, create_detector
 from lkas.detection.lane_fit.rectify import RoadView
-from lkas.detection.methods.hybrid import Detector, weigh
+from lkas.detection.methods.hybrid import HybridDetector, apply_weights
 from lkas.detection.net.patch_net import MODEL, PatchNet
 from lkas.detection.net.runtime import ModelError
 from lkas.integration.shared_memory.messages import LineType
@@ -79,7 +79,7 @@ def test_views_of_any_size_fit(shape):
 @pytest.mark.parametrize("curvature_radpm", [0.0, 1 / 400])
 def test_lanes_are_measured(runtime, curvature_radpm):
     road = DrawnRoad(lines=(DrawnLine(1.8, colour=YELLOW), DASHED), offset_m=0.3, curvature_radpm=curvature_radpm)
-    model = Detector(CONFIGURED, CameraConfig(), net(runtime)).detect(road.image()).lane_model
+    model = HybridDetector(CONFIGURED, CameraConfig(), net=net(runtime)).detect(road.image()).lane_model
     for line, drawn in zip((model.left, model.right), road.lines, strict=True):
         c0, c1, c2 = road.truth(drawn)
         assert line.confidence > 0.5
@@ -106,13 +106,13 @@ def test_nothing_is_claimed_on_a_bare_road():
 
 def test_fusion():
     response, room = np.array([[10.0, 10.0, 0.0]], np.float32), np.empty((1, 3), np.float32)
-    weigh(response, np.array([[1.0, 0.0, 1.0]], np.float32), 0.0, room)
+    apply_weights(response, np.array([[1.0, 0.0, 1.0]], np.float32), 0.0, room)
     both, ridge_alone, network_alone = response[0]
     assert both > 10, "agreement strengthens"
     assert 0 < ridge_alone < 10, "the network doubts, but has no veto"
     assert network_alone == 0, "no paint without paint"
     faint = np.full((1, 3), 10.0, np.float32)
-    weigh(faint, np.array([[1.0, 0.0, 1.0]], np.float32), 0.5, room)
+    apply_weights(faint, np.array([[1.0, 0.0, 1.0]], np.float32), 0.5, room)
     assert faint[0, 0] == both
     assert ridge_alone < faint[0, 1] < both, "beside a sure line the network's doubt weighs less"
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lkas.detection import DetectionParameters, create_detector
-from lkas.detection.methods.onnx import Detector
+from lkas.detection.methods.onnx import OnnxDetector
 from lkas.detection.net.lane_networks import LaneNetwork, Mask
 from lkas.detection.net.onnx_file import read_signature
 from lkas.detection.net.patch_net import MODEL
@@ -42,7 +42,7 @@ def test_lanes_are_measured(models, runtime, kind, tolerance_m, size, curvature_
     if runtime == "onnxruntime":
         pytest.importorskip("onnxruntime")
     road = DrawnRoad(**ROAD, curvature_radpm=curvature_radpm, width_px=size[0], height_px=size[1])
-    detector = Detector(parameters(models[kind]), CameraConfig(), runtime)
+    detector = OnnxDetector(parameters(models[kind]), CameraConfig(), runtime=runtime)
     model = detector.detect(road.image()).lane_model
     for line, drawn in zip((model.left, model.right), road.lines, strict=True):
         c0, c1, c2 = road.truth(drawn)
@@ -86,8 +86,8 @@ def test_a_mask_lies_on_its_image(models, size):
     for kind in ("TwinLiteNet", "TwinLiteNet+"):
         seen = LaneNetwork(models[kind]).lanes(image)
         assert isinstance(seen, Mask)
-        assert seen.picture.shape == (height_px, width_px, 3)
-        rows, columns = np.nonzero(seen.picture[..., 0] > 127)
+        assert seen.image.shape == (height_px, width_px, 3)
+        rows, columns = np.nonzero(seen.image[..., 0] > 127)
         edges = (columns.min(), columns.max() + 1, rows.min(), rows.max() + 1)
         expected = (left, left + width_px // 5, top, top + height_px // 5)
         assert edges == pytest.approx(expected, abs=3)
@@ -108,7 +108,7 @@ def test_a_network_of_another_kind_is_told_what_was_expected(tmp_path):
     with pytest.raises(ModelError) as caught:
         LaneNetwork(other)
     text = str(caught.value)
-    assert text.startswith(f"{other}: no known kind of lane network; expected one of ")
+    assert text.startswith(f"{other}: unknown kind of lane network; expected one of ")
     for kind in (
         "TwinLiteNet: 1x3x360x640 -> 1x2x360x640, 1x2x360x640",
         "TwinLiteNet+: 1x3x384x640",
@@ -120,7 +120,7 @@ def test_a_network_of_another_kind_is_told_what_was_expected(tmp_path):
 
 
 def test_files_that_are_no_networks_are_named(tmp_path, models):
-    with pytest.raises(ModelError, match=r"missing\.onnx: can not read this network: No such file"):
+    with pytest.raises(ModelError, match=r"missing\.onnx: cannot read this network: No such file"):
         LaneNetwork(tmp_path / "missing.onnx")
     whole = models["TwinLiteNet"].read_bytes()
     for name, data in (("empty", b""), ("text", b"no network"), ("cut", whole[: len(whole) // 2])):
@@ -134,6 +134,6 @@ def test_files_that_are_no_networks_are_named(tmp_path, models):
 
 def test_signatures_are_read_without_a_runtime(models):
     signature = read_signature(models["UFLD TuSimple"])
-    assert [port.words for port in signature.inputs] == ["image 1x3x288x800"]
-    assert [port.words for port in signature.outputs] == ["cells 1x101x56x4"]
-    assert [port.words for port in read_signature(MODEL).inputs] == ["levels 1x3x96x208"], "PyTorch's exporter"
+    assert [port.text for port in signature.inputs] == ["image 1x3x288x800"]
+    assert [port.text for port in signature.outputs] == ["cells 1x101x56x4"]
+    assert [port.text for port in read_signature(MODEL).inputs] == ["levels 1x3x96x208"], "PyTorch's exporter"

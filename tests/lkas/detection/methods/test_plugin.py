@@ -77,15 +77,18 @@ def test_parameters_reach_it_and_what_it_does_not_know_is_refused(own):
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        ("return 1, 2", "my.py:Detector: detect gave (1, 2); expected a lkas.detection.DetectionResult"),
-        ("return None", "detect gave None; expected"),
+        ("return 1, 2", "my.py:Detector: detect returned (1, 2); expected a lkas.detection.DetectionResult"),
+        ("return None", "detect returned None; expected"),
         (
             "return DetectionResult(left_lane=(1, 2, 3, 4))",
             "`object | null`, got `array` - at `left_lane`; expected",
         ),
         ("return DetectionResult(left_lane=LaneMessage('a', 1, 2, 3))", "got `str` - at `left_lane.x1`"),
-        ("return DetectionResult(right_lane=LaneMessage(1, 2, 3, float('nan')))", "gave right_lane.y2 = nan; expected"),
-        ("return DetectionResult(right_lane=LaneMessage(image, 2, 3, 4))", "wrong field: ndarray is no number"),
+        (
+            "return DetectionResult(right_lane=LaneMessage(1, 2, 3, float('nan')))",
+            "returned right_lane.y2 = nan; expected",
+        ),
+        ("return DetectionResult(right_lane=LaneMessage(image, 2, 3, 4))", "wrong field: ndarray is not a number"),
         ("return [][3]", "my.py:Detector: detect: IndexError: list index out of range (my.py, line 12, in detect)"),
         ("image[0] = 0", "detect: ValueError: assignment destination is read-only (my.py, line 12, in detect)"),
     ],
@@ -187,7 +190,7 @@ def test_one_that_can_not_be_used_is_bad_usage(own, tmp_path, command):
     write_picture(tmp_path / "frame.png", road_image())
     done = CliRunner().invoke(app, [*command, "--method", "my.py:Detector"])
     assert done.exit_code == 2
-    assert "my.py:Detector: detect gave 3; expected a lkas.detection.DetectionResult" in done.stderr
+    assert "my.py:Detector: detect returned 3; expected a lkas.detection.DetectionResult" in done.stderr
     assert done.stdout == ""
 
 

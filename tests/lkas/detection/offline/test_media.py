@@ -4,12 +4,12 @@ import cv2
 import numpy as np
 import pytest
 
-from lkas.detection.offline.media import Frame, MediaError, Unreadable, open_inputs, read_picture
+from lkas.detection.offline.media import MediaError, MediaFrame, Unreadable, open_inputs, read_image
 from tests.lkas.detection.straight_road import road_image, write_film, write_picture
 
 
 def names_and_times(clip):
-    return [(item.name, item.timestamp) for item in clip.frames() if isinstance(item, Frame)]
+    return [(item.name, item.timestamp) for item in clip.frames() if isinstance(item, MediaFrame)]
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def folder(tmp_path):
 def test_a_picture_is_red_green_blue(tmp_path):
     image = np.zeros((48, 64, 3), np.uint8)
     image[..., 0] = 200
-    assert read_picture(write_picture(tmp_path / "red.png", image))[0, 0].tolist() == [200, 0, 0]
+    assert read_image(write_picture(tmp_path / "red.png", image))[0, 0].tolist() == [200, 0, 0]
 
 
 def test_a_folder_is_in_the_order_a_person_would_count(folder):
@@ -63,7 +63,7 @@ def test_a_film_cut_in_the_middle_gives_its_frames_and_then_the_reason(tmp_path)
     film.write_bytes(film.read_bytes()[: film.stat().st_size // 2])
     *frames, last = open_inputs([str(film)], sequence=False, rate_hz=10)[0].frames()
     assert 10 < len(frames) < 60
-    assert all(isinstance(frame, Frame) for frame in frames)
+    assert all(isinstance(frame, MediaFrame) for frame in frames)
     assert isinstance(last, Unreadable)
     assert last.reason == f"{film}: the film is damaged: {len(frames)} of 60 frames could be read"
 
@@ -79,7 +79,7 @@ def test_a_jpeg_that_was_cut_off_is_not_taken_for_a_picture(tmp_path):
     path = write_picture(tmp_path / "road.jpg", road_image(320, 240))
     path.write_bytes(path.read_bytes()[:-2000])
     with pytest.raises(MediaError, match=r"road\.jpg: the picture is cut off after \d+ bytes"):
-        read_picture(path)
+        read_image(path)
 
 
 def test_a_camera_gives_pictures_until_it_is_gone(tmp_path, monkeypatch):

@@ -1,7 +1,7 @@
-"""What one frame of a film tells the next: where to expect the lines, and for how long each has been followed.
+"""What one video frame tells the next: where to expect the lines, and for how many frames each has been followed.
 
-It never smooths: it only lets the line that was there win between two of like strength. After a gap, a jump back
-in time or a frame without a lane it knows nothing, so a cut costs nothing.
+Nothing is smoothed; among lines of similar strength the one that was there before wins. After a gap, a jump back in
+time or a frame without a lane nothing is expected, so a cut in the video has no cost.
 """
 
 import math
@@ -11,8 +11,8 @@ from lkas.detection.lane_fit.fit import RoadFit
 from lkas.detection.lane_fit.road_model import FittedLine
 from lkas.detection.lane_fit.search import LaneGuess
 
-MEMORY_S = 0.3  # older frames tell nothing about this one
-SAME_LINE_M = 0.4  # a line's largest step between two frames; a lane change moves it by more
+MEMORY_S = 0.3  # older frames are ignored
+SAME_LINE_M = 0.4  # a line's largest step between two frames; a lane change is a larger one
 
 
 class LaneTracker:
@@ -30,26 +30,19 @@ class LaneTracker:
             return None
         return self._guess
 
-    @staticmethod
-    def is_followed(before: LaneGuess, fit: RoadFit | None) -> bool:
-        """Whether both lines are where they were."""
-        if fit is None:
-            return False
-        return _is_same(before.left_m, _place_m(fit.left)) and _is_same(before.right_m, _place_m(fit.right))
+    def min_off(self, place_m: float, off: float) -> float:
+        """The smallest distance of a line from its usual place since it is followed, on either side of the car.
 
-    def least_off(self, place_m: float, off: float) -> float:
-        """How far a line that is `off` now was off at the least while it was followed, on either side of the car.
-
-        Only where `expected` knows something."""
+        `off`: its distance now. Only where `expected` returns a guess."""
         assert self._guess is not None
-        olds = zip((self._guess.left_m, self._guess.right_m), self._offs, strict=True)
-        return min([off, *(old_off for old_m, old_off in olds if _is_same(old_m, place_m))])
+        before = zip((self._guess.left_m, self._guess.right_m), self._offs, strict=True)
+        return min([off, *(old_off for old_m, old_off in before if _is_same(old_m, place_m))])
 
     def follow(
         self, timestamp: float, guess: LaneGuess | None, fit: RoadFit | None, offs: Sequence[float]
     ) -> tuple[int, int]:
-        """Remember this frame, and how far its lines were off; returns for how many frames (left, right) were there
-        before it."""
+        """Remember this frame and how far its lines were off; returns for how many earlier frames (left, right) were
+        followed."""
         before = self.expected(timestamp)
         places: list[float | None] = []
         for side, line in enumerate((fit.left, fit.right) if fit else (None, None)):
@@ -61,6 +54,13 @@ class LaneTracker:
         self._offs = list(offs)
         self._guess = None if guess is None else LaneGuess(guess.course, places[0], places[1])
         return self._ages[0], self._ages[1]
+
+
+def is_followed(previous: LaneGuess, fit: RoadFit | None) -> bool:
+    """Whether both lines are where they were."""
+    if fit is None:
+        return False
+    return _is_same(previous.left_m, _place_m(fit.left)) and _is_same(previous.right_m, _place_m(fit.right))
 
 
 def _place_m(line: FittedLine | None) -> float | None:

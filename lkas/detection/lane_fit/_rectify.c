@@ -1,12 +1,12 @@
-/* Where in an image the places of a rectified view lie; see rectify.py. */
+/* Where in an image the cells of a rectified view lie; see rectify.py. */
 #include <math.h>
 
 #include "_kernels.h"
 
-/* Brown's model, as in lkas/lens.py: a direction as the lens shows it. NAN beyond the model's reach. */
-static void bend(const ViewCamera *camera, double *right, double *down) {
+/* Brown's distortion model, as in lkas/lens.py. NAN where the model is not valid. */
+static void distort(const ViewCamera *camera, double *right, double *down) {
     const double x = *right, y = *down, r2 = x * x + y * y, both = 2 * x * y;
-    if (r2 > camera->reach2) {
+    if (r2 > camera->max_r2) {
         *right = *down = NAN;
         return;
     }
@@ -15,7 +15,7 @@ static void bend(const ViewCamera *camera, double *right, double *down) {
     *down = y * radial + camera->p2 * both + camera->p1 * (r2 + 2 * y * y);
 }
 
-/* A place on the ground, ahead and to the left of the camera -> its pixel; NAN where it has none. */
+/* Project a ground point, ahead and left of the camera, to its pixel; NAN if it has none. */
 static void project(const ViewCamera *camera, double x, double y, double *u, double *v) {
     const double *axes = camera->axes, z = -camera->height;
     const double depth = axes[6] * x + axes[7] * y + axes[8] * z;
@@ -25,31 +25,33 @@ static void project(const ViewCamera *camera, double x, double y, double *u, dou
     }
     double right = (axes[0] * x + axes[1] * y + axes[2] * z) / depth;
     double down = (axes[3] * x + axes[4] * y + axes[5] * z) / depth;
-    if (camera->is_bent) bend(camera, &right, &down);
+    if (camera->has_distortion) distort(camera, &right, &down);
     *u = camera->cx + camera->focal * right;
     *v = camera->cy + camera->focal * down;
 }
 
-static uint8_t share_of(double part) {
-    const double share = rint(256 * part);
-    return share < 255 ? (uint8_t)share : 255;
+static uint8_t fraction_of(double part) {
+    const double fraction = rint(256 * part);
+    return fraction < 255 ? (uint8_t)fraction : 255;
 }
 
 void place_view(const ViewCamera *camera, const double *x, const double *y, const double *shift, int rows, int columns,
-                int32_t *corner, uint8_t *share, uint8_t *visible, int32_t *spans) {
-    const int width = camera->width_px, height = camera->height_px;
-    for (int r = 0; r < rows; r++, corner += columns, share += 2 * columns, visible += columns) {
+                const ViewSampling *sampling) {
+    const int width = sampling->width, height = sampling->height;
+    int32_t *corner = sampling->corner, *spans = sampling->spans;
+    uint8_t *fraction = sampling->fraction, *visible = sampling->visible;
+    for (int r = 0; r < rows; r++, corner += columns, fraction += 2 * columns, visible += columns) {
         int first = columns, last = 0;
         for (int c = 0; c < columns; c++) {
             double u, v;
             project(camera, x[r], y[c] + shift[r], &u, &v);
             visible[c] = u >= 1 && u <= width - 2 && v >= 0 && v <= height - 1;
-            corner[c] = share[2 * c] = share[2 * c + 1] = 0;
+            corner[c] = fraction[2 * c] = fraction[2 * c + 1] = 0;
             if (!visible[c]) continue;
             const int left = u < width - 2 ? (int)u : width - 2, upper = v < height - 2 ? (int)v : height - 2;
             corner[c] = upper * width + left;
-            share[2 * c] = share_of(u - left);
-            share[2 * c + 1] = share_of(v - upper);
+            fraction[2 * c] = fraction_of(u - left);
+            fraction[2 * c + 1] = fraction_of(v - upper);
             if (c < first) first = c;
             last = c + 1;
         }

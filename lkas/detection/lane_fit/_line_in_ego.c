@@ -1,4 +1,4 @@
-/* A fitted line as it is published: seen from another origin, and as far as it is known; see line_in_ego.py. */
+/* A fitted line as it is published: moved to another origin, and its known range; see line_in_ego.py. */
 #include <math.h>
 
 #include "_kernels.h"
@@ -23,14 +23,15 @@ void move_line(const double *c, const double *covariance, double back, double *m
     }
 }
 
-double known_to(const double *c, const double *covariance, const Reach *reach) {
-    double known = reach->seen_to;
-    for (int step = 0; step < reach->steps; step++) {
-        const double x = reach->seen_to * pow(reach->stretch, (double)step / (reach->steps - 1));
+double known_range(const double *c, const double *covariance, const RangeLimits *limits) {
+    double known = limits->seen_to;
+    for (int step = 0; step < limits->steps; step++) {
+        const double x = limits->seen_to * pow(limits->extension, (double)step / (limits->steps - 1));
         const double row[CUBIC] = {1, x, x * x / 2, x * x * x / 6};
-        const double beyond = x - reach->seen_to, px = reach->focal_px / x;
-        const double bend = fabs((c[2] + c[3] * reach->seen_to) / 2 + c[3] * beyond / 6) * beyond * beyond * px;
-        if (sqrt(variance_of(row, covariance)) * px < reach->sigma_px && bend < reach->bend_px && x > known) known = x;
+        const double beyond = x - limits->seen_to, px = limits->focal_px / x;
+        const double bend = fabs((c[2] + c[3] * limits->seen_to) / 2 + c[3] * beyond / 6) * beyond * beyond * px;
+        if (sqrt(variance_of(row, covariance)) * px < limits->max_sigma_px && bend < limits->max_bend_px && x > known)
+            known = x;
     }
     return known;
 }

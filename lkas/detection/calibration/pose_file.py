@@ -1,7 +1,7 @@
-"""The pose of a camera, kept in a file between runs, for worlds that do not say how their camera stands.
+"""The pose of a camera, kept in a file between runs, for worlds that do not provide it.
 
-One file belongs to one camera. What it holds is where the search begins: a film is calibrated from its own frames all
-the same, and a camera that was moved is found again.
+One file belongs to one camera. It is the start value of the estimate: a video is calibrated from its own frames all the
+same, and the pose of a camera that was moved is estimated again.
 """
 
 import json
@@ -15,39 +15,40 @@ from lkas.runtime.instance import write_whole
 from lkas.vehicle import CameraConfig
 
 FIELDS = ("pitch_deg", "yaw_deg", "roll_deg")
-MOST_DEG = 45.0
+MAX_ANGLE_DEG = 45.0
 
 
-class KeptPoseError(ValueError):
-    """A file that is no camera's pose; the text names the file, what was expected and what to do."""
+class PoseFileError(ValueError):
+    """A file that does not contain a camera pose; the text names the file, what was expected and what to do."""
 
 
-def with_kept_pose(camera: CameraConfig, path: str | Path) -> CameraConfig:
-    """The camera as the file says it stands; unchanged where there is no file yet. Raises KeptPoseError."""
+def with_saved_pose(camera: CameraConfig, path: str | Path) -> CameraConfig:
+    """The camera with the pose of the file; unchanged if there is no file yet. Raises PoseFileError."""
     try:
         text = Path(path).read_text(encoding="utf-8")
     except FileNotFoundError:
         return camera
     except (OSError, UnicodeDecodeError) as error:
-        raise KeptPoseError(f"{path}: can not read this camera's pose: {error}") from error
+        raise PoseFileError(f"{path}: cannot read this camera pose: {error}") from error
     try:
         raw = json.loads(text)
         pose = {name: float(raw[name]) for name in FIELDS}
     except (ValueError, KeyError, TypeError) as error:
-        raise KeptPoseError(
+        raise PoseFileError(
             f"{path}: expected a JSON object with {', '.join(FIELDS)}, found {text[:60]!r}; "
-            f"delete the file to start anew"
+            f"delete the file to start again"
         ) from error
     for name, value in pose.items():
-        if not abs(value) <= MOST_DEG:  # also false for NaN
-            raise KeptPoseError(
-                f"{path}: expected {name} within {MOST_DEG:g} degrees, found {value}; delete the file to start anew"
+        if not abs(value) <= MAX_ANGLE_DEG:  # also false for NaN
+            raise PoseFileError(
+                f"{path}: expected {name} within {MAX_ANGLE_DEG:g} degrees, found {value}; "
+                "delete the file to start again"
             )
     return structs.replace(camera, **pose)
 
 
-def keep_pose(path: str | Path, calibration: Calibration) -> bool:
-    """Write the pose of a finished calibration, in one go; False, and nothing written, for any other.
+def save_pose(path: str | Path, calibration: Calibration) -> bool:
+    """Write the pose of a finished calibration, atomically; for any other, write nothing and return False.
 
     Raises OSError.
     """
