@@ -1,6 +1,6 @@
-"""Frames with known lines, for fitting and checking the confidence: rendered drives, bare pictures, photographs.
+"""Frames with known lines, for fitting and judging the confidence: rendered drives, images without a lane, photographs.
 
-A line is right when it lies within 20 px (of an image 1280 px wide) of the true line of its side, on average over the
+A line is right if it lies within 20 px (of an image 1280 px wide) of the true line of its side, on average over the
 rows it reaches; and, where the camera is known, within 0.3 m and 2 degrees of it beside the car.
 """
 
@@ -27,7 +27,7 @@ from simulation.opendrive.writer import bend, road_xml, straight
 
 RIGHT_PX = 20.0
 RIGHT_OFFSET_M, RIGHT_HEADING_RAD = 0.3, math.radians(2.0)
-LEAST_COMMON_ROWS = 4
+MIN_COMMON_ROWS = 4
 FRAME_S = 1 / 30
 RUN_OUT_M = 90.0
 PART_FRAMES = 9  # of a long clip
@@ -38,20 +38,21 @@ SIZES_PX = ((800, 600), (640, 360), (640, 480))
 @dataclass(frozen=True, slots=True)
 class TrueLine:
     pixels: np.ndarray  # (N, 2), from near to far
-    beside: tuple[float, float] | None = None  # place (m) and slope beside the car, where the camera was known
+    beside: tuple[float, float] | None = None  # position (m) and slope beside the car, if the camera is known
 
-    def is_met_by(self, line: LaneLine, model: LaneModel, width_px: int, height_px: int) -> bool:
+    def is_matched_by(self, line: LaneLine, model: LaneModel, width_px: int, height_px: int) -> bool:
+        """Whether a detected line is right."""
         if self.beside is not None:
             turned_rad = math.atan(line.c1) - math.atan(self.beside[1])
             if abs(line.c0 - self.beside[0]) > RIGHT_OFFSET_M or abs(turned_rad) > RIGHT_HEADING_RAD:
                 return False
-        mine = line_pixels(line, model.calibration, height_px, points=80)[::-1]
-        if len(mine) < 2:
+        found = line_pixels(line, model.calibration, height_px, points=80)[::-1]
+        if len(found) < 2:
             return False
-        columns = np.interp(self.pixels[:, 1], mine[:, 1], mine[:, 0], left=np.nan, right=np.nan)
+        columns = np.interp(self.pixels[:, 1], found[:, 1], found[:, 0], left=np.nan, right=np.nan)
         off_px = np.abs(columns - self.pixels[:, 0])
         off_px = off_px[np.isfinite(off_px)]
-        return len(off_px) >= LEAST_COMMON_ROWS and float(off_px.mean()) * 1280 / width_px < RIGHT_PX
+        return len(off_px) >= MIN_COMMON_ROWS and float(off_px.mean()) * 1280 / width_px < RIGHT_PX
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +62,12 @@ class KnownFrame:
     clip: str
     image: np.ndarray  # (H, W, 3) uint8 RGB
     lines: tuple[TrueLine | None, TrueLine | None]
-    timestamp: float | None = None  # None: a still
+    timestamp: float | None = None  # None: a single image
     vehicle: VehicleState | None = None
 
 
 def rendered_drive(seed: int, count: int) -> Iterator[KnownFrame]:
-    """A stretch of a random road in random looks: every second one a film, every third by an unknown camera."""
+    """A part of a random road of random appearance: every second one a video, every third with an unknown camera."""
     rng = np.random.default_rng([seed, 77])
     width_px, height_px = SIZES_PX[rng.integers(len(SIZES_PX))]
     height_m, pitch_deg, hfov_deg = rng.uniform((1.2, 2, 55), (1.8, 6, 85)).tolist()
@@ -79,9 +80,9 @@ def rendered_drive(seed: int, count: int) -> Iterator[KnownFrame]:
         road = read_map(Path(file.name))
     curve = chosen_route(road, None, seed).curve
     renderer = Renderer(road, geometry, width_px, height_px, seed)
-    look = _Look(rng, width_px, height_px)
+    appearance = _Appearance(rng, width_px, height_px)
     phase = rng.uniform(0, 6.28, 2)
-    is_film, is_known = seed % 2 == 0, seed % 3 != 0
+    is_video, is_known = seed % 2 == 0, seed % 3 != 0
     image = np.empty((height_px, width_px, 3), np.uint8)
     ahead_m = np.concatenate([np.arange(-4.0, 4.0), 4 * 12 ** np.linspace(0, 1, 20)])
     for k in range(count):
@@ -101,13 +102,13 @@ def rendered_drive(seed: int, count: int) -> Iterator[KnownFrame]:
             seen = np.isfinite(pixels).all(axis=1) & (pixels[:, 0] > 0) & (pixels[:, 0] < width_px)
             lines.append(TrueLine(pixels[seen & (pixels[:, 1] < height_px)], tuple(beside) if is_known else None))
         vehicle = VehicleState(camera=geometry if is_known else None, speed_mps=speed_mps)
-        stamp = k * FRAME_S if is_film else None
-        yield KnownFrame(f"rendered {seed}", look.of(image, k), (lines[0], lines[1]), stamp, vehicle)
-        s_m += speed_mps * FRAME_S * (1 if is_film else 5)
+        stamp = k * FRAME_S if is_video else None
+        yield KnownFrame(f"rendered {seed}", appearance.apply(image, k), (lines[0], lines[1]), stamp, vehicle)
+        s_m += speed_mps * FRAME_S * (1 if is_video else 5)
 
 
-def bare_picture(seed: int) -> KnownFrame:
-    """Noise, clouds and edges: nothing in it is a lane."""
+def image_without_lane(seed: int) -> KnownFrame:
+    """Noise, clouds and edges, without a lane."""
     rng = np.random.default_rng([seed, 78])
     width_px, height_px = (int(v) for v in rng.integers((64, 36), (1280, 720)))
     levels = rng.normal(0, 1, (height_px, width_px, 3)).astype(np.float32)
@@ -122,7 +123,7 @@ def bare_picture(seed: int) -> KnownFrame:
 
 
 def photographs(folder: Path) -> Iterator[KnownFrame]:
-    """Labelled stills in the form of TuSimple's labels."""
+    """Labelled single images with labels in TuSimple's format."""
     labels = [json.loads(text) for text in (folder / LABELS).read_text().splitlines() if text]
     clips = clips_of_photographs(folder)
     for label in labels:
@@ -143,12 +144,12 @@ def clips_of_photographs(folder: Path) -> dict[str, str]:
 
 
 def is_held_back(clip: str) -> bool:
-    """Every second clip, by its name: never fitted on."""
+    """Every second clip, chosen by its name: never fitted on."""
     return zlib.crc32(clip.encode()) % 2 == 1
 
 
 def _ego_lines(label: dict, width_px: int, height_px: int) -> tuple[TrueLine | None, TrueLine | None]:
-    """The labelled lines next to the middle of the image, where they run on to its last row."""
+    """The labelled lines nearest to the middle of the image, extrapolated to its last row."""
     nearest: list[tuple[float, TrueLine] | None] = [None, None]
     for lane in label["lanes"]:
         points = [(x, y) for x, y in zip(lane, label["h_samples"], strict=True) if x >= 0]
@@ -179,8 +180,8 @@ def _random_road(rng: np.random.Generator, lane_width_m: float) -> str:
     return xml
 
 
-class _Look:
-    """Light, weather, lens and things on the road, the same through a clip."""
+class _Appearance:
+    """Light, weather, lens and objects on the road; constant within a clip."""
 
     def __init__(self, rng: np.random.Generator, width_px: int, height_px: int) -> None:
         self._rng = rng
@@ -201,23 +202,23 @@ class _Look:
             ends = np.stack([vanish + (foot - vanish) * rng.uniform(0.02, 0.4), foot]) * (width_px, height_px)
             self._strips.append((ends.astype(np.int32), float(rng.uniform(-70, 90))))
 
-    def of(self, image: np.ndarray, k: int) -> np.ndarray:
+    def apply(self, image: np.ndarray, k: int) -> np.ndarray:
         height_px, width_px = image.shape[:2]
-        picture = image.astype(np.float32)
+        changed = image.astype(np.float32)
         for (top, bottom), levels in self._strips:
             half = np.array([max(1.0, width_px / 160), 0.0])
             quad = np.array([top, bottom - half, bottom + half]).astype(np.int32)
             mask = np.zeros((height_px, width_px), np.float32)
             cv2.fillConvexPoly(mask, quad, levels)
-            picture += mask[..., None]
-        picture = picture * self._gain
-        mean = picture.mean()
-        picture = (mean + (picture - mean) * self._contrast) * self._brightness
+            changed += mask[..., None]
+        changed = changed * self._gain
+        mean = changed.mean()
+        changed = (mean + (changed - mean) * self._contrast) * self._brightness
         if self._blur_px:
-            picture = cv2.GaussianBlur(picture, (0, 0), self._blur_px)
+            changed = cv2.GaussianBlur(changed, (0, 0), self._blur_px)
         if self._noise:
-            picture += self._rng.normal(0, self._noise, picture.shape).astype(np.float32)
-        result = np.clip(picture, 0, 255).astype(np.uint8)
+            changed += self._rng.normal(0, self._noise, changed.shape).astype(np.float32)
+        result = np.clip(changed, 0, 255).astype(np.uint8)
         if self._jpeg:
             _, data = cv2.imencode(".jpg", result, [cv2.IMWRITE_JPEG_QUALITY, self._jpeg])
             result = cv2.imdecode(data, cv2.IMREAD_COLOR)

@@ -1,8 +1,8 @@
-"""The patch network: from a rectified road patch to the probability that a lane line's middle is there.
+"""The patch network: from a rectified road patch to the probability of a lane line's middle in each cell.
 
-Two strided convolutions, residual 3x3 convolutions whose dilations see along all rows (so a dash finds the next one),
-and a shuffle of channels back to full resolution. Levels go in as they are (0..255), the probability comes out:
-nothing about the network is left for its callers to repeat.
+Two strided convolutions, residual 3x3 convolutions whose dilations cover all rows (to connect one dash with the next),
+and a pixel shuffle back to full resolution. Input: levels 0..255; output: probability. No pre- or postprocessing is
+needed.
 """
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 STEM_CHANNELS = 12
 CHANNELS = 24
 DILATIONS = (1, 2, 4, 8, 2)
-LEVEL = 1 / 128  # unit of what goes in, so that the first weights are of an ordinary size
+LEVEL = 1 / 128  # scale of the input, so that the first weights have an ordinary size
 STRIDE = 4
 
 

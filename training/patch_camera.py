@@ -1,14 +1,14 @@
-"""How a drawn patch looks to a camera: shadows and light, the bonnet, the image's borders, blur, noise and JPEG."""
+"""The camera's effects on a drawn patch: shadows and light, the bonnet, the image's borders, blur, noise and JPEG."""
 
 import cv2
 import numpy as np
 
 from lkas.detection.net.patch_net import NET_COLUMNS, NET_ROWS
-from training.patch_scene import ACROSS_M, SHAPE, Scene, chance, cloud
+from training.patch_scene import ACROSS_M, SHAPE, PatchScene, chance, cloud
 
 
-def shadows(scene: Scene) -> None:
-    """Of bridges and vehicles (polygons), of trees (blobs), of poles and rails (stripes)."""
+def shadows(scene: PatchScene) -> None:
+    """Shadows of bridges and vehicles (polygons), of trees (blobs), of poles and rails (stripes)."""
     random = scene.random
     for _ in range(0 if scene.is_fair else random.integers(0, 3)):
         kind = random.random()
@@ -26,8 +26,8 @@ def shadows(scene: Scene) -> None:
         scene.picture = scene.picture * (1 - random.uniform(0.2, 0.78) * dark[..., None])
 
 
-def light(scene: Scene) -> None:
-    """Dusk gradients; at night headlamps and lit paint; on wet road the mirror of what stands ahead; haze."""
+def light(scene: PatchScene) -> None:
+    """Dusk gradients; headlamps at night; reflections on a wet road; haze."""
     random = scene.random
     ray = ACROSS_M / scene.ahead_m
     if scene.is_night:
@@ -41,7 +41,7 @@ def light(scene: Scene) -> None:
         scene.picture = scene.picture * (1 + slope)[..., None]
     if scene.is_fair:
         return
-    if chance(random, 0.3 if scene.is_night else 0.12):  # mirrored lamps and sky run along the rays
+    if chance(random, 0.3 if scene.is_night else 0.12):  # reflections of lamps and sky lie along the rays
         beams = random.uniform(-0.6, 0.6, random.integers(1, 7)), random.uniform(0.004, 0.05)
         glow = np.zeros(SHAPE, np.float32)
         for at in beams[0]:
@@ -54,7 +54,8 @@ def light(scene: Scene) -> None:
         scene.picture = scene.picture * (1 - haze) + haze * random.uniform(90, 215)
 
 
-def bonnet(scene: Scene) -> None:
+def bonnet(scene: PatchScene) -> None:
+    """The car's bonnet at the near end, with reflections."""
     random = scene.random
     if not chance(random, 0.4):
         return
@@ -70,7 +71,7 @@ def bonnet(scene: Scene) -> None:
     scene.truth[here] = 0
 
 
-def image_borders(scene: Scene) -> None:
+def image_borders(scene: PatchScene) -> None:
     """Beyond the image's sides the outermost pixel is repeated, as RoadView.sample does."""
     random = scene.random
     left_ray, right_ray = random.uniform(0.3, 1.1), -random.uniform(0.3, 1.1)
@@ -83,7 +84,7 @@ def image_borders(scene: Scene) -> None:
     scene.truth[columns != inside] = 0
 
 
-def optics(scene: Scene) -> None:
+def optics(scene: PatchScene) -> None:
     """Far rows are blurred by the resampling; exposure, contrast, defocus, motion, dirt and drops, noise, JPEG."""
     random = scene.random
     picture = scene.picture.astype(np.float32)
@@ -110,8 +111,8 @@ def optics(scene: Scene) -> None:
     picture += random.standard_normal(picture.shape, dtype=np.float32) * noise
     picture = np.clip(picture, 0, 255)
     if chance(random, 0.2):
-        packed = cv2.imencode(
+        compressed = cv2.imencode(
             ".jpg", picture.astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, int(random.integers(15, 80))]
         )
-        picture = cv2.imdecode(packed[1], cv2.IMREAD_COLOR).astype(np.float32)
+        picture = cv2.imdecode(compressed[1], cv2.IMREAD_COLOR).astype(np.float32)
     scene.picture = picture

@@ -1,16 +1,16 @@
-"""Lane lines of a drawn patch: paint, dashes, wear, the seams beside them, and which of them can be seen at all."""
+"""Lane lines of a drawn patch: paint, dashes, wear, the seams beside them, and their visibility."""
 
 import cv2
 import numpy as np
 
 from lkas.detection.net.patch_net import NET_COLUMN_M, NET_COLUMNS, NET_ROWS
-from training.patch_scene import SHAPE, Scene, chance, cloud
+from training.patch_scene import SHAPE, PatchScene, chance, cloud
 
 LINE_SIGMA_M = 0.09  # the truth is a soft ridge of this width on a line's middle
-SEEN_SIGMAS = 2.0  # paint less different from the road beside it than so many sigmas can not be seen
+VISIBLE_SIGMAS = 2.0  # paint with less contrast to the road beside it is invisible
 BESIDE_COLUMNS = 6  # from a line's middle to the road beside it
-SPECKS_PER_WITNESS = 4  # neighbouring pixels are alike: so many of them count as one
-# Period in metres and painted share of dashes as roads have them: North America's 3 m of 12, Europe's 6 of 18 and of
+PIXELS_PER_SAMPLE = 4  # neighbouring pixels are correlated: so many count as one sample
+# Period in metres and painted share of the dashes on real roads: North America's 3 m of 12, Europe's 6 of 18 and of
 # 12 and 3 of 9 and of 12, China's 6 of 15 and 2 of 6, Japan's 8 of 20 and 6 of 15, merging lanes' 6 of 9.
 DASHES = (
     (12.2, 0.25),
@@ -26,8 +26,8 @@ DASHES = (
 )
 
 
-def draw_lines(scene: Scene) -> tuple[float, float]:
-    """The ego lane's lines and their neighbours, some of them missing; -> outermost places (right, left), metres."""
+def draw_lines(scene: PatchScene) -> tuple[float, float]:
+    """Draw the ego lines and their neighbours, some missing; returns the outermost positions (right, left), metres."""
     random, lane_m, middle_m = scene.random, scene.lane_m, scene.middle_m
     places = [middle_m - lane_m / 2, middle_m + lane_m / 2]
     for side in (-1.5, 1.5):
@@ -45,8 +45,8 @@ def draw_lines(scene: Scene) -> tuple[float, float]:
     return outer
 
 
-def _slab_seams(scene: Scene, places: list[float]) -> None:
-    """Lanes are paved one by one: dark seams close beside the lines, some sealed with tar, with a bright rim."""
+def _slab_seams(scene: PatchScene, places: list[float]) -> None:
+    """Draw seams between separately paved lanes: dark, close to the lines, some sealed with tar, with a bright rim."""
     random = scene.random
     aside_m = random.uniform(-0.35, 0.35)
     for place_m in places:
@@ -60,7 +60,7 @@ def _slab_seams(scene: Scene, places: list[float]) -> None:
         scene.picture *= (1 - depth * shade + rim)[..., None]
 
 
-def _line(scene: Scene, place_m: float) -> None:
+def _line(scene: PatchScene, place_m: float) -> None:
     random, road_m = scene.random, scene.road_m
     width_m = random.uniform(0.08, 0.22)
     twins = random.uniform(0.12, 0.2) if chance(random, 0.14) else 0.0
@@ -87,7 +87,7 @@ def _line(scene: Scene, place_m: float) -> None:
         paint = np.maximum(paint, stripe)
     worn = np.clip(1 + random.uniform(0, 0.9) * cloud(random, 3, 3), 0, 1)
     if chance(random, 0.15):
-        worn *= np.clip(0.6 + cloud(random, 12, NET_COLUMNS), 0, 1)  # whole stretches are gone
+        worn *= np.clip(0.6 + cloud(random, 12, NET_COLUMNS), 0, 1)  # long parts are missing
     cover = (paint * worn * random.uniform(0.15, 1.0))[..., None]
     if chance(random, 0.3):
         colour = np.array([random.uniform(170, 245), random.uniform(135, 205), random.uniform(20, 130)], np.float32)
@@ -103,8 +103,8 @@ def _line(scene: Scene, place_m: float) -> None:
     scene.painted.append((cover[..., 0] > 0.1, ridge))
 
 
-def _painted_share(scene: Scene, period_m: float, share: float, phase: float) -> np.ndarray:
-    """How much of the road within a row's pixel is painted by dashes: (rows, 1) float32 [0, 1].
+def _painted_share(scene: PatchScene, period_m: float, share: float, phase: float) -> np.ndarray:
+    """Share of the road within a row's pixel that dashes paint: (rows, 1) float32 [0, 1].
 
     Far dashes are shorter than a pixel and fade, as a camera sees them.
     """
@@ -117,8 +117,8 @@ def _painted_share(scene: Scene, period_m: float, share: float, phase: float) ->
     return (painted_periods(middle + half) - painted_periods(middle - half)) / (2 * half)
 
 
-def forget_unseen_lines(scene: Scene) -> None:
-    """Take lines out of the truth whose paint is neither brighter nor yellower than the road on both of its sides."""
+def remove_invisible_lines(scene: PatchScene) -> None:
+    """Remove lines from the truth whose paint is neither brighter nor yellower than the road on both of its sides."""
     red, green, blue = cv2.split(scene.picture)
     planes = (red + green) / 2, np.minimum(red, green) - blue
     for paint, ridge in scene.painted:
@@ -128,13 +128,13 @@ def forget_unseen_lines(scene: Scene) -> None:
 
 
 def _stands_out(plane: np.ndarray, row: np.ndarray, column: np.ndarray) -> bool:
-    """Whether the places (row, column) of a (rows, columns) plane are higher than what lies beside them."""
-    witnesses = len(row) / SPECKS_PER_WITNESS
-    if witnesses < 2:
+    """Whether the pixels (row, column) of a (rows, columns) plane are higher than the pixels beside them."""
+    samples = len(row) / PIXELS_PER_SAMPLE
+    if samples < 2:
         return False
     left = plane[row, np.maximum(column - BESIDE_COLUMNS, 0)]
     right = plane[row, np.minimum(column + BESIDE_COLUMNS, NET_COLUMNS - 1)]
     noise = 1.0 + float(np.std(left - right)) / np.sqrt(2)
-    # The greater one of two like numbers lies about half a sigma above their mean.
+    # The maximum of two samples of one distribution is about half a sigma above its mean.
     step = float(np.mean(plane[row, column] - np.maximum(left, right))) + 0.5 * noise
-    return step * np.sqrt(witnesses) > SEEN_SIGMAS * noise
+    return step * np.sqrt(samples) > VISIBLE_SIGMAS * noise

@@ -1,4 +1,4 @@
-"""A patch while it is being drawn: where its rows and columns lie on the road, its picture and its truth."""
+"""A patch while it is drawn: the road positions of its rows and columns, its image and its truth."""
 
 from dataclasses import dataclass, field
 
@@ -12,9 +12,9 @@ SHAPE = (NET_ROWS, NET_COLUMNS)
 
 
 @dataclass(slots=True)
-class Scene:
+class PatchScene:
     """A patch being drawn. picture: (rows, columns, 3) float32 RGB levels; truth: (rows, columns) float32 [0, 1];
-    ahead_m: (rows, 1); road_m: (rows, columns) lateral place on the road, the bends and the car's heading taken out.
+    ahead_m: (rows, 1); road_m: (rows, columns) lateral position on the road, with bends and the car's heading removed.
     """
 
     random: np.random.Generator
@@ -26,19 +26,20 @@ class Scene:
     lane_m: float
     middle_m: float  # of the ego lane
     far_ratio: np.ndarray  # (rows, 1), 0 near .. 1 far
-    pixel_m: np.ndarray  # (rows, 1), how much of the road's length one pixel of the image shows
-    is_fair: bool  # an evenly lit road and a good camera, as most are by day
+    pixel_m: np.ndarray  # (rows, 1), length of road that one pixel of the image covers
+    is_fair: bool  # an evenly lit road and a good camera, as usual by day
     is_night: bool
     painted: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
-    """Per line, (rows, columns): bool where its paint is, and float32 its share of the truth."""
+    """Per line, (rows, columns): bool mask of its paint, and float32 its part of the truth."""
 
 
 def cloud(random: np.random.Generator, rows: float, columns: float) -> np.ndarray:
-    """Smooth noise of standard deviation near 1 with grains of so many rows and columns; (rows, columns) float32."""
+    """Smooth noise, sigma about 1, with grains of this size in rows and columns; (rows, columns) float32."""
     height, width = int(NET_ROWS / rows) + 2, int(NET_COLUMNS / columns) + 2
     grains = random.standard_normal((height, width), dtype=np.float32)
     return cv2.resize(grains, (NET_COLUMNS, NET_ROWS), interpolation=cv2.INTER_LINEAR)
 
 
 def chance(random: np.random.Generator, share: float) -> bool:
+    """True with this probability."""
     return bool(random.random() < share)

@@ -1,14 +1,14 @@
-"""What is on a drawn patch besides its lines: verges, arrows and cracks, rails, poles, walls and vehicles."""
+"""The surroundings of the lines on a drawn patch: verges, arrows and cracks, rails, poles, walls and vehicles."""
 
 import cv2
 import numpy as np
 
 from lkas.detection.net.patch_net import NET_COLUMNS, NET_ROWS
-from training.patch_scene import ACROSS_M, SHAPE, Scene, chance, cloud
+from training.patch_scene import ACROSS_M, SHAPE, PatchScene, chance, cloud
 
 
-def beside_the_road(scene: Scene, outer: tuple[float, float]) -> None:
-    """Shoulder, kerb, gutter, verge: another texture from some place outwards; a kerb's top can look like a line."""
+def beside_the_road(scene: PatchScene, outer: tuple[float, float]) -> None:
+    """Shoulder, kerb, gutter, verge: another texture outwards; a kerb's top can look like a line."""
     random = scene.random
     for side, place_m in ((-1, outer[0]), (1, outer[1])):
         if not chance(random, 0.75):
@@ -32,8 +32,8 @@ def beside_the_road(scene: Scene, outer: tuple[float, float]) -> None:
         scene.truth[here] = 0
 
 
-def distractors(scene: Scene) -> None:
-    """Arrows, stop lines, crossings, manholes, oil, leaning cracks and tar: paint and dirt that is no lane line."""
+def distractors(scene: PatchScene) -> None:
+    """Arrows, stop lines, crossings, manholes, oil, leaning cracks and tar: paint and dirt that are not lane lines."""
     random, road_m, ahead_m = scene.random, scene.road_m, scene.ahead_m
     for _ in range(random.integers(0, 3)):
         mask = np.zeros(SHAPE, np.float32)
@@ -62,7 +62,7 @@ def distractors(scene: Scene) -> None:
         scene.picture = scene.picture * (1 - mask + mask * random.uniform(0.5, 1.9))
 
 
-def rails_and_poles(scene: Scene, outer: tuple[float, float]) -> None:
+def rails_and_poles(scene: PatchScene, outer: tuple[float, float]) -> None:
     """Rails, walls and fences beside the road: strips along it, smeared outwards, and posts along the rays."""
     random = scene.random
     for side, place_m in ((-1, outer[0]), (1, outer[1])):
@@ -83,12 +83,12 @@ def rails_and_poles(scene: Scene, outer: tuple[float, float]) -> None:
         scene.picture[here] = random.uniform(10, 230)
 
 
-def _wall(scene: Scene, side: int, foot_m: float) -> None:
+def _wall(scene: PatchScene, side: int, foot_m: float) -> None:
     """A concrete barrier, parapet or fence: gutter, face (with bars, if it is a fence), and a lit top like a line."""
     random = scene.random
     out_m = side * scene.road_m
     height_ratio = random.uniform(0.3, 0.85)  # of the camera's height
-    reach_m = abs(foot_m) * height_ratio / (1 - height_ratio)  # a ray over its top meets the road so much farther out
+    reach_m = abs(foot_m) * height_ratio / (1 - height_ratio)  # a ray over its top meets the road this much farther out
     level = random.uniform(30, 190)
     gutter = (out_m > foot_m - random.uniform(0.05, 0.4)) & (out_m <= foot_m)
     scene.picture[gutter] *= random.uniform(0.4, 1.1)
@@ -103,8 +103,8 @@ def _wall(scene: Scene, side: int, foot_m: float) -> None:
     scene.truth[out_m > foot_m] = 0
 
 
-def vehicles(scene: Scene) -> None:
-    """Boxes standing on the road, cast along the camera's rays, with a shadow under them and lamps."""
+def vehicles(scene: PatchScene) -> None:
+    """Boxes on the road, projected along the camera's rays, with a shadow under them and lamps."""
     random = scene.random
     for _ in range(random.integers(0, 4)):
         foot_m = random.uniform(4, 45)

@@ -1,7 +1,7 @@
-"""A photograph in several versions that show the same lanes: what a method finds in one of them is partly chance.
+"""A photograph in several versions that show the same lanes: the result in one of them is partly chance.
 
-Two versions of one photograph differ as much as two photographs of one road would, so the mean over all of them tells
-methods apart that one look at 76 photographs does not.
+Two versions of one photograph differ as much as two photographs of one road would, so the mean over all versions
+separates methods that single results on 76 photographs do not.
 """
 
 from collections.abc import Callable
@@ -15,14 +15,14 @@ from lkas.detection.scoring.culane import Counts
 from lkas.detection.scoring.score import ScoredFrame
 from lkas.detection.scoring.tusimple import FrameScore
 
-CUT_RATIO = 0.0125  # of the width, taken away at the left
+CUT_RATIO = 0.0125  # of the width, removed at the left
 
 Record = dict[str, Any]  # a line of `lkas detect --jsonl`
 
 
 def versions(image: np.ndarray) -> list[tuple[np.ndarray, Callable[[Record], Record]]]:
-    """The (H, W, 3) uint8 photograph as it is, darker, brighter, mirrored and cut: each with what makes its record
-    one of the photograph itself."""
+    """The (H, W, 3) uint8 photograph unchanged, darker, brighter, mirrored and cut; each with a function that maps its
+    record back to the photograph."""
     width_px = image.shape[1]
     cut_px = round(CUT_RATIO * width_px)
     return [
@@ -34,10 +34,12 @@ def versions(image: np.ndarray) -> list[tuple[np.ndarray, Callable[[Record], Rec
     ]
 
 
-def together(frames: list[ScoredFrame]) -> ScoredFrame:
+def pooled(frames: list[ScoredFrame]) -> ScoredFrame:
     """The scores of one photograph's versions as those of one frame: accuracies averaged, lanes counted."""
-    told = [frame.tusimple for frame in frames if frame.tusimple is not None]
-    means = np.mean([(one.accuracy, one.false_positive, one.false_negative) for one in told], axis=0) if told else None
+    known = [frame.tusimple for frame in frames if frame.tusimple is not None]
+    means = (
+        np.mean([(one.accuracy, one.false_positive, one.false_negative) for one in known], axis=0) if known else None
+    )
     counts = np.sum([(each.counts.right, each.counts.false, each.counts.missed) for each in frames], axis=0)
     return ScoredFrame(
         tusimple=None if means is None else FrameScore(*means.tolist()),

@@ -1,4 +1,4 @@
-"""How far a confidence can be believed: reliability table, calibration error, area under the ROC curve."""
+"""Reliability of a confidence: reliability table, calibration error, area under the ROC curve."""
 
 import numpy as np
 
@@ -15,8 +15,8 @@ def calibration_error(confidence: np.ndarray, right: np.ndarray) -> float:
 
 
 def error_interval(confidence: np.ndarray, right: np.ndarray, clip: np.ndarray) -> tuple[float, float]:
-    """Of the calibration error, 95 %, from a bootstrap over clips. Chance adds to the gaps, and here it does so twice,
-    so the interval lies high."""
+    """95 % interval of the calibration error from a bootstrap over clips. Resampling adds chance gaps to those of the
+    sample, so the interval is biased upwards."""
     random = np.random.default_rng(1)
     rows_of = [np.flatnonzero(clip == name) for name in np.unique(clip)]
     errors = []
@@ -28,20 +28,20 @@ def error_interval(confidence: np.ndarray, right: np.ndarray, clip: np.ndarray) 
 
 
 def error_by_chance(confidence: np.ndarray) -> float:
-    """The calibration error to be expected of a confidence that is true, on as many lines: few lines, wide gaps."""
+    """The calibration error to expect of a perfectly calibrated confidence on as many lines: few lines, wide gaps."""
     random = np.random.default_rng(2)
     drawn = [calibration_error(confidence, random.random(len(confidence)) < confidence) for _ in range(RESAMPLES)]
     return float(np.mean(drawn))
 
 
 def area_under_roc(confidence: np.ndarray, right: np.ndarray) -> float:
-    """Chance that a right line has more confidence than a wrong one."""
+    """Probability that a right line has more confidence than a wrong one."""
     above = confidence[right][:, None] - confidence[~right][None]
     return float(((above > 0) + 0.5 * (above == 0)).mean()) if above.size else float("nan")
 
 
 def report(name: str, confidence: np.ndarray, right: np.ndarray, clip: np.ndarray) -> None:
-    """Print the figures and the table of (N,) lines."""
+    """Print the metrics and the reliability table of (N,) lines."""
     low, high = error_interval(confidence, right, clip)
     print(
         f"\n{name}: {len(right)} lines of {len(np.unique(clip))} clips, {right.mean():.0%} right; "
@@ -53,5 +53,5 @@ def report(name: str, confidence: np.ndarray, right: np.ndarray, clip: np.ndarra
     for k in range(BINS):
         inside = bin_of == k
         if inside.any():
-            figures = f"{confidence[inside].mean():.2f} | {right[inside].mean():.2f}"
-            print(f"| {k / BINS:.1f} to {(k + 1) / BINS:.1f} | {inside.sum()} | {figures} |")
+            values = f"{confidence[inside].mean():.2f} | {right[inside].mean():.2f}"
+            print(f"| {k / BINS:.1f} to {(k + 1) / BINS:.1f} | {inside.sum()} | {values} |")

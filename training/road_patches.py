@@ -3,9 +3,9 @@
 A patch looks like what `lkas.detection.lane_fit.rectify.RoadView` samples: rows are even steps in
 1/sqrt(distance) with the far one first, columns even steps across the road with the leftmost first. Everything on the
 road lies in metres;
-what stands on it (vehicles, rails, poles) is cast along the camera's rays, as the resampling would cast it.
-Only random numbers go in: no photograph, no other people's labels. A line that nobody could see in the finished
-patch is not in the truth: taught otherwise, a network sees lines on bare roads.
+objects above it (vehicles, rails, poles) are projected along the camera's rays, as the resampling does.
+The input is random numbers only: no photographs, no third-party labels. A line that is invisible in the finished
+patch is removed from the truth; otherwise the network would learn to see lines on bare roads.
 """
 
 import cv2
@@ -13,8 +13,8 @@ import numpy as np
 
 from lkas.detection.net.patch_net import NET_ROWS
 from training.patch_camera import bonnet, image_borders, light, optics, shadows
-from training.patch_lines import draw_lines, forget_unseen_lines
-from training.patch_scene import ACROSS_M, SHAPE, Scene, chance, cloud
+from training.patch_lines import draw_lines, remove_invisible_lines
+from training.patch_scene import ACROSS_M, SHAPE, PatchScene, chance, cloud
 from training.patch_surroundings import beside_the_road, distractors, rails_and_poles, vehicles
 
 
@@ -32,23 +32,23 @@ def draw_patch(random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     bonnet(scene)
     image_borders(scene)
     optics(scene)
-    forget_unseen_lines(scene)
+    remove_invisible_lines(scene)
     return np.clip(scene.picture, 0, 255).astype(np.uint8), np.round(scene.truth * 255).astype(np.uint8)
 
 
-def _empty_road(random: np.random.Generator) -> Scene:
+def _empty_road(random: np.random.Generator) -> PatchScene:
     near_m, far_m = random.uniform(1.8, 7.0), random.uniform(28.0, 75.0)
     ahead_m = np.linspace(far_m**-0.5, near_m**-0.5, NET_ROWS, dtype=np.float32)[:, None] ** -2
     camera_m = random.uniform(1.0, 1.9)
     heading = random.normal(0, 0.012) if chance(random, 0.85) else random.uniform(-0.07, 0.07)
-    bend = random.normal(0, 1 / 1200) if chance(random, 0.75) else random.uniform(-1 / 100, 1 / 100)
+    curvature = random.normal(0, 1 / 1200) if chance(random, 0.75) else random.uniform(-1 / 100, 1 / 100)
     # A pitch error of e radians stretches the far road by the ratio e x / camera_m: lines close or open like a V.
     stretch = 1 + np.clip(random.normal(0, 0.008), -0.02, 0.02) * ahead_m / camera_m
-    course_m = heading * ahead_m + bend / 2 * ahead_m**2 + random.normal(0, 1e-6) * ahead_m**3
+    course_m = heading * ahead_m + curvature / 2 * ahead_m**2 + random.normal(0, 1e-6) * ahead_m**3
     road_m = (ACROSS_M - course_m) / np.maximum(stretch, 0.4)
     lane_m = random.uniform(2.6, 4.2)
     is_fair = chance(random, 0.35)
-    return Scene(
+    return PatchScene(
         random=random,
         ahead_m=ahead_m,
         road_m=road_m.astype(np.float32),
@@ -64,7 +64,7 @@ def _empty_road(random: np.random.Generator) -> Scene:
     )
 
 
-def _surface(scene: Scene) -> None:
+def _surface(scene: PatchScene) -> None:
     """Asphalt or concrete: grain, patches, wheel tracks, steps of the pavement, seams, joints, cracks."""
     random, road_m = scene.random, scene.road_m
     base = random.choice([random.uniform(25, 70), random.uniform(60, 125), random.uniform(110, 205)])

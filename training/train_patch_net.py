@@ -2,9 +2,9 @@
 
     python -m training.train_patch_net --steps 6000 --out lkas/detection/net [--checkpoint FILE]
 
-One thread. Everything random comes from --seed, so a run repeats exactly on the same machine, also one that was
-stopped and taken up again from its checkpoint. The network that is exported is the running mean of the weights (less
-noisy than the last step's).
+One thread. All random numbers derive from --seed, so a run is repeatable on the same machine, also one that was
+stopped and resumed from its checkpoint. The exported network is the running mean of the weights (less noisy than those
+of the last step).
 """
 
 import argparse
@@ -34,12 +34,11 @@ BATCH = 16
 POOL = 2000  # patches kept to draw batches from: the newest ones
 FIRST_POOL = 512
 FRESH_PER_STEP = 1
-DRAWING, CHOOSING, CHECKING = 0, 1, 2  # what random numbers are for
+DRAWING, CHOOSING, CHECKING = 0, 1, 2  # streams of random numbers
 PEAK_RATE = 3e-3
 WARM_UP_STEPS = 150
-COOLING_FROM = (
-    0.6  # of all steps: until there the rate stays, so a run can be made longer before; then it sinks to zero
-)
+# Share of the steps with a constant rate, during which a run can still be made longer; then it decays to zero.
+DECAY_FROM = 0.6
 LINE_WEIGHT = 3.0  # few pixels are lines
 AVERAGE_DECAY = 0.998
 CHECKPOINT_STEPS = 250
@@ -49,7 +48,7 @@ REPORT_STEPS = 100
 
 
 class PatchPool:
-    """Patches to train on, drawn as training goes. Every step has its own, so training can be taken up at any step."""
+    """Patches to train on, drawn during training. Every step has its own, so training can be resumed at any step."""
 
     def __init__(self, seed: int, first_step: int = 0) -> None:
         self._seed = seed
@@ -57,7 +56,7 @@ class PatchPool:
         self._patches = deque((self._draw(k) for k in range(max(0, self._drawn - POOL), self._drawn)), maxlen=POOL)
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
-        """The batch of a step, to be asked for in turn; half of the patches are mirrored."""
+        """The batch of a step, requested in order; half of the patches are mirrored."""
         random = np.random.default_rng([self._seed, CHOOSING, step])
         chosen = [self._patches[k] for k in random.integers(0, len(self._patches), BATCH)]
         mirrored = random.random(BATCH) < 0.5
@@ -79,18 +78,19 @@ def tensors(patches: list[tuple[np.ndarray, np.ndarray]]) -> tuple[Tensor, Tenso
 
 
 def loss_of(logits: Tensor, truth: Tensor) -> Tensor:
-    """Cross entropy for every pixel and dice for the share of the lines that is met."""
+    """Cross entropy per pixel plus dice loss over the lines."""
     weight = torch.tensor(LINE_WEIGHT)
     return functional.binary_cross_entropy_with_logits(logits, truth, pos_weight=weight) + 1 - dice(logits, truth)
 
 
 def dice(logits: Tensor, truth: Tensor) -> Tensor:
-    said = torch.sigmoid(logits)
-    return (2 * (said * truth).sum() + 1) / ((said + truth).sum() + 1)
+    """Dice coefficient of the predicted probability and the truth."""
+    probability = torch.sigmoid(logits)
+    return (2 * (probability * truth).sum() + 1) / ((probability + truth).sum() + 1)
 
 
 class Training:
-    """A network on its way; `step` batches have been learned from."""
+    """A network in training, after `step` batches."""
 
     def __init__(self, seed: int, steps: int) -> None:
         torch.manual_seed(seed)
@@ -106,10 +106,10 @@ class Training:
         return network.eval()
 
     def run(self, checkpoint: Path | None) -> None:
-        """To the last step, from where the checkpoint stands, if there is one."""
+        """Train to the last step, starting from the checkpoint if there is one."""
         if checkpoint is not None and checkpoint.is_file():
             self._load(checkpoint)
-            logger.info("taken up at step %d from %s", self.step, checkpoint)
+            logger.info("resumed at step %d from %s", self.step, checkpoint)
         before_s = self.cpu_s - time.process_time()
         pool, mean_loss = PatchPool(self.seed, self.step), None
         while self.step < self.steps:
@@ -125,7 +125,7 @@ class Training:
                 self._save(checkpoint)
 
     def _learn(self, levels: Tensor, truth: Tensor) -> float:
-        warm, left = (self.step + 1) / WARM_UP_STEPS, (1 - self.step / self.steps) / (1 - COOLING_FROM)
+        warm, left = (self.step + 1) / WARM_UP_STEPS, (1 - self.step / self.steps) / (1 - DECAY_FROM)
         for group in self._optimiser.param_groups:
             group["lr"] = PEAK_RATE * min(1.0, warm, left)
         loss = loss_of(self._network.logits(levels), truth)
@@ -147,10 +147,10 @@ class Training:
         if state["seed"] != self.seed:
             raise SystemExit(f"{path}: expected a run of --seed {self.seed}, found --seed {state['seed']}")
         longest, shortest = max(state["steps"], self.steps), min(state["steps"], self.steps)
-        if longest > shortest and state["step"] > COOLING_FROM * shortest:
+        if longest > shortest and state["step"] > DECAY_FROM * shortest:
             raise SystemExit(
-                f"{path}: step {state['step']} of --steps {state['steps']} can not go on as --steps {self.steps}: "
-                f"its learning rate has begun to sink, or should have"
+                f"{path}: step {state['step']} of --steps {state['steps']} cannot continue as --steps {self.steps}: "
+                f"its learning rate has started to decay, or should have"
             )
         for name, part in self._parts.items():
             part.load_state_dict(state[name])
@@ -158,25 +158,25 @@ class Training:
 
 
 def scores(network: PatchNetwork, seed: int) -> dict:
-    """On patches of another seed: dice, and precision and recall of lines at probability 0.5."""
+    """Scores on patches of another seed: dice, and precision and recall of lines at probability 0.5."""
     random = np.random.default_rng([seed, CHECKING])
-    met = said_right = on_line = said = 0.0
+    found = right = on_line = predicted = 0.0
     dices = []
     with torch.no_grad():
         for _ in range(CHECK_PATCHES // BATCH):
             levels, truth = tensors([draw_patch(random) for _ in range(BATCH)])
             logits = network.logits(levels)
             dices.append(dice(logits, truth).item())
-            is_line, near_line, is_said = truth > 0.9, truth > 0.3, logits > 0
-            met += (is_line & is_said).sum().item()
+            is_line, near_line, is_predicted = truth > 0.9, truth > 0.3, logits > 0
+            found += (is_line & is_predicted).sum().item()
             on_line += is_line.sum().item()
-            said_right += (near_line & is_said).sum().item()
-            said += is_said.sum().item()
+            right += (near_line & is_predicted).sum().item()
+            predicted += is_predicted.sum().item()
     return {
         "patches": CHECK_PATCHES,
         "dice": round(float(np.mean(dices)), 4),
-        "recall_of_line_middles": round(met / on_line, 4),
-        "precision": round(said_right / max(said, 1), 4),
+        "recall_of_line_middles": round(found / on_line, 4),
+        "precision": round(right / max(predicted, 1), 4),
     }
 
 
@@ -189,10 +189,10 @@ def export(network: PatchNetwork, path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, required=True, help="batches to learn from")
+    parser.add_argument("--steps", type=int, required=True, help="number of batches")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, required=True, help="folder for patch_net.onnx and patch_net.json")
-    parser.add_argument("--checkpoint", type=Path, help="kept here on the way, and taken up from here when it exists")
+    parser.add_argument("--checkpoint", type=Path, help="file to save to and to resume from if it exists")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     torch.set_num_threads(1)

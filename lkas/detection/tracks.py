@@ -1,7 +1,7 @@
-"""The lines of the road followed over time, for those who watch more than the ego lane: ids, ages, and a short memory.
+"""Tracks of the lines of the road over time: ids, ages, and a short memory.
 
 A track is the newest measurement of its line; nothing is smoothed. While a line is not seen its track coasts: it is
-moved by what the car did meanwhile and its covariance grows, for half a second at most.
+moved according to the motion of the car and its covariance grows, for half a second at most.
 """
 
 import math
@@ -14,12 +14,12 @@ from lkas.integration.shared_memory.messages import LaneLine, LineType, Track, T
 SAME_LINE_M = 0.6  # a line's largest step between two frames
 COAST_S = 0.5
 CONFIRMED_AGE = 3  # frames
-FADING = 0.8  # of the confidence, per frame that a line was not seen
-DRIFT_SIGMA_MPS, TURN_SIGMA_RADPS = 0.3, 0.03  # by which an unseen line's position and heading get uncertain
-MOST_TRACKS = 8
+CONFIDENCE_DECAY = 0.8  # factor per frame in which a line was not seen
+DRIFT_SIGMA_MPS, TURN_SIGMA_RADPS = 0.3, 0.03  # growth of an unseen line's sigmas of position and heading
+MAX_TRACKS = 8
 
 
-class _Followed(Struct):
+class _TrackedLine(Struct):
     """One line, and when it was last seen."""
 
     id: int
@@ -33,19 +33,19 @@ class _Followed(Struct):
 
 
 class LineTracks:
-    """Follows up to eight lines; fed with every frame's own."""
+    """Tracks up to eight lines; updated with the lines of every frame."""
 
     def __init__(self) -> None:
         self._next_id = 1
         self.reset()
 
     def reset(self) -> None:
-        """Forget all lines; ids are never given twice."""
-        self._tracks: list[_Followed] = []
+        """Forget all lines; ids are never reused."""
+        self._tracks: list[_TrackedLine] = []
         self._timestamp: float | None = None
 
     def update(self, timestamp: float, lines: list[LaneLine], vehicle: VehicleState | None) -> tuple[Track, ...]:
-        """The tracks at this frame, leftmost first. `lines`: what it showed, in any order."""
+        """The tracks at this frame, leftmost first. `lines`: those found in it, in any order."""
         if self._timestamp is not None:
             elapsed_s = timestamp - self._timestamp
             if not 0 < elapsed_s <= COAST_S:
@@ -61,25 +61,25 @@ class LineTracks:
             for row, line in enumerate(lines)
             for column, track in enumerate(self._tracks)
         )
-        taken: dict[int, _Followed] = {}
-        for off_m, row, column in pairs:
+        matched: dict[int, _TrackedLine] = {}
+        for distance_m, row, column in pairs:
             track = self._tracks[column]
-            if off_m < SAME_LINE_M and row not in taken and not track.is_seen:
-                taken[row] = track
+            if distance_m < SAME_LINE_M and row not in matched and not track.is_seen:
+                matched[row] = track
                 track.is_seen = True
         for row, line in enumerate(lines):
-            self._measured(taken.get(row), line, timestamp)
+            self._add_measurement(matched.get(row), line, timestamp)
         self._tracks = [track for track in self._tracks if timestamp - track.seen_s <= COAST_S]
         self._tracks.sort(key=lambda track: -track.coefficients[0])
-        strongest = sorted(self._tracks, key=lambda track: -track.confidence)[:MOST_TRACKS]
+        strongest = sorted(self._tracks, key=lambda track: -track.confidence)[:MAX_TRACKS]
         return tuple(_message(track) for track in self._tracks if track in strongest)
 
-    def _measured(self, track: _Followed | None, line: LaneLine, timestamp: float) -> None:
+    def _add_measurement(self, track: _TrackedLine | None, line: LaneLine, timestamp: float) -> None:
         coefficients = np.array([line.c0, line.c1, line.c2, line.c3])
         sigmas = np.array([line.sigma_c0, line.sigma_c1, line.sigma_c2, line.sigma_c3])
         if track is None:
             self._tracks.append(
-                _Followed(self._next_id, line.type, 0, coefficients, sigmas, line.confidence, timestamp)
+                _TrackedLine(self._next_id, line.type, 0, coefficients, sigmas, line.confidence, timestamp)
             )
             self._next_id += 1
             return
@@ -87,10 +87,10 @@ class LineTracks:
         track.coefficients, track.sigmas, track.confidence = coefficients, sigmas, line.confidence
 
 
-def _move(track: _Followed, elapsed_s: float, vehicle: VehicleState | None) -> None:
-    """Into the ego frame `elapsed_s` later: the car drives on along the line's curve, and turns."""
+def _move(track: _TrackedLine, elapsed_s: float, vehicle: VehicleState | None) -> None:
+    """Transform into the ego frame `elapsed_s` later: the car moves along the line's curve, and turns."""
     if vehicle is None or vehicle.speed_mps is None or vehicle.yaw_rate_radps is None:
-        ahead_m = turn_rad = 0.0  # nobody knows; the sigmas grow
+        ahead_m = turn_rad = 0.0  # unknown motion; the sigmas grow
     else:
         ahead_m, turn_rad = vehicle.speed_mps * elapsed_s, vehicle.yaw_rate_radps * elapsed_s
     powers = np.array(
@@ -105,10 +105,10 @@ def _move(track: _Followed, elapsed_s: float, vehicle: VehicleState | None) -> N
     track.coefficients[0] -= ahead_m * math.sin(turn_rad / 2)
     track.coefficients[1] -= turn_rad
     track.sigmas = np.hypot(track.sigmas, [DRIFT_SIGMA_MPS * elapsed_s, TURN_SIGMA_RADPS * elapsed_s, 0.0, 0.0])
-    track.confidence *= FADING
+    track.confidence *= CONFIDENCE_DECAY
 
 
-def _message(track: _Followed) -> Track:
+def _message(track: _TrackedLine) -> Track:
     if not track.is_seen:
         state = TrackState.COASTING
     else:

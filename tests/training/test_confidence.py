@@ -1,10 +1,10 @@
-"""Fitting the confidence: known answers, and frames whose truth lies on what they show."""
+"""Fitting the confidence: known answers, and frames whose truth agrees with their image."""
 
 import numpy as np
 import pytest
 
 from lkas.detection import DetectionParameters, create_detector
-from training.confidence_frames import bare_picture, is_held_back, rendered_drive
+from training.confidence_frames import image_without_lane, is_held_back, rendered_drive
 from training.fit_confidence import confidences, fitted
 from training.reliability import area_under_roc, calibration_error, error_by_chance
 
@@ -30,15 +30,15 @@ def test_area_under_roc_of_small_cases():
     assert area_under_roc(np.array([0.1, 0.2, 0.3, 0.4]), right) == 0.0
 
 
-def test_half_of_the_clips_are_held_back_for_good():
+def test_half_of_the_clips_are_held_back_permanently():
     held = [is_held_back(f"rendered {seed}") for seed in range(400)]
     assert 0.4 < np.mean(held) < 0.6
     assert held == [is_held_back(f"rendered {seed}") for seed in range(400)]
 
 
-def test_rendered_truth_is_what_a_good_detector_sees():
+def test_rendered_truth_agrees_with_a_good_detector():
     """Of the sure lines of a drive most are right, and none lies on the line of the other side."""
-    met, crossed = [], []
+    matched, crossed = [], []
     detector = create_detector("cv", DetectionParameters())
     for frame in rendered_drive(10, 6):
         model = detector.detect(frame.image, frame.timestamp, frame.vehicle).lane_model
@@ -47,21 +47,21 @@ def test_rendered_truth_is_what_a_good_detector_sees():
             truth, other = frame.lines[side], frame.lines[1 - side]
             if line is None or line.confidence < 0.5 or truth is None or other is None:
                 continue
-            met.append(truth.is_met_by(line, model, width_px, height_px))
-            crossed.append(other.is_met_by(line, model, width_px, height_px))
-    assert len(met) >= 6
-    assert np.mean(met) > 0.8
+            matched.append(truth.is_matched_by(line, model, width_px, height_px))
+            crossed.append(other.is_matched_by(line, model, width_px, height_px))
+    assert len(matched) >= 6
+    assert np.mean(matched) > 0.8
     assert not any(crossed)
 
 
-def test_bare_pictures_repeat_and_have_no_lines():
-    frame = bare_picture(3)
+def test_images_without_a_lane_are_repeatable():
+    frame = image_without_lane(3)
     assert frame.lines == (None, None)
-    assert np.array_equal(frame.image, bare_picture(3).image)
+    assert np.array_equal(frame.image, image_without_lane(3).image)
     assert frame.image.dtype == np.uint8
 
 
-def test_few_lines_show_a_gap_by_chance_alone():
+def test_few_lines_have_a_calibration_error_by_chance():
     assert error_by_chance(np.array([0.0, 1.0])) == 0.0
     few, many = error_by_chance(np.full(20, 0.7)), error_by_chance(np.full(2000, 0.7))
     assert 0.05 < few < 0.12

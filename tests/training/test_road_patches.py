@@ -1,4 +1,4 @@
-"""The generator of training patches: repeatable, of the right form, and its truth lies on what it drew."""
+"""The generator of training patches: repeatable, of the right shape, with truth on the drawn lines."""
 
 import functools
 
@@ -18,14 +18,14 @@ def many_patches():
     return patches(5, 150)
 
 
-def test_one_seed_gives_one_set():
+def test_a_seed_is_repeatable():
     for (patch, truth), (again, truth_again) in zip(patches(3, 4), patches(3, 4), strict=True):
         np.testing.assert_array_equal(patch, again)
         np.testing.assert_array_equal(truth, truth_again)
     assert not np.array_equal(patches(3, 1)[0][0], patches(4, 1)[0][0])
 
 
-def test_form():
+def test_shape_and_type():
     for patch, truth in many_patches():
         assert patch.shape == (NET_ROWS, NET_COLUMNS, 3)
         assert truth.shape == (NET_ROWS, NET_COLUMNS)

@@ -69,7 +69,7 @@ class RoadView:
         self.smooth_from = int(np.argmax(sideways_m < self.step_m))
         # Near the car a column is several pixels wide, and all rows would have the same sub-column error. Shifting the
         # rows against each other by fractions of a column averages that out.
-        self.shift_m = self.step_m * ((np.arange(rows) * GOLDEN_RATIO) % 1 - 0.5)
+        self.shift_m: np.ndarray = self.step_m * ((np.arange(rows) * GOLDEN_RATIO) % 1 - 0.5)
         # The visible part of a row is one span: a straight row of the road meets the image in one piece.
         self._sampling = ViewSampling(
             width_px=width_px,

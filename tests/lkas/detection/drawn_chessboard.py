@@ -1,4 +1,4 @@
-"""Pictures of a chessboard through a known camera and lens, by OpenCV's projection and our own drawing."""
+"""Images of a chessboard through a known camera and lens, drawn here with OpenCV's projection."""
 
 import cv2
 import numpy as np
@@ -7,7 +7,7 @@ WIDTH_PX, HEIGHT_PX = 480, 360
 MATRIX = np.array([[390.0, 0, 248.0], [0, 390.0, 171.0], [0, 0, 1]])
 COEFFICIENTS = np.array([-0.25, 0.08, 0.001, -0.0015])
 INNER = (9, 6)
-POSES = (  # tilt about x and y, turn about z (rad); where the board's middle stands (share of the image), distance
+POSES = (  # tilt about x and y, turn about z (rad); position of the board's middle (share of the image), distance
     (0.0, 0.0, 0.0, 0.5, 0.5, 14.0),
     (0.5, 0.0, 0.1, 0.4, 0.4, 15.0),
     (-0.5, 0.2, 0.0, 0.6, 0.6, 15.0),
@@ -20,7 +20,7 @@ POSES = (  # tilt about x and y, turn about z (rad); where the board's middle st
 
 
 def chessboard(pose, seed=1):
-    """(H, W, 3) uint8 RGB; the board's squares are one unit wide and stand on a white margin."""
+    """(H, W, 3) uint8 RGB; the board's squares are one unit wide, with a white margin."""
     tilt_x, tilt_y, turn, u_share, v_share, distance = pose
     rotation = cv2.Rodrigues(np.array([tilt_x, tilt_y, turn]))[0]
     fine = 2  # pixels are drawn in quarters, so that edges are grey
@@ -39,5 +39,5 @@ def chessboard(pose, seed=1):
     on_margin = ((place > -1) & (place < (columns + 1, rows + 1))).all(axis=1)
     dark = on_board & (np.floor(place).sum(axis=1) % 2 == 0)
     levels = np.where(dark, 30.0, np.where(on_margin, 225.0, 110.0)).reshape(HEIGHT_PX, fine, WIDTH_PX, fine)
-    picture = levels.mean(axis=(1, 3)) + np.random.default_rng(seed).normal(0, 2, (HEIGHT_PX, WIDTH_PX))
-    return np.repeat(np.clip(picture, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
+    image = levels.mean(axis=(1, 3)) + np.random.default_rng(seed).normal(0, 2, (HEIGHT_PX, WIDTH_PX))
+    return np.repeat(np.clip(image, 0, 255).astype(np.uint8)[..., None], 3, axis=2)

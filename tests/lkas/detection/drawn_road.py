@@ -1,4 +1,4 @@
-"""Roads drawn with known truth, by a projection of its own: nothing of lkas.frames is used here."""
+"""Roads drawn with known truth, with an independent projection: nothing of lkas.frames is used here."""
 
 import math
 from dataclasses import dataclass
@@ -27,8 +27,8 @@ class DrawnRoad:
 
     lines: tuple[DrawnLine, ...] = (DrawnLine(1.8), DrawnLine(-1.8))
     curvature_radpm: float = 0.0  # of the lane's centre, positive to the left
-    offset_m: float = 0.0  # the car is so far left of the centre
-    heading_rad: float = 0.0  # the car points so far left of the lane
+    offset_m: float = 0.0  # of the car, left of the centre
+    heading_rad: float = 0.0  # of the car, left of the lane
     pitch_rad: float = math.radians(4.0)
     yaw_rad: float = 0.0
     hfov_rad: float = math.radians(70.0)
@@ -70,18 +70,18 @@ class DrawnRoad:
             radius = 1 / self.curvature_radpm
             across = radius - math.copysign(1.0, radius) * np.hypot(along, radius - across)
         pixel_m = np.hypot(depth, self.height_m) / focal_px
-        picture = np.empty((self.height_px, self.width_px, 3))
-        picture[:] = SKY
+        image = np.empty((self.height_px, self.width_px, 3))
+        image[:] = SKY
         on_ground = np.isfinite(depth) & (depth < 200)
         on_ground = np.broadcast_to(on_ground, across.shape)
-        picture[on_ground] = GRASS
-        picture[on_ground & (np.abs(across) < 7.5)] = ASPHALT
+        image[on_ground] = GRASS
+        image[on_ground & (np.abs(across) < 7.5)] = ASPHALT
         for line in self.lines:
             cover = np.clip((line.width_m / 2 - np.abs(across - line.place_m)) / pixel_m + 0.5, 0, 1)
             if line.dash_m is not None:
                 cover = cover * ((along + line.phase_m) % (line.dash_m + line.gap_m) < line.dash_m)
             cover = np.where(on_ground, np.nan_to_num(cover), 0.0)[..., None]
-            picture = picture * (1 - cover) + np.array(line.colour) * cover
-        picture *= self.brightness
-        picture += np.random.default_rng(self.seed).normal(0, self.noise_levels, picture.shape)
-        return np.clip(np.rint(picture), 0, 255).astype(np.uint8)
+            image = image * (1 - cover) + np.array(line.colour) * cover
+        image *= self.brightness
+        image += np.random.default_rng(self.seed).normal(0, self.noise_levels, image.shape)
+        return np.clip(np.rint(image), 0, 255).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Pictures and films of a straight road with two solid lines, for tests that need something to detect."""
+"""Images and videos of a straight road with two solid lines, for tests that need something to detect."""
 
 from pathlib import Path
 
@@ -28,13 +28,13 @@ def true_column(side: int, row_px: float, width_px: int = 640, height_px: int = 
     return apex_column + (bottom - apex_column) * (row_px - apex_row) / (height_px - 1 - apex_row)
 
 
-def write_picture(path: Path, image: np.ndarray) -> Path:
+def write_image(path: Path, image: np.ndarray) -> Path:
     assert cv2.imwrite(str(path), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
     return path
 
 
-def write_film(path: Path, frames: int, width_px: int = 320, height_px: int = 240) -> Path:
-    """A Motion-JPEG film, so that a cut anywhere leaves the frames before it whole."""
+def write_video(path: Path, frames: int, width_px: int = 320, height_px: int = 240) -> Path:
+    """A Motion-JPEG video: if it is truncated, the frames before that position stay readable."""
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25.0, (width_px, height_px))
     assert writer.isOpened()
     image = road_image(width_px, height_px)[:, :, ::-1].copy()

@@ -23,8 +23,8 @@ def test_lines_keep_their_ids_and_are_confirmed():
     assert found[2].c0 == pytest.approx(-1.65)
 
 
-def test_an_unseen_line_coasts_with_the_car_and_then_is_gone():
-    """30 m/s straight ahead along a line that leads away to the left by 0.01: 0.3 m a second."""
+def test_an_unseen_line_coasts_with_the_car_and_is_then_dropped():
+    """30 m/s straight ahead along a line with a slope of 0.01 to the left: 0.3 m per second."""
     tracks = LineTracks()
     vehicle = VehicleState(speed_mps=30.0, yaw_rate_radps=0.0)
     tracks.update(0.0, [line(1.8, c1=0.01)], vehicle)
@@ -45,7 +45,7 @@ def test_turning_left_moves_lines_to_the_right():
     assert turned.c0 < 1.8
 
 
-def test_another_line_is_not_taken_for_an_old_one():
+def test_another_line_is_not_mistaken_for_an_old_one():
     tracks = LineTracks()
     first = tracks.update(0.0, [line(1.8)], None)[0]
     found = tracks.update(FRAME_S, [line(3.0)], None)
@@ -53,12 +53,12 @@ def test_another_line_is_not_taken_for_an_old_one():
     assert first.id in [track.id for track in found]
 
 
-def test_a_jump_in_time_forgets_all():
+def test_a_jump_in_time_drops_all_tracks():
     tracks = LineTracks()
     first = tracks.update(5.0, [line(1.8)], None)[0]
     assert tracks.update(0.0, [line(1.8)], None)[0].id != first.id
 
 
-def test_eight_at_most():
+def test_at_most_eight_tracks_are_returned():
     lines = [line(0.8 * k, confidence=0.1 * k) for k in range(1, 10)]
     assert len(LineTracks().update(0.0, lines, None)) == 8

@@ -1,4 +1,4 @@
-"""The fit where a bend begins or ends in the view: heading and place beside the car must not come from far ahead."""
+"""The fit where a bend starts or ends in the view: heading and offset beside the car must not depend on far points."""
 
 import math
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lkas.detection.lane_fit.fit import SAG_SIGMA_RADPM, fit_road
-from lkas.detection.lane_fit.motion import Curvature, curvature_felt
+from lkas.detection.lane_fit.motion import CurvaturePrior, curvature_from_yaw_rate
 from lkas.detection.lane_fit.rectify import RoadView
 from lkas.detection.lane_fit.ridges import Peaks
 from lkas.detection.lane_fit.search import Course, LaneGuess, choose_lane, find_course
@@ -30,13 +30,13 @@ def ends_in(left_m):
     return lambda s_m: BEND_RADPM * np.clip((left_m - s_m) / TRANSITION_M, 0, 1)
 
 
-def begins_in(left_m):
-    """And of one whose transition curve begins there."""
+def starts_in(left_m):
+    """Curvature of a bend whose transition curve starts there."""
     return lambda s_m: BEND_RADPM * np.clip((s_m - left_m) / TRANSITION_M, 0, 1)
 
 
-def tops_of(view, curvature_radpm, seed=1):
-    """Tops on both lines of a road, placed as in a clear view."""
+def peaks_of(view, curvature_radpm, seed=1):
+    """Peaks on both lines of a road, placed as in a clear view."""
     s_m = np.arange(0, 80, 0.05)
     direction = np.concatenate([[0], np.cumsum(curvature_radpm(s_m[:-1] + 0.025) * 0.05)])
     middle = direction[:-1] + np.diff(direction) / 2
@@ -53,12 +53,12 @@ def tops_of(view, curvature_radpm, seed=1):
     row, x, y = (np.concatenate(parts) for parts in (rows, xs, ys))
     y = y + np.random.default_rng(seed).normal(0, 0.01, len(y))
     some = np.full(len(row), 2.0)
-    return Peaks(row, x, y, some, some < 0, some > 0)
+    return Peaks(row.astype(np.int32), x, y, some, some < 0, some > 0)
 
 
 def heading_of(view, curvature_radpm, expected=None):
     """Fitted heading beside the car, which is 0, and its sigma, in degrees."""
-    peaks = tops_of(view, curvature_radpm)
+    peaks = peaks_of(view, curvature_radpm)
     course = find_course(peaks, view)
     assert course is not None
     guess = choose_lane(peaks, view, course, WIDTH_M, 0.2, None)
@@ -72,9 +72,9 @@ def heading_of(view, curvature_radpm, expected=None):
 
 
 @pytest.mark.parametrize("ahead_m", [12.0, 15.0, 18.0, 25.0, 35.0])
-@pytest.mark.parametrize("road", [ends_in, begins_in])
-def test_a_town_bend_that_begins_or_ends_ahead_leaves_the_heading_beside_the_car_right(view, road, ahead_m):
-    """A cubic over the whole view is up to four degrees wrong here, and sure of it."""
+@pytest.mark.parametrize("road", [ends_in, starts_in])
+def test_a_town_bend_that_starts_or_ends_ahead_does_not_spoil_the_heading_beside_the_car(view, road, ahead_m):
+    """A cubic over the whole view is up to four degrees wrong here, with a small sigma."""
     heading_deg, sigma_deg = heading_of(view, road(ahead_m))
     assert abs(heading_deg) < 0.8
     assert abs(heading_deg) < 2.5 * sigma_deg
@@ -84,20 +84,20 @@ def test_a_steady_bend_is_known_to_a_fraction_of_a_degree(view):
     assert abs(heading_of(view, lambda s_m: BEND_RADPM + 0 * s_m)[0]) < 0.15
 
 
-def test_the_cars_own_way_helps_where_a_bend_ends_below_the_camera(view):
-    """No image shows it; a car that still turns knows of it."""
+def test_the_yaw_rate_helps_where_a_bend_ends_below_the_camera(view):
+    """It is visible in no image, but the car still turns."""
     curvature_radpm = ends_in(8.0)
     blind_deg, _ = heading_of(view, curvature_radpm)
     turning = VehicleState(speed_mps=8.3, yaw_rate_radps=8.3 * float(curvature_radpm(0.0)))
-    felt_deg, _ = heading_of(view, curvature_radpm, curvature_felt(turning))
-    assert abs(felt_deg) < 0.8 * abs(blind_deg)
+    informed_deg, _ = heading_of(view, curvature_radpm, curvature_from_yaw_rate(turning))
+    assert abs(informed_deg) < 0.8 * abs(blind_deg)
 
 
-def test_a_car_that_turns_against_its_lane_bends_no_straight_road(view):
-    """Two degrees per second, as in a lane change: the lines have the last word."""
+def test_a_car_that_turns_in_its_lane_does_not_bend_a_straight_road(view):
+    """Two degrees per second, as in a lane change: the lines dominate."""
     swerving = VehicleState(speed_mps=20.0, yaw_rate_radps=math.radians(2))
     straight_deg, _ = heading_of(view, lambda s_m: 0 * s_m)
-    heading_deg, _ = heading_of(view, lambda s_m: 0 * s_m, curvature_felt(swerving))
+    heading_deg, _ = heading_of(view, lambda s_m: 0 * s_m, curvature_from_yaw_rate(swerving))
     assert abs(heading_deg - straight_deg) < 0.1
 
 
@@ -110,12 +110,12 @@ def test_a_car_that_turns_against_its_lane_bends_no_straight_road(view):
     VehicleState(speed_mps=math.inf, yaw_rate_radps=0.1),
     VehicleState(speed_mps=10.0, yaw_rate_radps=math.nan),
 ])  # fmt: skip
-def test_a_car_that_tells_nothing_expects_nothing(state):
-    assert curvature_felt(state) is None
+def test_without_a_valid_motion_no_curvature_is_expected(state):
+    assert curvature_from_yaw_rate(state) is None
 
 
-def test_a_slow_car_expects_less_and_left_is_positive():
-    slow, fast = (curvature_felt(VehicleState(speed_mps=v, yaw_rate_radps=v / 100)) for v in (5.0, 30.0))
+def test_a_slow_car_gives_a_weaker_prior_and_left_is_positive():
+    slow, fast = (curvature_from_yaw_rate(VehicleState(speed_mps=v, yaw_rate_radps=v / 100)) for v in (5.0, 30.0))
     assert slow is not None
     assert fast is not None
     assert (slow.radpm, fast.radpm) == pytest.approx((0.01, 0.01))
@@ -123,14 +123,14 @@ def test_a_slow_car_expects_less_and_left_is_positive():
 
 
 def test_a_gap_in_the_near_paint_of_one_line_does_not_trade_pitch_for_heading(view):
-    """A car that brakes nods; the other line alone can not tell that from a turn, the far dashes can."""
+    """A braking car pitches; one line alone cannot separate that from a turn, the far dashes can."""
     pitch_rad = math.radians(0.65)
-    peaks = tops_of(view, lambda s_m: 0 * s_m)
+    peaks = peaks_of(view, lambda s_m: 0 * s_m)
     seen = 1 / (1 - pitch_rad * peaks.x_m / view.geometry.height_m)
     kept = (peaks.y_m < 0) | (peaks.x_m > 25)
     columns = peaks.row, peaks.x_m * seen, peaks.y_m * seen, peaks.weight, peaks.yellow, peaks.painted
-    nodding = Peaks(*(column[kept] for column in columns))
-    fit = fit_road(nodding, view, LaneGuess(Course(0.0, 0.0, 1.0), *PLACES_M), PITCH_SIGMA_RAD)
+    pitching = Peaks(*(column[kept] for column in columns))
+    fit = fit_road(pitching, view, LaneGuess(Course(0.0, 0.0, 1.0), *PLACES_M), PITCH_SIGMA_RAD)
     assert fit is not None
     assert fit.left is not None
     assert fit.right is not None
@@ -139,18 +139,18 @@ def test_a_gap_in_the_near_paint_of_one_line_does_not_trade_pitch_for_heading(vi
 
 
 @pytest.mark.parametrize("sag_radpm", [-3e-4, 3e-4])
-def test_a_road_that_bends_up_or_down_leaves_place_and_heading_right(view, sag_radpm):
-    """As a banked bend does: 30 m ahead its lines are 10 % off the plane, which passes for pitch, heading and place."""
-    peaks = tops_of(view, lambda s_m: 1 / 200 + 0 * s_m)
+def test_a_sag_or_crest_does_not_spoil_offset_and_heading(view, sag_radpm):
+    """As in a banked bend: 30 m ahead its lines are 10 % off the plane, which looks like pitch, heading and offset."""
+    peaks = peaks_of(view, lambda s_m: 1 / 200 + 0 * s_m)
     near = peaks.x_m < 35
     seen = 1 / (1 - sag_radpm * peaks.x_m**2 / 2 / view.geometry.height_m)
     columns = peaks.row, peaks.x_m * seen, peaks.y_m * seen, peaks.weight, peaks.yellow, peaks.painted
-    tops = Peaks(*(column[near] for column in columns))
+    peaks = Peaks(*(column[near] for column in columns))
     guess = LaneGuess(Course(0.0, 1 / 200, 1.0), *PLACES_M)
-    felt = Curvature(1 / 200, 0.001)
+    expected = CurvaturePrior(1 / 200, 0.001)
 
     def worst(sigma_radpm):
-        fit = fit_road(tops, view, guess, PITCH_SIGMA_RAD, sag_sigma_radpm=sigma_radpm, expected=felt)
+        fit = fit_road(peaks, view, guess, PITCH_SIGMA_RAD, sag_sigma_radpm=sigma_radpm, expected=expected)
         assert fit is not None
         assert fit.left is not None
         assert fit.right is not None

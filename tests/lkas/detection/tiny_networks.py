@@ -1,4 +1,4 @@
-"""Lane networks small enough to write down: they take white paint for lane lines, so that what they see is known."""
+"""Small lane networks written by hand: they detect white paint as lane lines, so that their output is known."""
 
 from pathlib import Path
 
@@ -18,13 +18,13 @@ def write_mask_network(
     """TwinLiteNet's shapes: image -> (drivable, lanes), two logits per pixel each; lanes are what is white."""
     lane = np.array([[0, 0, 0], [GAIN / 3] * 3], np.float32)[:, :, None, None]
     constants = {
-        "nothing": np.zeros_like(lane),
+        "zero": np.zeros_like(lane),
         "lane": lane,
         "even": np.zeros(2, np.float32),
         "threshold": np.array([0, -GAIN * WHITE], np.float32),
     }
     nodes = [
-        helper.make_node("Conv", ["image", "nothing", "even"], ["drivable"], strides=[stride] * 2),
+        helper.make_node("Conv", ["image", "zero", "even"], ["drivable"], strides=[stride] * 2),
         helper.make_node("Conv", ["image", "lane", "threshold"], ["lanes"], strides=[stride] * 2),
     ]
     shape = [1, 2, height_px, width_px] if declares_outputs else [1, 2, "height", "width"]
@@ -39,7 +39,7 @@ def write_anchor_network(path: Path, cells: int = 100, lanes: int = 4) -> Path:
     to_cells[np.arange(800), cell_of] = 1 / np.bincount(cell_of)[cell_of]
     bias = np.full((1, lanes, 1, cells + 1), -1000.0, np.float32)
     bias[0, 1, 0, : cells // 2] = bias[0, 2, 0, cells // 2 : cells] = 0
-    bias[0, :, 0, cells] = GAIN * 0.55  # no lane: a cell is seldom white from side to side
+    bias[0, :, 0, cells] = GAIN * 0.55  # no lane: a cell is rarely white over its whole width
     grey = np.array(IMAGENET_SIGMA, np.float32)[None, :, None, None] * GAIN / 3
     constants = {
         "grey": grey,

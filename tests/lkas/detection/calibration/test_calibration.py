@@ -1,4 +1,4 @@
-"""Finding out how the camera stands."""
+"""Estimating the camera pose."""
 
 import math
 
@@ -49,18 +49,18 @@ def test_segments_point_at_the_vanishing_point(pitch_deg, yaw_deg):
 
 
 @pytest.mark.parametrize(("pitch_deg", "yaw_deg"), POSES)
-def test_a_still_tells_pitch_and_yaw(pitch_deg, yaw_deg):
+def test_a_single_image_determines_pitch_and_yaw(pitch_deg, yaw_deg):
     road = DrawnRoad(pitch_rad=math.radians(pitch_deg), yaw_rad=math.radians(yaw_deg), offset_m=0.3)
     model = create_detector("cv").detect(road.image()).lane_model
     assert math.degrees(model.calibration.pitch_rad) == pytest.approx(pitch_deg, abs=0.2)
     assert model.calibration.status == CalibrationStatus.ESTIMATING
     assert model.left.c0 == pytest.approx(1.5, abs=0.06)
     assert model.right.c0 == pytest.approx(-2.1, abs=0.06)
-    # What the segments say of yaw and what the lines say of heading add up.
+    # Yaw from the segments and heading from the lines add up.
     assert math.degrees(model.calibration.yaw_rad - model.left.c1) == pytest.approx(yaw_deg, abs=0.2)
 
 
-def test_a_film_ends_calibrated():
+def test_a_video_ends_calibrated():
     detector = create_detector("cv")
     rng = np.random.default_rng(3)
     statuses = []
@@ -86,62 +86,62 @@ def test_a_film_ends_calibrated():
 
 
 def test_a_jump_does_not_move_the_estimate():
-    film = VideoCalibration((1000, 600))
+    video = VideoCalibration((1000, 600))
     for k in range(20):
-        film.lane_seen(0.04 * k, (500.0 + k % 3, 300.0))
-    before = film.estimate_px
-    film.lane_seen(0.9, (500.0 + 1.5 * JUMP_RATIO * 1000, 300.0))
-    assert film.estimate_px == before
+        video.add_lane(0.04 * k, (500.0 + k % 3, 300.0))
+    before = video.estimate_px
+    video.add_lane(0.9, (500.0 + 1.5 * JUMP_RATIO * 1000, 300.0))
+    assert video.estimate_px == before
 
 
-def test_segments_are_asked_at_the_start_and_after_a_second_without_lane():
-    film = VideoCalibration((1000, 600))
-    assert film.wants_look(0.0)
+def test_segments_are_searched_at_the_start_and_after_a_second_without_lane():
+    video = VideoCalibration((1000, 600))
+    assert video.needs_search(0.0)
     for k in range(3):
-        film.looked(0.04 * k, (500.0, 300.0))
-        film.lane_seen(0.04 * k, (500.0, 300.0))
-    assert not film.wants_look(0.2)
-    assert not film.wants_look(1.0)
-    assert film.wants_look(1.2)
-    film.looked(1.2, None)
-    assert not film.wants_look(2.0)
-    assert film.wants_look(2.3)
+        video.add_search(0.04 * k, (500.0, 300.0))
+        video.add_lane(0.04 * k, (500.0, 300.0))
+    assert not video.needs_search(0.2)
+    assert not video.needs_search(1.0)
+    assert video.needs_search(1.2)
+    video.add_search(1.2, None)
+    assert not video.needs_search(2.0)
+    assert video.needs_search(2.3)
 
 
 def test_another_camera_takes_over():
-    film = VideoCalibration((1000, 600))
+    video = VideoCalibration((1000, 600))
     for k in range(30):
-        film.lane_seen(0.04 * k, (500.0, 300.0))
-    film.looked(5.0, (620.0, 240.0))
-    assert film.estimate_px == (620.0, 240.0)
-    assert film.status == CalibrationStatus.ESTIMATING
+        video.add_lane(0.04 * k, (500.0, 300.0))
+    video.add_search(5.0, (620.0, 240.0))
+    assert video.estimate_px == (620.0, 240.0)
+    assert video.status == CalibrationStatus.ESTIMATING
 
 
-def stands(status=CalibrationStatus.CALIBRATED):
+def calibration(status=CalibrationStatus.CALIBRATED):
     pose = {"pitch_rad": math.radians(5.5), "yaw_rad": math.radians(-2.0), "roll_rad": math.radians(0.5)}
     return Calibration(focal_px=571.0, cx_px=399.5, cy_px=299.5, height_m=1.4, status=status, **pose)
 
 
-def test_a_finished_calibration_is_kept_and_found_again(tmp_path):
+def test_a_finished_calibration_is_saved_and_loaded_again(tmp_path):
     path = tmp_path / "cameras" / "front.json"
     assert with_saved_pose(CameraConfig(), path) == CameraConfig()
-    assert not save_pose(path, stands(CalibrationStatus.ESTIMATING))
+    assert not save_pose(path, calibration(CalibrationStatus.ESTIMATING))
     assert not path.exists()
-    assert save_pose(path, stands())
+    assert save_pose(path, calibration())
     camera = with_saved_pose(CameraConfig(height_m=1.7), path)
     assert (camera.pitch_deg, camera.yaw_deg, camera.roll_deg, camera.height_m) == pytest.approx((5.5, -2.0, 0.5, 1.7))
     assert [file.name for file in path.parent.iterdir()] == ["front.json"]
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"pitch_deg": 4}', '{"pitch_deg": "x"', "\x00"])
-def test_a_spoilt_file_is_named(tmp_path, text):
+def test_a_corrupt_file_is_named(tmp_path, text):
     path = tmp_path / "front.json"
     path.write_text(text)
     with pytest.raises(PoseFileError, match=r"front\.json: expected a JSON object with pitch_deg"):
         with_saved_pose(CameraConfig(), path)
 
 
-def test_a_kept_pose_out_of_range_is_named(tmp_path):
+def test_a_saved_pose_out_of_range_is_named(tmp_path):
     path = tmp_path / "front.json"
     path.write_text('{"pitch_deg": NaN, "yaw_deg": 0, "roll_deg": 0}')
     with pytest.raises(PoseFileError, match="pitch_deg within 45 degrees, found nan"):
@@ -149,8 +149,8 @@ def test_a_kept_pose_out_of_range_is_named(tmp_path):
 
 
 def test_a_video_starts_with_the_saved_pose(tmp_path):
-    """Before its frames have told anything, the camera stands as it did."""
-    save_pose(tmp_path / "front.json", stands())
+    """Until its frames provide an estimate, the saved pose is used."""
+    save_pose(tmp_path / "front.json", calibration())
     detector = create_detector("cv", camera=with_saved_pose(CameraConfig(), tmp_path / "front.json"))
     model = detector.detect(np.zeros((300, 400, 3), np.uint8), 0.0).lane_model
     assert math.degrees(model.calibration.pitch_rad) == pytest.approx(5.5)

@@ -1,4 +1,4 @@
-"""The lines beside the ego lane's."""
+"""The lines next to the ego lane."""
 
 import pytest
 
@@ -27,9 +27,9 @@ def test_four_lines_are_found(curvature_radpm):
     assert (lanes["ego"], len(lanes["lanes"])) == ([0, 1], 4)
 
 
-def test_nothing_beside_is_nothing():
+def test_without_neighbour_lines_none_is_reported():
     assert seen(DrawnRoad(lines=EGO)).neighbours == (None, None)
 
 
-def test_no_neighbour_beside_a_line_that_is_not_seen():
+def test_no_neighbour_beside_a_line_that_was_not_found():
     assert seen(DrawnRoad(lines=(EGO[0], BESIDE[1]))).neighbours[1] is None

@@ -35,7 +35,7 @@ def test_columns_between_the_ends_only():
     assert columns_at(line, np.array([290, 300, 350, 400, 410]), 640) == [-2, 200.0, 150.0, 100.0, -2]
 
 
-def test_columns_outside_the_image_are_no_points():
+def test_columns_outside_the_image_are_left_out():
     line = np.array([[-50.0, 400.0], [700.0, 300.0]])
     columns = columns_at(line, np.array([300, 350, 400]), 640)
     assert columns == [-2, 325.0, -2]
@@ -76,7 +76,7 @@ def test_only_measured_lines_count():
     assert record("a.jpg", result, 800, 600, 1.0)["ego"] == [None, 0]
 
 
-def test_no_lane_is_no_list():
+def test_without_lanes_the_lists_are_empty():
     line = record("a.jpg", DetectionResult(), 640, 480, 1.0)
     assert (line["lanes"], line["ego"], line["confidence"]) == ([], [None, None], [None, None])
 

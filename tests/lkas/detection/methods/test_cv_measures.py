@@ -44,7 +44,7 @@ def test_straight_road_ahead():
 
 
 def test_left_is_positive():
-    """The car 0.6 m right of the centre and pointing 2 degrees left: the left line is far and leans right."""
+    """The car is 0.6 m right of the centre and points 2 degrees left: the left line is far and leads right."""
     model = assert_measured(DrawnRoad(offset_m=-0.6, heading_rad=math.radians(2)))
     assert model.left.c0 > 2.3
     assert model.right.c0 > -1.3
@@ -82,13 +82,13 @@ def test_dashed_white_and_solid_yellow():
     ],
     ids=["night", "noise", "wide and narrow"],
 )
-def test_looks(changes):
+def test_light_noise_and_marking_widths(changes):
     assert_measured(replace(DrawnRoad(), **changes), offset_m=0.05, heading_deg=0.2)
 
 
 @pytest.mark.parametrize("pitch_deg", [3.5, 4.5])
-def test_nodding_car_is_seen_through(pitch_deg):
-    """The car's pitch differs from the configured 4 degrees: two lines tell, and the figures stay metric."""
+def test_pitch_of_the_car_is_removed(pitch_deg):
+    """The car's pitch differs from the configured 4 degrees: two lines determine it, and offsets stay metric."""
     model = assert_measured(DrawnRoad(pitch_rad=math.radians(pitch_deg), curvature_radpm=1 / 500), curvature_ratio=0.1)
     assert math.degrees(model.calibration.pitch_rad) == pytest.approx(pitch_deg, abs=0.05)
 
@@ -107,15 +107,15 @@ def test_single_line(side):
     assert model.width_sigma_m is None
 
 
-def test_nearest_lines_are_taken():
-    """Neighbour lanes' lines, stronger than the own dashed one, are left alone."""
+def test_nearest_lines_are_chosen():
+    """Lines of neighbour lanes are ignored, even if they are stronger than the dashed ego line."""
     lines = (DrawnLine(1.8), DASHED, DrawnLine(5.4), DrawnLine(-5.4))
     model = detect(DrawnRoad(lines=lines)).lane_model
     assert model.left.c0 == pytest.approx(1.8, abs=0.04)
     assert model.right.c0 == pytest.approx(-1.8, abs=0.04)
 
 
-def test_inner_line_of_a_double_one_is_taken():
+def test_inner_part_of_a_double_line_is_chosen():
     lines = (DrawnLine(1.8, colour=YELLOW), RIGHT, DrawnLine(2.1, colour=YELLOW))
     assert detect(DrawnRoad(lines=lines)).lane_model.left.c0 == pytest.approx(1.8, abs=0.04)
 
@@ -135,7 +135,7 @@ def test_mirrored_image_gives_mirrored_lanes(curvature_radpm):
 
 
 def test_sigmas_cover_the_errors():
-    """Over many looks the errors are of the size the sigmas say, or smaller."""
+    """Over many frames the errors are about as large as their sigmas, or smaller."""
     errors = []
     for seed in range(8):
         road = DrawnRoad(lines=(LEFT, DASHED), offset_m=0.1 * seed - 0.4, noise_levels=8.0, seed=seed)
@@ -200,7 +200,7 @@ def test_the_roll_of_the_car_is_removed_from_the_peaks():
 
 
 def test_vanishing_points_that_cannot_win_are_not_tried(monkeypatch):
-    """The second of three could still show a better lane, the third has too few votes for any."""
+    """The second of three could still show a better lane, the third has too few votes."""
     u, v = PinholeCamera(CameraConfig().geometry(800, 600)).vanishing_point_px
     monkeypatch.setattr(single_image, "vanishing_points", lambda _: [(u, v, 1.0), (u + 60, v, 0.99), (u - 60, v, 0.3)])
     aims: list[float] = []

@@ -12,20 +12,20 @@ from lkas.detection import create_detector
 from lkas.frames import line_pixels
 
 DATA = os.environ.get("LKAS_DATA")
-pytestmark = pytest.mark.skipif(not DATA, reason="LKAS_DATA is not set: no real roads to measure against")
+pytestmark = pytest.mark.skipif(not DATA, reason="LKAS_DATA is not set: no real roads to test with")
 
 
-def frames_of(video: str, most: int):
+def frames_of(video: str, count: int):
     capture = cv2.VideoCapture(str(Path(DATA or "") / "videos" / video))
-    for _ in range(most):
-        there, image = capture.read()
-        if not there:
+    for _ in range(count):
+        found, image = capture.read()
+        if not found:
             return
         yield cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
 @pytest.mark.parametrize("video", ["solid_white_right.mp4", "carla_town_drive.mp4"])
-def test_films_keep_both_lines(video):
+def test_videos_keep_both_lines(video):
     detector = create_detector("cv")
     places = []
     for k, image in enumerate(frames_of(video, 100)):
@@ -38,7 +38,7 @@ def test_films_keep_both_lines(video):
 
 
 def test_easy_frames_lines_lie_on_the_labels():
-    """Of the labelled ego lines of the easy frames, at least three quarters are met within 20 px (1280 px wide)."""
+    """Of the labelled ego lines of the easy frames, at least three quarters are found within 20 px (1280 px wide)."""
     folder = Path(DATA or "")
     manifest = {entry["file"]: entry for entry in json.loads((folder / "manifest.json").read_text())["files"]}
     detector = create_detector("cv")

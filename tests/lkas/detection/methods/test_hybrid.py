@@ -1,4 +1,4 @@
-"""Method hybrid: the shipped network is the one that was measured, both runtimes agree, and roads come out right."""
+"""Method hybrid: the installed network is the scored one, both runtimes agree, and roads are measured right."""
 
 import hashlib
 import json
@@ -52,10 +52,10 @@ def test_runtimes_agree():
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
-def test_lines_are_likelier_than_the_road(runtime):
+def test_lines_are_more_probable_than_the_road(runtime):
     patch, view = rectified(DrawnRoad(lines=(DrawnLine(1.8), DASHED)))
     columns, probability = net(runtime).probability(patch)
-    assert columns.start > 0, "the outermost columns lie beside the network's view"
+    assert columns.start > 0, "the outermost columns are outside the network's view"
     assert probability.min() >= 0
     assert probability.max() <= 1
     y_m = view.y_m[columns]
@@ -104,13 +104,13 @@ def test_nothing_is_claimed_on_a_bare_road():
     assert all(line is None or line.confidence < 0.5 for line in (model.left, model.right))
 
 
-def test_fusion():
+def test_the_network_weights_the_ridges():
     response, room = np.array([[10.0, 10.0, 0.0]], np.float32), np.empty((1, 3), np.float32)
     apply_weights(response, np.array([[1.0, 0.0, 1.0]], np.float32), 0.0, room)
     both, ridge_alone, network_alone = response[0]
     assert both > 10, "agreement strengthens"
     assert 0 < ridge_alone < 10, "the network doubts, but has no veto"
-    assert network_alone == 0, "no paint without paint"
+    assert network_alone == 0, "without a ridge there is no line"
     faint = np.full((1, 3), 10.0, np.float32)
     apply_weights(faint, np.array([[1.0, 0.0, 1.0]], np.float32), 0.5, room)
     assert faint[0, 0] == both

@@ -1,4 +1,4 @@
-"""Method onnx: foreign lane networks of known function give the known lanes of a drawn road, on either runtime."""
+"""Method onnx: lane networks of known output find the known lanes of a drawn road, on either runtime."""
 
 import numpy as np
 import pytest
@@ -52,7 +52,7 @@ def test_lanes_are_measured(models, runtime, kind, tolerance_m, size, curvature_
             assert line_lateral_m(line, x_m) == pytest.approx(true_m, abs=tolerance_m)
 
 
-def test_paint_tells_dashes_though_a_mask_may_not(models):
+def test_paint_shows_dashes_that_a_mask_may_not(models):
     lines = (DrawnLine(1.8), DrawnLine(-1.8, dash_m=3.0, phase_m=2.0))
     model = create_detector("onnx", parameters(models["TwinLiteNet"])).detect(DrawnRoad(lines=lines).image()).lane_model
     assert model.left.type == LineType.SOLID
@@ -63,12 +63,12 @@ def test_paint_tells_dashes_though_a_mask_may_not(models):
 @pytest.mark.parametrize("calibration", ["auto", "config"])
 def test_nothing_is_claimed_where_nothing_is(models, kind, calibration):
     detector = create_detector("onnx", parameters(models[kind], calibration))
-    for level in (0, 90) if kind == "UFLD TuSimple" else (0, 90, 255):  # white everywhere, it finds lanes everywhere
+    for level in (0, 90) if kind == "UFLD TuSimple" else (0, 90, 255):  # on white it finds lanes everywhere
         model = detector.detect(np.full((480, 640, 3), level, np.uint8)).lane_model
         assert (model.left, model.right) == (None, None)
 
 
-def test_each_frame_is_looked_at_anew(models):
+def test_each_frame_is_processed_again(models):
     detector = create_detector("onnx", parameters(models["TwinLiteNet"]))
     image = DrawnRoad().image()
     assert detector.detect(image, 0.0).left_lane is not None
@@ -77,8 +77,8 @@ def test_each_frame_is_looked_at_anew(models):
 
 
 @pytest.mark.parametrize("size", [(640, 360), (800, 600), (1640, 590), (500, 900)])
-def test_a_mask_lies_on_its_image(models, size):
-    """A white patch is found where it is, whatever was stretched or letterboxed."""
+def test_a_mask_is_aligned_with_its_image(models, size):
+    """A white patch is found in its place, whether the image was stretched or letterboxed."""
     width_px, height_px = size
     image = np.full((height_px, width_px, 3), 60, np.uint8)
     left, top = width_px // 3, height_px // 2
@@ -95,7 +95,7 @@ def test_a_mask_lies_on_its_image(models, size):
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_outputs_that_are_not_as_declared_are_named(tmp_path, runtime):
-    """The file says nothing of its outputs' sizes, and gives others than its input promises."""
+    """The file does not declare the sizes of its outputs, and they differ from the expected ones."""
     if runtime == "onnxruntime":
         pytest.importorskip("onnxruntime")
     wrong = write_mask_network(tmp_path / "wrong.onnx", 360, declares_outputs=False, stride=2)
@@ -103,7 +103,7 @@ def test_outputs_that_are_not_as_declared_are_named(tmp_path, runtime):
         LaneNetwork(wrong, runtime)
 
 
-def test_a_network_of_another_kind_is_told_what_was_expected(tmp_path):
+def test_a_network_of_unknown_kind_is_refused_with_what_was_expected(tmp_path):
     other = write_mask_network(tmp_path / "other.onnx", 224, 224)
     with pytest.raises(ModelError) as caught:
         LaneNetwork(other)
@@ -119,11 +119,11 @@ def test_a_network_of_another_kind_is_told_what_was_expected(tmp_path):
     assert "found image 1x3x224x224 -> drivable 1x2x224x224, lanes 1x2x224x224" in text
 
 
-def test_files_that_are_no_networks_are_named(tmp_path, models):
+def test_files_that_are_not_networks_are_named(tmp_path, models):
     with pytest.raises(ModelError, match=r"missing\.onnx: cannot read this network: No such file"):
         LaneNetwork(tmp_path / "missing.onnx")
     whole = models["TwinLiteNet"].read_bytes()
-    for name, data in (("empty", b""), ("text", b"no network"), ("cut", whole[: len(whole) // 2])):
+    for name, data in (("empty", b""), ("text", b"not a network"), ("cut", whole[: len(whole) // 2])):
         path = tmp_path / f"{name}.onnx"
         path.write_bytes(data)
         with pytest.raises(ModelError, match=f"{name}.onnx: not an ONNX file"):

@@ -1,4 +1,4 @@
-"""A detector of the user's own: tried, checked, and kept from ending a drive."""
+"""A custom detector: tried, checked, and prevented from ending a drive."""
 
 import json
 import sys
@@ -16,7 +16,7 @@ from lkas.integration.shared_memory.messages import ImageMessage
 from lkas.parameters import ParameterError
 from lkas.plugins.load import OwnCodeError
 from lkas.vehicle import CameraConfig
-from tests.lkas.detection.straight_road import road_image, write_picture
+from tests.lkas.detection.straight_road import road_image, write_image
 from tests.support.stack import ROOT
 
 SOURCE = """
@@ -43,8 +43,8 @@ EXAMPLE = f"{ROOT}/examples/own_detector.py:Detector"
 
 
 @pytest.fixture
-def own(tmp_path, monkeypatch):
-    """Writes my.py with this body of `detect`, and gives its detector."""
+def plugin(tmp_path, monkeypatch):
+    """Writes my.py with this body of `detect`, and returns its detector."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
 
@@ -55,16 +55,16 @@ def own(tmp_path, monkeypatch):
     return write
 
 
-def test_it_is_called_as_ours_are_and_may_give_numbers_of_numpy(own):
-    result = own(FOUND).detect(road_image())
+def test_its_result_may_contain_numpy_numbers(plugin):
+    result = plugin(FOUND).detect(road_image())
     lane = result.left_lane
     assert [type(value) for value in (lane.x1, lane.y1, lane.x2, lane.confidence)] == [float] * 4
     assert (lane.x1, lane.y1, lane.x2, lane.confidence) == (1.5, 400.0, 30.0, 0.9)
     assert result.right_lane is None
 
 
-def test_parameters_reach_it_and_what_it_does_not_know_is_refused(own):
-    detector = own("return DetectionResult(left_lane=LaneMessage(self.threshold, 1, 2, 3))", canny_low=20.0)
+def test_parameters_reach_it_and_unknown_ones_are_refused(plugin):
+    detector = plugin("return DetectionResult(left_lane=LaneMessage(self.threshold, 1, 2, 3))", canny_low=20.0)
     assert detector.detect(road_image()).left_lane.x1 == 20.0
     detector.update_parameter("canny_low", 60.0)
     assert detector.detect(road_image()).left_lane.x1 == 60.0
@@ -93,29 +93,29 @@ def test_parameters_reach_it_and_what_it_does_not_know_is_refused(own):
         ("image[0] = 0", "detect: ValueError: assignment destination is read-only (my.py, line 12, in detect)"),
     ],
 )
-def test_a_wrong_result_is_told_in_the_users_words(own, body, words):
-    detector = own(body)
+def test_a_wrong_result_is_reported_in_the_users_terms(plugin, body, words):
+    detector = plugin(body)
     with pytest.raises(OwnCodeError) as raised:
         try_detector(detector, CameraConfig())
     assert words in str(raised.value)
     assert "\n" not in str(raised.value)
 
 
-def test_what_it_is_tried_on_shows_a_lane():
+def test_the_trial_image_shows_a_lane():
     lanes = create_detector("cv", DetectionParameters(calibration="config")).detect(plain_road(CameraConfig()))
     assert lanes.left_lane.confidence > 0.8
     assert lanes.right_lane.confidence > 0.8
-    plain_road(CameraConfig(pitch_deg=-30.0))  # of a camera that sees no road
+    plain_road(CameraConfig(pitch_deg=-30.0))  # the camera sees no road
 
 
-def test_a_failing_one_costs_the_frame_its_lane_and_is_told_once_a_cause(own, caplog):
+def test_a_failure_costs_the_frame_its_lane_and_each_cause_is_reported_once(plugin, caplog):
     events = []
     clock = FakeClock(now_ns=10_000_000_000)
     body = """\
 if timestamp < 3: raise KeyError(timestamp)
         if timestamp < 5: return [][int(timestamp)]
         return DetectionResult()"""
-    server = DetectionServer(own(body), clock, lambda *event: events.append(event))
+    server = DetectionServer(plugin(body), clock, lambda *event: events.append(event))
     for number in range(1, 6):
         image = ImageMessage(image=road_image(), frame_id=number, timestamp=float(number), session=7)
         message = server.step(image, None)
@@ -123,30 +123,30 @@ if timestamp < 3: raise KeyError(timestamp)
         server.update_state(None)
         assert server.state == (FAILING if number < 5 else RUNNING)
     assert list(server.errors.values()) == [2, 2]
-    told = [text for name, _, text in events if name == "detector_error"]
-    assert told == [
+    reported = [text for name, _, text in events if name == "detector_error"]
+    assert reported == [
         "my.py:Detector: detect: KeyError: 1.0 (my.py, line 12, in detect)",
         "my.py:Detector: detect: IndexError: list index out of range (my.py, line 13, in detect)",
     ]
-    assert caplog.text.count("return [][int(timestamp)]") == 1, "the user's own traceback is logged, once"
+    assert caplog.text.count("return [][int(timestamp)]") == 1, "the user's traceback is logged once"
 
 
-def test_a_reset_that_fails_ends_nothing(own):
-    detector = own(FOUND)
+def test_a_failing_reset_does_not_end_the_server(plugin):
+    detector = plugin(FOUND)
     server = DetectionServer(detector, FakeClock(now_ns=1), lambda *event: None)
     del detector._detector.resets
     assert server.step(ImageMessage(image=road_image(), session=7), None).left_lane is not None
     assert len(server.errors) == 1
 
 
-def test_the_running_method_can_not_be_changed(own):
-    own(FOUND)
+def test_the_running_method_cannot_be_changed(plugin):
+    plugin(FOUND)
     for detector in (create_detector("my.py:Detector"), create_detector("hough")):
         with pytest.raises(ValueError, match="method"):
             detector.update_parameter("method", "my.py:Detector")
 
 
-def test_an_unknown_method_is_told_with_the_known_ones():
+def test_an_unknown_method_is_reported_with_the_known_ones():
     with pytest.raises(
         ValueError, match=r"no such detection method 'cvv'; known are cv, hybrid, hough, onnx, or FILE.py"
     ):
@@ -157,9 +157,9 @@ def detect(*arguments):
     return CliRunner().invoke(app, ["detect", *map(str, arguments)], env={"COLUMNS": "150", "NO_COLOR": "1"})
 
 
-def test_it_is_compared_with_ours_under_a_short_name(own, tmp_path):
-    own(FOUND)
-    write_picture(tmp_path / "frame.png", road_image())
+def test_it_is_compared_under_a_short_name(plugin, tmp_path):
+    plugin(FOUND)
+    write_image(tmp_path / "frame.png", road_image())
     outputs = ["--jsonl", "lanes.jsonl", "--annotate", "out"]
     done = detect("frame.png", "--compare", f"hough,{tmp_path}/my.py:Detector", *outputs)
     assert done.exit_code == 0, done.output
@@ -169,15 +169,15 @@ def test_it_is_compared_with_ours_under_a_short_name(own, tmp_path):
     assert (tmp_path / "out" / "frame.jpg").is_file()
 
 
-def test_frames_it_fails_in_are_counted_and_told_with_exit_code_1(own, tmp_path):
-    own("assert image[0, 0, 0] != 7, 'no sevens'\n        return DetectionResult()")
+def test_frames_in_which_it_fails_are_counted_and_give_exit_code_1(plugin, tmp_path):
+    plugin("assert image[0, 0, 0] != 7, 'no sevens'\n        return DetectionResult()")
     for name, value in (("a", 7), ("b", 8), ("c", 7)):
-        write_picture(tmp_path / f"{name}.png", np.full((64, 64, 3), value, np.uint8))
+        write_image(tmp_path / f"{name}.png", np.full((64, 64, 3), value, np.uint8))
     done = detect("a.png", "b.png", "c.png", "--compare", "my.py:Detector,hough")
     assert done.exit_code == 1
     assert done.stderr.strip() == (
         "my.py:Detector: detect: AssertionError: no sevens (my.py, line 12, in detect); "
-        "2 frames of my.py:Detector without lanes for it"
+        "2 frames of my.py:Detector without lanes because of it"
     )
     rows = [line.replace("│", " ").split() for line in done.stdout.splitlines()]
     failed = {row[0]: row[-1] for row in rows if row[:1] in (["my.py:Detector"], ["hough"])}
@@ -185,9 +185,9 @@ def test_frames_it_fails_in_are_counted_and_told_with_exit_code_1(own, tmp_path)
 
 
 @pytest.mark.parametrize("command", [["detect", "frame.png"], ["bench", "detection", "frame.png"]])
-def test_one_that_can_not_be_used_is_bad_usage(own, tmp_path, command):
-    own("return 3")
-    write_picture(tmp_path / "frame.png", road_image())
+def test_an_unusable_plugin_is_bad_usage(plugin, tmp_path, command):
+    plugin("return 3")
+    write_image(tmp_path / "frame.png", road_image())
     done = CliRunner().invoke(app, [*command, "--method", "my.py:Detector"])
     assert done.exit_code == 2
     assert "my.py:Detector: detect returned 3; expected a lkas.detection.DetectionResult" in done.stderr

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from lkas.cli import main
-from tests.lkas.detection.straight_road import road_image, true_column, write_film, write_picture
+from tests.lkas.detection.straight_road import road_image, true_column, write_image, write_video
 
 COMMAND = [sys.executable, "-c", "from lkas.cli import main; main()", "detect"]
 CHECKOUT = Path(__file__).parents[4]
@@ -44,7 +44,7 @@ def lines_of(path):
 def folder(tmp_path):
     (tmp_path / "frames").mkdir()
     for number in (1, 2, 10):
-        write_picture(tmp_path / "frames" / f"{number}.png", road_image(seed=number))
+        write_image(tmp_path / "frames" / f"{number}.png", road_image(seed=number))
     return tmp_path
 
 
@@ -67,28 +67,28 @@ def test_a_folder_becomes_json_lines_and_a_table(folder):
                 assert seen[row] == pytest.approx(true_column(side, row), abs=8)
 
 
-def test_annotated_pictures_show_the_lines(folder):
+def test_annotated_images_show_the_lines(folder):
     run = detect("frames", "frames/1.png", "--annotate", "out", cwd=folder)
     assert run.returncode == 0, run.stderr
     drawn = {path.name: cv2.imread(str(path)) for path in (folder / "out").iterdir()}
-    assert sorted(drawn) == ["1.jpg", "10.jpg", "1_2.jpg", "2.jpg"], "no picture is written over another one"
+    assert sorted(drawn) == ["1.jpg", "10.jpg", "1_2.jpg", "2.jpg"], "no image overwrites another one"
     column = round(true_column(0, 400))
     blue, _, red = drawn["1.jpg"][400, column - 8 : column + 9].astype(int).T
     assert (red - blue).max() > 150, "the left line is red"
     assert drawn["1.jpg"].shape == (480, 640, 3)
 
 
-def test_standard_output_carries_nothing_but_data(folder):
-    film = write_film(folder / "drive.avi", 4)
-    run = detect(film.name, "--jsonl", "-", "--annotate", "out", cwd=folder)
+def test_standard_output_contains_only_data(folder):
+    video = write_video(folder / "drive.avi", 4)
+    run = detect(video.name, "--jsonl", "-", "--annotate", "out", cwd=folder)
     assert run.returncode == 0, run.stderr
     assert [json.loads(line)["raw_file"] for line in run.stdout.splitlines()] == [f"drive.avi#{n}" for n in range(4)]
     assert "both lines" in run.stderr
     assert sorted(path.name for path in (folder / "out").iterdir()) == [f"drive_{n:06d}.jpg" for n in range(4)]
 
 
-def test_a_reader_of_standard_output_may_leave(folder):
-    write_film(folder / "drive.avi", 50)
+def test_a_reader_of_standard_output_may_close_it(folder):
+    write_video(folder / "drive.avi", 50)
     process = subprocess.Popen(
         [*COMMAND, "drive.avi", "--method", "hough", "--jsonl", "-"],
         cwd=folder,
@@ -109,13 +109,13 @@ def test_a_reader_of_standard_output_may_leave(folder):
     ("arguments", "words"),
     [
         (["missing.png"], ["missing.png", "no such file"]),
-        (["empty"], ["empty", "no picture in this folder"]),
+        (["empty"], ["empty", "no image in this folder"]),
         (["frames", "--method", "yolo"], ["yolo", "cv, hybrid, hough"]),
         (["frames", "--set", "detection.cany_low=3"], ["cany_low", "did you mean canny_low"]),
         (["frames", "--config", "missing.yaml"], ["missing.yaml"]),
         (["frames", "--compare", "cv,yolo"], ["yolo", "cv, hybrid, hough"]),
         (["frames", "--compare", "cv,hough,cv"], ["cv,hough,cv", "each method once"]),
-        (["frames", "--compare", "cv,hough", "--method", "cv"], ["--compare", "leave --method away"]),
+        (["frames", "--compare", "cv,hough", "--method", "cv"], ["--compare", "remove --method"]),
         (["frames", "--score", "missing.json"], ["missing.json", "No such file"]),
         (["frames", "--score", "text.mp4"], ["text.mp4, line 1", "h_samples"]),
         (["frames", "--ego"], ["--score"]),
@@ -124,13 +124,13 @@ def test_a_reader_of_standard_output_may_leave(folder):
         (["frames", "--method", "hybrid", "--model", "net.onnx"], ["net.onnx", "hybrid", "--method onnx"]),
         (["frames", "--jsonl", "no/such/folder/lanes.jsonl"], ["no/such/folder/lanes.jsonl", "No such file"]),
         (["frames", "--annotate", "text.mp4"], ["text.mp4", "File exists"]),
-        (["frames", "--annotate", "frames"], ["frames", "holds the inputs"]),
+        (["frames", "--annotate", "frames"], ["frames", "contains the inputs"]),
         (["frames/1.png", "--jsonl", "frames/1.png"], ["frames/1.png", "is an input"]),
     ],
 )
 def test_bad_usage_is_one_sentence(folder, monkeypatch, capfd, arguments, words):
     (folder / "empty").mkdir()
-    (folder / "text.mp4").write_text("no film")
+    (folder / "text.mp4").write_text("not a video")
     monkeypatch.chdir(folder)
     monkeypatch.setattr(sys, "argv", ["lkas", "detect", *arguments])
     with pytest.raises(SystemExit) as ended:
@@ -141,46 +141,46 @@ def test_bad_usage_is_one_sentence(folder, monkeypatch, capfd, arguments, words)
     assert len(error.strip().splitlines()) == 1, error
     for word in words:
         assert word in error
-    assert cv2.imread("frames/1.png") is not None, "an input was written over"
+    assert cv2.imread("frames/1.png") is not None, "an input was overwritten"
 
 
 @pytest.mark.parametrize("name", ["broken.jpg", "broken.mp4"])
 def test_a_broken_file_alone_is_bad_usage(folder, name):
-    (folder / name).write_bytes(b"\xff\xd8 not much of a picture \xff\xd9")
+    (folder / name).write_bytes(b"\xff\xd8 not an image \xff\xd9")
     run = detect(name, cwd=folder)
     assert run.returncode == 2
-    assert f"{name}: not a picture" in run.stderr
-    assert len(run.stderr.strip().splitlines()) == 1, "FFmpeg says nothing of its own"
+    assert f"{name}: not an image" in run.stderr
+    assert len(run.stderr.strip().splitlines()) == 1, "FFmpeg prints nothing"
 
 
-def test_a_camera_that_is_not_there_is_bad_usage(folder):
+def test_a_missing_camera_is_bad_usage(folder):
     run = detect("99", cwd=folder)
     assert run.returncode == 2
-    assert run.stderr.splitlines() == ["lkas: 99: no file of this name, and no camera 99 that could be opened"]
+    assert run.stderr.splitlines() == ["lkas: 99: there is no such file, and camera 99 cannot be opened"]
 
 
-def test_one_bad_picture_among_good_ones_is_told_and_fails_at_the_end(folder):
+def test_one_bad_image_among_good_ones_is_reported_and_fails_at_the_end(folder):
     (folder / "frames" / "2.png").write_bytes(b"")
-    write_picture(folder / "frames" / "3.png", np.zeros((16, 16, 3), np.uint8))
+    write_image(folder / "frames" / "3.png", np.zeros((16, 16, 3), np.uint8))
     run = detect("frames", "--jsonl", "lanes.jsonl", cwd=folder)
     assert run.returncode == 1
-    assert "frames/2.png: not a picture" in run.stderr
+    assert "frames/2.png: not an image" in run.stderr
     assert "frames/3.png: expected" in run.stderr
     assert [line["raw_file"] for line in lines_of(folder / "lanes.jsonl")] == ["frames/1.png", "frames/10.png"]
 
 
-def test_a_film_broken_in_the_middle_keeps_its_frames(folder):
-    film = write_film(folder / "drive.avi", 60)
-    film.write_bytes(film.read_bytes()[: film.stat().st_size // 2])
+def test_a_truncated_video_keeps_its_frames(folder):
+    video = write_video(folder / "drive.avi", 60)
+    video.write_bytes(video.read_bytes()[: video.stat().st_size // 2])
     run = detect("drive.avi", "--jsonl", "lanes.jsonl", cwd=folder)
     assert run.returncode == 1
     kept = len(lines_of(folder / "lanes.jsonl"))
     assert kept > 10
-    assert f"drive.avi: the film is damaged: {kept} of 60 frames could be read" in run.stderr
+    assert f"drive.avi: the video is damaged: {kept} of 60 frames could be read" in run.stderr
 
 
-def test_ctrl_c_keeps_what_is_written(folder):
-    write_film(folder / "drive.avi", 4000, 64, 48)
+def test_ctrl_c_keeps_what_was_written(folder):
+    write_video(folder / "drive.avi", 4000, 64, 48)
     process = subprocess.Popen(
         [*COMMAND, "drive.avi", "--method", "hough", "--jsonl", "lanes.jsonl", "--annotate", "out"],
         cwd=folder,
@@ -196,7 +196,7 @@ def test_ctrl_c_keeps_what_is_written(folder):
         assert time.monotonic() < deadline
         time.sleep(0.01)
     drawn = len(list((folder / "out").iterdir()))
-    assert lanes.read_text().count("\n") >= drawn, "each line is on disk before its picture"
+    assert lanes.read_text().count("\n") >= drawn, "each line is on disk before its image"
     process.send_signal(signal.SIGINT)
     error = process.communicate(timeout=DEADLINE_S)[1]
     assert process.returncode == 130, error
@@ -243,14 +243,14 @@ def test_methods_are_compared_and_scored(folder, monkeypatch, capsys):
     ]
     drawn = cv2.imread("out/1.jpg")
     assert drawn.shape[1] == 2 * 640
-    assert drawn.shape[0] > 480, "each picture has its method's name above it"
+    assert drawn.shape[0] > 480, "each image has its method's name above it"
     rows = [line.split() for line in shown.splitlines() if line.split()[:2] in (["all", "hough"], ["cv", "3"])]
     assert [row[-6] for row in rows] == ["1.000", "1.000"], shown
-    assert "cv less hough: accuracy +0.000 [+0.000, +0.000]" in shown
+    assert "cv minus hough: accuracy +0.000 [+0.000, +0.000]" in shown
     assert "labels without a frame: 1 of 4" in shown
 
 
-def test_labels_of_other_frames_are_told(folder, monkeypatch, capfd):
+def test_labels_of_other_frames_are_reported(folder, monkeypatch, capfd):
     write_labels(folder / "labels.json", ["elsewhere/1.png"])
     monkeypatch.chdir(folder)
     monkeypatch.setattr(sys, "argv", ["lkas", "detect", "frames", "--method", "hough", "--score", "labels.json"])
@@ -258,7 +258,7 @@ def test_labels_of_other_frames_are_told(folder, monkeypatch, capfd):
         main()
     assert ended.value.code == 1
     error = capfd.readouterr().err
-    assert "none of the frames is labelled (frames/1.png is not in there" in error
+    assert "none of the frames is labelled (frames/1.png has no label" in error
     assert "elsewhere/1.png" in error
 
 

@@ -1,4 +1,4 @@
-"""Annotated pictures: something is drawn where it belongs, nothing is changed in place."""
+"""Annotated images: everything is drawn in the right place, nothing is changed in place."""
 
 import msgspec
 import numpy as np
@@ -33,7 +33,7 @@ def test_lines_are_drawn_in_their_colours(image):
     drawn = annotate(image, LANES)
     assert drawn[380, 190].tolist() == list(LEFT)
     assert drawn[380, 450].tolist() == list(RIGHT)
-    assert (image == 100).all(), "the picture given stays as it was"
+    assert (image == 100).all(), "the input is unchanged"
     assert drawn.shape == image.shape
     assert drawn.dtype == np.uint8
 
@@ -47,10 +47,10 @@ def test_neighbours_are_drawn_thinner_than_the_lane(image):
     thick = (draw_line(frame, points, LEFT) != frame).any(axis=2)
     assert thin.any()
     assert thin.sum() < thick.sum() / 1.5
-    assert not (thin & ~thick).any(), "where the line is"
+    assert not (thin & ~thick).any(), "only where the line is"
 
 
-def test_the_lane_between_is_tinted_and_the_rest_is_not(image):
+def test_only_the_lane_between_the_lines_is_tinted(image):
     left, right = np.array([[100.0, 479.0], [280.0, 280.0]]), np.array([[540.0, 479.0], [360.0, 280.0]])
     drawn = draw_lane(image, left, right, (0, 255, 0))
     assert drawn[400, 320, 1] > 120 > drawn[400, 320, 0]
@@ -58,7 +58,7 @@ def test_the_lane_between_is_tinted_and_the_rest_is_not(image):
     assert drawn[400, 20].tolist() == [100, 100, 100]
 
 
-def test_lines_far_outside_do_no_harm(image):
+def test_lines_far_outside_are_clipped(image):
     drawn = draw_line(image, np.array([[-1e9, 5e8], [1e12, -3e7]]), LEFT)
     assert drawn.shape == image.shape
 
@@ -70,7 +70,7 @@ def test_horizon_is_a_tick_at_both_sides(image):
     assert (draw_horizon(image, -40.0) == 100).all()
 
 
-def test_pictures_side_by_side_stand_under_their_names(image):
+def test_images_side_by_side_have_their_names_above(image):
     assert side_by_side({"cv": image}) is image
     row = side_by_side({"cv": image, "hough": np.full_like(image, 200)})
     assert row.shape[1] == 2 * 640
@@ -82,13 +82,13 @@ def test_pictures_side_by_side_stand_under_their_names(image):
     assert side_by_side({"cv": large, "hough": large}).shape[1] == 2 * 960
 
 
-def test_nothing_found_is_said(image):
+def test_no_lane_is_written(image):
     assert describe(DetectionResult()) == ["no lane"]
     assert (annotate(image, DetectionResult()) != image).any()
 
 
-def test_figures_are_positive_to_the_right():
-    """The lane's centre is 0.3 m left of the car and runs off to the left: the car is right of it and points right."""
+def test_measurements_are_positive_to_the_right():
+    """The lane's centre is 0.3 m left of the car and leads to the left: the car is right of it and points right."""
     text = "; ".join(describe(modelled(lane_line(2.1, 0.02, 0.002), lane_line(-1.5, 0.02, 0.002))))
     assert "offset +0.30 m" in text
     assert "heading +1.15 deg" in text

@@ -1,4 +1,4 @@
-"""The published scores, on cases worked out by hand, and against the measuring data's own scorer where it is there."""
+"""The published scores, on cases computed by hand, and against the measuring data's own scorer if it is available."""
 
 import json
 import math
@@ -182,7 +182,7 @@ def test_frames_are_found_by_name_and_by_file(tmp_path, monkeypatch):
 
 def test_groups_come_from_the_manifest(tmp_path):
     path = write_labels(tmp_path, LABEL, {**LABEL, "raw_file": "b.jpg"})
-    with pytest.raises(LabelError, match=r"manifest\.json: groups are read from here"):
+    with pytest.raises(LabelError, match=r"manifest\.json: cannot be read, but is needed for the groups"):
         Labels(path, ["set"])
     files = [{"file": "a.jpg", "set": "day", "kind": "easy (of its kind)"}, {"file": "b.jpg", "set": "night"}]
     (tmp_path / "manifest.json").write_text(json.dumps({"files": files}))
@@ -197,7 +197,7 @@ def test_groups_come_from_the_manifest(tmp_path):
 
 @pytest.mark.skipif(not DATA, reason="LKAS_DATA is not set: no scorer to compare with")
 @pytest.mark.parametrize("ego_only", [False, True])
-def test_the_measuring_data_s_scorer_says_the_same(tmp_path, ego_only):
+def test_the_scorer_of_the_measuring_data_agrees(tmp_path, ego_only):
     folder = Path(DATA or "")
     scorer = folder.parent / "bench" / "lane_metric.py"
     if not scorer.is_file():
@@ -231,8 +231,8 @@ def test_the_measuring_data_s_scorer_says_the_same(tmp_path, ego_only):
         [sys.executable, str(scorer), *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=True
     )
     theirs, ours = json.loads(run.stdout), summarise(frames)
-    figures = (ours.accuracy, ours.false_positive, ours.false_negative)
-    assert figures == pytest.approx([theirs["tusimple"][key] for key in ("accuracy", "fp", "fn")])
+    scores = (ours.accuracy, ours.false_positive, ours.false_negative)
+    assert scores == pytest.approx([theirs["tusimple"][key] for key in ("accuracy", "fp", "fn")])
     assert 0.3 < ours.accuracy < 0.95, "neither all right nor all wrong"
     counts = (ours.counts.right, ours.counts.false, ours.counts.missed)
     assert list(counts) == [theirs["culane"][key] for key in ("tp", "fp", "fn")]

@@ -1,11 +1,11 @@
-"""How detection stands what happens to pictures: one film, perturbed in twenty ways.
+"""Robustness of detection: one video, perturbed in twenty ways.
 
-    LKAS_DATA=FOLDER python -m benchmarks.perturbed_film [--method cv] [--every 4]
+    LKAS_DATA=FOLDER python -m benchmarks.perturbed_video [--method cv] [--every 4]
 
-Reference: the lines that method cv finds in the clean film (both lines in all its 221 frames; in 13 frames spread over
-the film they were looked at enlarged, and lie on the middle of the paint from the bumper to the horizon), moved with
-the geometry where a perturbation moves the picture. A frame counts when both lines lie within 20 px (of an image
-1280 px wide) of the reference, on average over the rows both reach. Prints the share of such frames, and the mean.
+Reference: the lines that method cv finds in the clean video (both lines in all its 221 frames; in 13 frames spread over
+the video they were inspected enlarged, and lie on the middle of the paint from the bumper to the horizon), transformed
+where a perturbation moves the image. A frame is right if both lines lie within 20 px (of an image 1280 px wide) of the
+reference, on average over the rows that both reach. Prints the share of such frames, and the mean.
 """
 
 import argparse
@@ -20,19 +20,19 @@ import numpy as np
 from lkas.detection import create_detector
 from lkas.detection.lane_fit.outline import polylines
 
-FILM = "videos/solid_white_right.mp4"
+VIDEO = "videos/solid_white_right.mp4"
 RIGHT_PX = 20.0
-LEAST_COMMON_ROWS = 10
-SETTLING_FRAMES = 6  # a film's own calibration needs a few frames
+MIN_COMMON_ROWS = 10
+SETTLING_FRAMES = 6  # the calibration of a video needs a few frames
 
-Picture = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+ImageChange = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 
 @dataclass(frozen=True, slots=True)
 class Perturbation:
     name: str
-    picture: Picture
-    move: np.ndarray | None = None  # (2, 3), where a pixel of the clean picture goes
+    change: ImageChange
+    move: np.ndarray | None = None  # (2, 3) affine transform of a pixel of the clean image
 
 
 def perturbations(width_px: int, height_px: int) -> list[Perturbation]:
@@ -48,17 +48,17 @@ def perturbations(width_px: int, height_px: int) -> list[Perturbation]:
     def shifted(down_px: float) -> np.ndarray:
         return np.array([[1.0, 0.0, 0.0], [0.0, 1.0, down_px * unit]])
 
-    def gain(factor: float, level: float = 0.0) -> Picture:
+    def gain(factor: float, level: float = 0.0) -> ImageChange:
         return lambda image, _: _clipped(image * factor + level)
 
-    def noise(levels: float) -> Picture:
+    def noise(levels: float) -> ImageChange:
         return lambda image, rng: _clipped(image + rng.normal(0, levels, image.shape))
 
-    def jpeg(quality: int) -> Picture:
-        def packed(image: np.ndarray, _: np.random.Generator) -> np.ndarray:
+    def jpeg(quality: int) -> ImageChange:
+        def compressed(image: np.ndarray, _: np.random.Generator) -> np.ndarray:
             return cv2.imdecode(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_COLOR)
 
-        return packed
+        return compressed
 
     def half(image: np.ndarray, _: np.random.Generator) -> np.ndarray:
         return cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
@@ -113,7 +113,7 @@ def _glare(image: np.ndarray, _: np.random.Generator) -> np.ndarray:
 
 
 def _drops(image: np.ndarray, _: np.random.Generator) -> np.ndarray:
-    """On the lens: in the same places in every frame."""
+    """Drops on the lens: in the same places in every frame."""
     rng = np.random.default_rng(3)
     soft, mask = cv2.GaussianBlur(image, (0, 0), 9.0), np.zeros(image.shape[:2], np.float32)
     for _drop in range(25):
@@ -141,7 +141,7 @@ def _haze(image: np.ndarray, _: np.random.Generator) -> np.ndarray:
 
 
 def shares(method: str, frames: list[np.ndarray], every: int) -> dict[str, float]:
-    """Share of the frames in which both lines were right, by perturbation."""
+    """Share of the frames in which both lines are right, by perturbation."""
     height_px, width_px = frames[0].shape[:2]
     chosen = range(0, len(frames), every)
     clean = create_detector("cv")
@@ -150,39 +150,39 @@ def shares(method: str, frames: list[np.ndarray], every: int) -> dict[str, float
     for perturbation in perturbations(width_px, height_px):
         detector, rng, right = create_detector(method), np.random.default_rng(7), []
         for k in chosen:
-            image = np.ascontiguousarray(perturbation.picture(frames[k], rng))
+            image = np.ascontiguousarray(perturbation.change(frames[k], rng))
             found = polylines(detector.detect(image, k / 25), image.shape[0])
             if k < SETTLING_FRAMES * every:
                 continue
-            most_px = RIGHT_PX * image.shape[1] / 1280
+            max_px = RIGHT_PX * image.shape[1] / 1280
             pairs = zip(found, reference[k], strict=True)
-            right.append(all(_off_px(mine, true, perturbation.move) < most_px for mine, true in pairs))
+            right.append(all(_distance_px(line, true, perturbation.move) < max_px for line, true in pairs))
         results[perturbation.name] = float(np.mean(right))
     return results
 
 
-def _off_px(mine: np.ndarray | None, true: np.ndarray | None, move: np.ndarray | None) -> float:
-    if mine is None or true is None:
+def _distance_px(found: np.ndarray | None, true: np.ndarray | None, move: np.ndarray | None) -> float:
+    if found is None or true is None:
         return float("inf")
     if move is not None:
         true = true @ move[:, :2].T + move[:, 2]
-    rows_px = np.arange(max(mine[:, 1].min(), true[:, 1].min()), min(mine[:, 1].max(), true[:, 1].max()))
-    if len(rows_px) < LEAST_COMMON_ROWS:
+    rows_px = np.arange(max(found[:, 1].min(), true[:, 1].min()), min(found[:, 1].max(), true[:, 1].max()))
+    if len(rows_px) < MIN_COMMON_ROWS:
         return float("inf")
-    columns = [np.interp(rows_px, *line[np.argsort(line[:, 1])].T[::-1]) for line in (mine, true)]
+    columns = [np.interp(rows_px, *line[np.argsort(line[:, 1])].T[::-1]) for line in (found, true)]
     return float(np.abs(columns[0] - columns[1]).mean())
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--method", default="cv")
-    parser.add_argument("--every", type=int, default=4, help="of the film's frames, each so many-th")
+    parser.add_argument("--every", type=int, default=4, help="use every n-th frame")
     options = parser.parse_args()
     folder = os.environ.get("LKAS_DATA")
     if not folder:
-        raise SystemExit("LKAS_DATA is not set: it names the folder with videos/")
+        raise SystemExit("LKAS_DATA is not set: set it to the folder that contains videos/")
     cv2.setNumThreads(1)
-    capture, frames = cv2.VideoCapture(str(Path(folder) / FILM)), []
+    capture, frames = cv2.VideoCapture(str(Path(folder) / VIDEO)), []
     while (read := capture.read())[0]:
         frames.append(cv2.cvtColor(read[1], cv2.COLOR_BGR2RGB))
     results = shares(options.method, frames, options.every)
