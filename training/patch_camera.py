@@ -23,7 +23,7 @@ def shadows(scene: PatchScene) -> None:
         else:
             place_m = random.uniform(-6, 6) + random.uniform(-0.3, 0.3) * scene.ahead_m
             dark = (np.abs(scene.road_m - place_m) < random.uniform(0.05, 0.5)).astype(np.float32)
-        scene.picture = scene.picture * (1 - random.uniform(0.2, 0.78) * dark[..., None])
+        scene.image = scene.image * (1 - random.uniform(0.2, 0.78) * dark[..., None])
 
 
 def light(scene: PatchScene) -> None:
@@ -35,10 +35,10 @@ def light(scene: PatchScene) -> None:
         cone = cone * np.exp(-scene.ahead_m / random.uniform(8, 45)) * random.uniform(0.4, 1.6)
         light = random.uniform(0.04, 0.3) + cone
         tint = np.array([1, random.uniform(0.8, 1), random.uniform(0.5, 1.05)], np.float32)
-        scene.picture = scene.picture * light[..., None] * tint
+        scene.image = scene.image * light[..., None] * tint
     else:
         slope = random.uniform(-0.35, 0.35) * (1 - 2 * scene.far_ratio) + random.uniform(-0.2, 0.2) * ACROSS_M / 6
-        scene.picture = scene.picture * (1 + slope)[..., None]
+        scene.image = scene.image * (1 + slope)[..., None]
     if scene.is_fair:
         return
     if chance(random, 0.3 if scene.is_night else 0.12):  # reflections of lamps and sky lie along the rays
@@ -48,10 +48,10 @@ def light(scene: PatchScene) -> None:
             glow += np.exp(-0.5 * ((ray - at) / beams[1]) ** 2) * random.uniform(0.2, 1)
         glow *= np.clip(0.6 + 0.5 * cloud(random, 3, 20), 0, 1.5)
         colour = random.uniform(60, 200, 3) * [1, random.uniform(0.6, 1), random.uniform(0.4, 1)]
-        scene.picture = scene.picture * random.uniform(0.5, 1) + glow[..., None] * colour
+        scene.image = scene.image * random.uniform(0.5, 1) + glow[..., None] * colour
     if chance(random, 0.15):
         haze = 1 - np.exp(-scene.ahead_m / random.uniform(12, 90))[..., None]
-        scene.picture = scene.picture * (1 - haze) + haze * random.uniform(90, 215)
+        scene.image = scene.image * (1 - haze) + haze * random.uniform(90, 215)
 
 
 def bonnet(scene: PatchScene) -> None:
@@ -67,7 +67,7 @@ def bonnet(scene: PatchScene) -> None:
     here = np.arange(NET_ROWS)[::-1, None] < edge[None]
     mirrored = cloud(random, random.uniform(2, 8), random.uniform(4, 30))[..., None]
     metal = random.uniform(0, 140) * random.uniform(0.7, 1.2, 3) * (1 + random.uniform(0.1, 0.7) * mirrored)
-    scene.picture[here] = metal[here]
+    scene.image[here] = metal[here]
     scene.truth[here] = 0
 
 
@@ -80,39 +80,39 @@ def image_borders(scene: PatchScene) -> None:
     right = NET_COLUMNS - 1 - np.argmax(ray[:, ::-1] >= right_ray, axis=1)
     columns = np.arange(NET_COLUMNS)[None]
     inside = np.clip(columns, left[:, None], right[:, None])
-    scene.picture = np.take_along_axis(scene.picture, inside[..., None], axis=1)
+    scene.image = np.take_along_axis(scene.image, inside[..., None], axis=1)
     scene.truth[columns != inside] = 0
 
 
 def optics(scene: PatchScene) -> None:
     """Far rows are blurred by the resampling; exposure, contrast, defocus, motion, dirt and drops, noise, JPEG."""
     random = scene.random
-    picture = scene.picture.astype(np.float32)
+    image = scene.image.astype(np.float32)
     widest = int(1 + 2 * random.integers(0, 3))
-    picture = cv2.blur(picture, (widest, 1)) * scene.far_ratio[..., None] + picture * (1 - scene.far_ratio[..., None])
+    image = cv2.blur(image, (widest, 1)) * scene.far_ratio[..., None] + image * (1 - scene.far_ratio[..., None])
     if chance(random, 0.4):
-        picture = cv2.GaussianBlur(picture, (0, 0), random.uniform(0.3, 1.4))
+        image = cv2.GaussianBlur(image, (0, 0), random.uniform(0.3, 1.4))
     if chance(random, 0.15):
-        picture = cv2.blur(picture, (1, int(random.integers(2, 8))))
+        image = cv2.blur(image, (1, int(random.integers(2, 8))))
     for _ in range(random.integers(1, 5) if chance(random, 0.1) else 0):
         spot = np.zeros(SHAPE, np.float32)
         centre = int(random.integers(0, NET_COLUMNS)), int(random.integers(0, NET_ROWS))
         cv2.ellipse(spot, centre, (int(random.integers(3, 25)), int(random.integers(3, 15))), 0, 0, 360, 1, -1)
         spot = cv2.GaussianBlur(spot, (0, 0), random.uniform(1, 4))[..., None] * random.uniform(0.3, 0.95)
-        picture = picture * (1 - spot) + spot * cv2.blur(picture, (31, 31)) * random.uniform(0.4, 1.3)
+        image = image * (1 - spot) + spot * cv2.blur(image, (31, 31)) * random.uniform(0.4, 1.3)
     if scene.is_fair:
-        picture *= random.uniform(0.75, 1.25)
+        image *= random.uniform(0.75, 1.25)
         noise = random.uniform(0, 3)
     else:
-        picture *= random.uniform(0.1, 0.35) if chance(random, 0.1) else random.uniform(0.45, 1.5)
+        image *= random.uniform(0.1, 0.35) if chance(random, 0.1) else random.uniform(0.45, 1.5)
         if chance(random, 0.3):
-            picture = picture * random.uniform(0.25, 1) + random.uniform(0, 120)
+            image = image * random.uniform(0.25, 1) + random.uniform(0, 120)
         noise = random.uniform(0, 7) if chance(random, 0.9) else random.uniform(7, 20)
-    picture += random.standard_normal(picture.shape, dtype=np.float32) * noise
-    picture = np.clip(picture, 0, 255)
+    image += random.standard_normal(image.shape, dtype=np.float32) * noise
+    image = np.clip(image, 0, 255)
     if chance(random, 0.2):
         compressed = cv2.imencode(
-            ".jpg", picture.astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, int(random.integers(15, 80))]
+            ".jpg", image.astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, int(random.integers(15, 80))]
         )
-        picture = cv2.imdecode(compressed[1], cv2.IMREAD_COLOR).astype(np.float32)
-    scene.picture = picture
+        image = cv2.imdecode(compressed[1], cv2.IMREAD_COLOR).astype(np.float32)
+    scene.image = image

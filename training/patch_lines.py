@@ -57,7 +57,7 @@ def _slab_seams(scene: PatchScene, places: list[float]) -> None:
         depth = random.uniform(0.1, 0.7) * np.clip(0.8 + 0.4 * cloud(random, 6, NET_COLUMNS), 0, 1)
         shade = np.clip((half_m - np.abs(off_m)) / NET_COLUMN_M + 0.5, 0, 1)
         rim = np.exp(-0.5 * ((np.abs(off_m) - half_m - 0.06) / 0.05) ** 2) * random.uniform(0, 0.15)
-        scene.picture *= (1 - depth * shade + rim)[..., None]
+        scene.image *= (1 - depth * shade + rim)[..., None]
 
 
 def _line(scene: PatchScene, place_m: float) -> None:
@@ -93,9 +93,9 @@ def _line(scene: PatchScene, place_m: float) -> None:
         colour = np.array([random.uniform(170, 245), random.uniform(135, 205), random.uniform(20, 130)], np.float32)
     else:
         colour = np.full(3, random.uniform(175, 255), np.float32)
-    if scene.picture.mean() < 80:
+    if scene.image.mean() < 80:
         colour *= random.uniform(0.5, 1.0)
-    scene.picture = scene.picture * (1 - cover) + cover * np.maximum(scene.picture * 1.1, colour)
+    scene.image = scene.image * (1 - cover) + cover * np.maximum(scene.image * 1.1, colour)
     middles = (-twins, twins) if twins > 0.15 else (0.0,)
     ridges = [np.exp(-0.5 * ((road_m - place_m - middle) / LINE_SIGMA_M) ** 2) for middle in middles]
     ridge = np.maximum.reduce(ridges)
@@ -119,7 +119,7 @@ def _painted_share(scene: PatchScene, period_m: float, share: float, phase: floa
 
 def remove_invisible_lines(scene: PatchScene) -> None:
     """Remove lines from the truth whose paint is neither brighter nor yellower than the road on both of its sides."""
-    red, green, blue = cv2.split(scene.picture)
+    red, green, blue = cv2.split(scene.image)
     planes = (red + green) / 2, np.minimum(red, green) - blue
     for paint, ridge in scene.painted:
         row, column = np.nonzero(paint & (scene.truth > 0.5))

@@ -13,7 +13,7 @@ SHAPE = (NET_ROWS, NET_COLUMNS)
 
 @dataclass(slots=True)
 class PatchScene:
-    """A patch being drawn. picture: (rows, columns, 3) float32 RGB levels; truth: (rows, columns) float32 [0, 1];
+    """A patch being drawn. image: (rows, columns, 3) float32 RGB levels; truth: (rows, columns) float32 [0, 1];
     ahead_m: (rows, 1); road_m: (rows, columns) lateral position on the road, with bends and the car's heading removed.
     """
 
@@ -21,7 +21,7 @@ class PatchScene:
     ahead_m: np.ndarray
     road_m: np.ndarray
     camera_m: float
-    picture: np.ndarray
+    image: np.ndarray
     truth: np.ndarray
     lane_m: float
     middle_m: float  # of the ego lane

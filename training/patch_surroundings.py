@@ -17,10 +17,10 @@ def beside_the_road(scene: PatchScene, outer: tuple[float, float]) -> None:
         if chance(random, 0.4):  # kerb: one or two strips
             width_m = random.uniform(0.12, 0.4)
             here = (beyond_m > -width_m) & (beyond_m <= 0)
-            scene.picture[here] = scene.picture[here] * random.uniform(0.5, 1.9)
+            scene.image[here] = scene.image[here] * random.uniform(0.5, 1.9)
             if chance(random, 0.5):
                 here = (beyond_m > -width_m - 0.15) & (beyond_m <= -width_m)
-                scene.picture[here] *= random.uniform(0.4, 0.9)
+                scene.image[here] *= random.uniform(0.4, 0.9)
         if chance(random, 0.5):
             colour = (random.uniform(20, 210) * random.uniform(0.75, 1.15, 3)).astype(np.float32)
         else:
@@ -28,7 +28,7 @@ def beside_the_road(scene: PatchScene, outer: tuple[float, float]) -> None:
         texture = 1 + 0.35 * cloud(random, random.uniform(1.2, 6), random.uniform(2, 12))
         verge = (colour.astype(np.float32) * texture[..., None]).astype(np.float32)
         here = beyond_m > 0
-        scene.picture[here] = verge[here]
+        scene.image[here] = verge[here]
         scene.truth[here] = 0
 
 
@@ -59,7 +59,7 @@ def distractors(scene: PatchScene) -> None:
             here = (along > 0) & (along < 1) & (stem_m < np.where(along < 0.6, 0.08, 1.2 * (1 - along)))
             mask[here] = 1
         mask = cv2.blur(mask, (3, 1))[..., None]
-        scene.picture = scene.picture * (1 - mask + mask * random.uniform(0.5, 1.9))
+        scene.image = scene.image * (1 - mask + mask * random.uniform(0.5, 1.9))
 
 
 def rails_and_poles(scene: PatchScene, outer: tuple[float, float]) -> None:
@@ -74,13 +74,13 @@ def rails_and_poles(scene: PatchScene, outer: tuple[float, float]) -> None:
         for _ in range(random.integers(1, 4)):
             start_m = random.uniform(0, 1.0)
             here = (beyond_m > start_m) & (beyond_m < start_m + random.uniform(0.1, 1.2))
-            scene.picture[here] = random.uniform(20, 235) * (1 + 0.2 * cloud(random, 4, 6)[here][:, None])
+            scene.image[here] = random.uniform(20, 235) * (1 + 0.2 * cloud(random, 4, 6)[here][:, None])
             scene.truth[here] = 0
     for _ in range(random.integers(0, 2)):
         ray = ACROSS_M / scene.ahead_m
         at = random.uniform(-0.5, 0.5)
         here = (np.abs(ray - at) < random.uniform(0.002, 0.008)) & (scene.ahead_m > random.uniform(8, 60))
-        scene.picture[here] = random.uniform(10, 230)
+        scene.image[here] = random.uniform(10, 230)
 
 
 def _wall(scene: PatchScene, side: int, foot_m: float) -> None:
@@ -91,15 +91,15 @@ def _wall(scene: PatchScene, side: int, foot_m: float) -> None:
     reach_m = abs(foot_m) * height_ratio / (1 - height_ratio)  # a ray over its top meets the road this much farther out
     level = random.uniform(30, 190)
     gutter = (out_m > foot_m - random.uniform(0.05, 0.4)) & (out_m <= foot_m)
-    scene.picture[gutter] *= random.uniform(0.4, 1.1)
+    scene.image[gutter] *= random.uniform(0.4, 1.1)
     face = (out_m > foot_m) & (out_m < foot_m + reach_m)
     grey = level * (1 + 0.15 * cloud(random, random.uniform(1, 8), 8))
     if chance(random, 0.4):
         bars = (scene.ahead_m / random.uniform(0.4, 3) + out_m * random.uniform(-2, 2)) % 1 < random.uniform(0.15, 0.5)
         face &= bars
-    scene.picture[face] = grey[face][:, None]
+    scene.image[face] = grey[face][:, None]
     top = (out_m > foot_m + reach_m) & (out_m < foot_m + reach_m + random.uniform(0.08, 0.5))
-    scene.picture[top] = min(250.0, level * random.uniform(1.0, 2.2))
+    scene.image[top] = min(250.0, level * random.uniform(1.0, 2.2))
     scene.truth[out_m > foot_m] = 0
 
 
@@ -122,11 +122,11 @@ def vehicles(scene: PatchScene) -> None:
             (scene.ahead_m > 0.86 * foot_m) & (scene.ahead_m <= foot_m) & (np.abs(ACROSS_M - place_m) < 1.1 * half_m)
         )
         colour = (random.uniform(5, 240) * random.uniform(0.5, 1.2, 3)).astype(np.float32)
-        scene.picture[under] *= random.uniform(0.15, 0.7)
-        scene.picture[body] = (colour * (1 + 0.3 * cloud(random, 5, 6)[..., None]))[body]
+        scene.image[under] *= random.uniform(0.15, 0.7)
+        scene.image[body] = (colour * (1 + 0.3 * cloud(random, 5, 6)[..., None]))[body]
         scene.truth[body] = 0
         if chance(random, 0.4):
             for side in (-0.75, 0.75):
                 lamp = np.exp(-(((ACROSS_M / growth - place_m - side * half_m) / 0.2) ** 2))
                 lamp = lamp * np.exp(-(((np.log(growth) - 0.35) / 0.1) ** 2))
-                scene.picture += lamp[..., None] * np.array([200, random.uniform(0, 190), random.uniform(0, 160)])
+                scene.image += lamp[..., None] * np.array([200, random.uniform(0, 190), random.uniform(0, 160)])

@@ -33,7 +33,7 @@ def draw_patch(random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     image_borders(scene)
     optics(scene)
     remove_invisible_lines(scene)
-    return np.clip(scene.picture, 0, 255).astype(np.uint8), np.round(scene.truth * 255).astype(np.uint8)
+    return np.clip(scene.image, 0, 255).astype(np.uint8), np.round(scene.truth * 255).astype(np.uint8)
 
 
 def _empty_road(random: np.random.Generator) -> PatchScene:
@@ -53,7 +53,7 @@ def _empty_road(random: np.random.Generator) -> PatchScene:
         ahead_m=ahead_m,
         road_m=road_m.astype(np.float32),
         camera_m=camera_m,
-        picture=np.empty((*SHAPE, 3), np.float32),
+        image=np.empty((*SHAPE, 3), np.float32),
         truth=np.zeros(SHAPE, np.float32),
         lane_m=lane_m,
         middle_m=random.uniform(-0.4, 0.4) * lane_m,
@@ -90,4 +90,4 @@ def _surface(scene: PatchScene) -> None:
         here = here & (road_m > left_m) & (road_m < left_m + random.uniform(0.8, 4))
         grey[here] *= random.uniform(0.6, 1.25)
     tint = np.array([random.uniform(0.92, 1.1), 1, random.uniform(0.9, 1.12)], np.float32)
-    scene.picture = grey[..., None] * tint
+    scene.image = grey[..., None] * tint

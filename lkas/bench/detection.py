@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from itertools import islice
@@ -14,6 +13,7 @@ from lkas.detection.stages import StageTime, StageTimer
 from lkas.detection.types import LaneDetector
 from lkas.integration.shared_memory import ImageChannel, VehicleChannel
 from lkas.integration.shared_memory.messages import VehicleState
+from lkas.runtime.processes import python_command
 
 SPEED_MPS = 20
 START_TIMEOUT_S, FRAME_TIMEOUT_S = 60.0, 20.0
@@ -61,7 +61,7 @@ def rendered_frames(config: str | None, assignments: list[str], count: int) -> I
     options += [word for text in assignments for word in ("--set", text)]
     images, vehicles = ImageChannel(instance=instance), VehicleChannel(instance=instance)
     world = subprocess.Popen(
-        [sys.executable, "-m", "simulation", *options], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        python_command("simulation", *options), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
     try:
         timeout_s = START_TIMEOUT_S

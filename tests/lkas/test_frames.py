@@ -50,7 +50,7 @@ def test_steering_saturates():
     assert left_rad_from_steering(-7.0, 0.6) == pytest.approx(0.6)
 
 
-def test_a_level_camera_sees_the_ground_where_similar_triangles_say():
+def test_a_level_camera_projects_the_ground_by_similar_triangles():
     ((u, v),) = PinholeCamera(LEVEL).image_from_ground(np.array([10.0]), np.array([2.0]))
     assert u == pytest.approx(399.5 - 500 * 2 / 10)  # left of the middle
     assert v == pytest.approx(299.5 + 500 * 1.5 / 10)  # below the horizon
@@ -67,10 +67,10 @@ def test_camera_angles_have_their_named_direction(change, direction):
     np.testing.assert_allclose(moved, np.array(direction) * 500 * math.tan(0.05), atol=0.1)
 
 
-def test_leaning_right_turns_the_picture_left():
-    leaning = CameraGeometry(focal_px=500, cx_px=399.5, cy_px=299.5, height_m=1.5, roll_rad=0.1)
-    left, right = PinholeCamera(leaning).image_from_ground(np.array([20.0, 20.0]), np.array([5.0, -5.0]))
-    assert left[1] > right[1]  # the ground on the left appears lower when the camera leans right
+def test_roll_to_the_right_turns_the_image_left():
+    rolled = CameraGeometry(focal_px=500, cx_px=399.5, cy_px=299.5, height_m=1.5, roll_rad=0.1)
+    left, right = PinholeCamera(rolled).image_from_ground(np.array([20.0, 20.0]), np.array([5.0, -5.0]))
+    assert left[1] > right[1]  # the ground on the left appears lower when the camera rolls right
 
 
 @given(geometry=geometries(), x_m=st.floats(4, 60), y_m=st.floats(-4, 4))
@@ -81,13 +81,13 @@ def test_ground_and_image_are_inverse(geometry, x_m, y_m):
     np.testing.assert_allclose(ground, [[x_m, y_m]], atol=1e-4)
 
 
-def test_nothing_on_the_ground_is_above_the_horizon():
+def test_pixels_above_the_horizon_have_no_ground_point():
     camera = PinholeCamera(LEVEL)
     ground = camera.ground_from_image(np.array([[400.0, camera.horizon_row_px - 1], [400.0, camera.horizon_row_px]]))
     assert np.isnan(ground).all()
 
 
-def test_a_line_is_drawn_from_the_bottom_to_its_seen_end_below_the_horizon():
+def test_a_line_is_drawn_from_the_bottom_to_the_end_of_its_seen_part():
     line = LaneLine(
         c0=1.75, c1=0.0, c2=0.0, sigma_c0=0.1, sigma_c1=0.1, sigma_c2=0.1, sigma_c3=0.1,
         x_min_m=5.0, x_max_m=60.0, confidence=0.9,
@@ -101,7 +101,7 @@ def test_a_line_is_drawn_from_the_bottom_to_its_seen_end_below_the_horizon():
 
 
 @pytest.mark.parametrize("c0", [1.75, -1.75])
-def test_both_lines_begin_on_the_last_row_where_the_camera_looks_aside(c0):
+def test_both_lines_start_on_the_last_row_if_the_camera_has_a_yaw(c0):
     line = LaneLine(
         c0=c0, c1=0.02, c2=1e-3, sigma_c0=0.1, sigma_c1=0.1, sigma_c2=0.1, sigma_c3=0.1,
         x_min_m=5.0, x_max_m=60.0, confidence=0.9,

@@ -103,7 +103,7 @@ class LaneFinder:
         weak = estimate.confidences.index(min(estimate.confidences))
         has_both = guess is not None and guess.left_m is not None and guess.right_m is not None
         if guess is not None and has_both and estimate.confidences[weak] < frame.min_confidence:
-            # A false partner spoils the fit of the other line.
+            # A false partner makes the fit of the other line worse.
             left_m, right_m = (None, guess.right_m) if weak == 0 else (guess.left_m, None)
             estimate = self._fitted(search, LaneGuess(course, left_m, right_m))
         return estimate

@@ -100,7 +100,7 @@ class LaneFitPipeline:
     def _search_video_frame(
         self, image: np.ndarray, in_view: InView, frame: FramePrior, timestamp: float
     ) -> tuple[LaneEstimate, CalibrationState]:
-        """One frame of a video whose camera pose is estimated on the way."""
+        """One frame of a video whose camera pose is estimated from its frames."""
         size_px = image.shape[1], image.shape[0]
         if self._video is None or self._video.size_px != size_px:
             self._video = VideoCalibration(size_px)

@@ -1,4 +1,4 @@
-"""What one video frame tells the next: where to expect the lines, and for how many frames each has been followed.
+"""Memory of one video frame for the next: where to expect the lines, and for how many frames each was followed.
 
 Nothing is smoothed; among lines of similar strength the one that was there before wins. After a gap, a jump back in
 time or a frame without a lane nothing is expected, so a cut in the video has no cost.

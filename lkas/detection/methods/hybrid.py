@@ -81,7 +81,7 @@ class WeightedRidgeEvidence:
                 with stages(Stage.PEAKS):
                     return find_peaks(ridges, view, threshold, fused)
 
-            # A faint line is faint for the network too, so its doubt weighs less.
+            # A faint line is faint for the network too, so the network has less weight.
             return ViewEvidence(
                 weighted_peaks(0.0, ridge_threshold),
                 lambda: weighted_peaks(MIN_PROBABILITY_BESIDE_SURE, FAINT_RATIO * ridge_threshold),

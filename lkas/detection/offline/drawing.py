@@ -110,7 +110,7 @@ def draw_panel(image: np.ndarray, lines: list[str]) -> np.ndarray:
 
 
 def describe(result: DetectionResult) -> list[str]:
-    """The detection in words and figures; offset and heading right positive, curvature left positive."""
+    """The detection as text; offset and heading are positive right, curvature is positive left."""
     sides = [name for name, lane in (("left", result.left_lane), ("right", result.right_lane)) if lane is not None]
     model = result.lane_model
     if model is None:

@@ -1,4 +1,4 @@
-"""The lens: against OpenCV's own, there and back, and roads seen through it."""
+"""Lens distortion: compared with OpenCV, there and back, and roads seen through it."""
 
 import math
 
@@ -72,7 +72,7 @@ def test_aiming_at_the_vanishing_point_keeps_the_camera():
 
 
 def through_lens(road, lens):
-    """The road's picture as the lens would show it: each pixel fetched from where OpenCV says it would be without."""
+    """The road's image with distortion: each pixel is sampled at its undistorted position as computed by OpenCV."""
     focal_px = road.width_px / 2 / math.tan(road.hfov_rad / 2)
     matrix = np.array([[focal_px, 0, (road.width_px - 1) / 2], [0, focal_px, (road.height_px - 1) / 2], [0, 0, 1]])
     pixels = np.stack(np.meshgrid(np.arange(road.width_px), np.arange(road.height_px)), axis=-1).astype(np.float64)
@@ -99,12 +99,12 @@ def test_a_road_is_measured_through_the_lens():
     pixels = line_pixels(model.left, model.calibration, 600)
     inside = pixels[(pixels[:, 0] > 5) & (pixels[:, 1] < 595)]
     brightness = image[inside[:, 1].round().astype(int), inside[:, 0].round().astype(int)].mean(axis=1)
-    assert np.median(brightness) > 160, "the line is drawn where the picture shows it"
+    assert np.median(brightness) > 160, "the line is drawn where the image shows it"
     blind = create_detector("cv", parameters, CameraConfig()).detect(image).lane_model
     c0, c1, _ = road.truth(road.lines[0])
     off_m = [abs(line_lateral_m(line, 25.0) - c0 - 25.0 * c1) for line in (model.left, blind.left)]
     assert off_m[0] < 0.06
-    assert off_m[1] > 3 * off_m[0], "without the lens the same picture is measured wrong"
+    assert off_m[1] > 3 * off_m[0], "without the lens the same image is measured wrong"
 
 
 def test_the_lens_of_a_file_reaches_the_geometry(tmp_path):

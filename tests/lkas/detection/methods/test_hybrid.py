@@ -109,12 +109,12 @@ def test_the_network_weights_the_ridges():
     apply_weights(response, np.array([[1.0, 0.0, 1.0]], np.float32), 0.0, room)
     both, ridge_alone, network_alone = response[0]
     assert both > 10, "agreement strengthens"
-    assert 0 < ridge_alone < 10, "the network doubts, but has no veto"
+    assert 0 < ridge_alone < 10, "the network lowers it, but has no veto"
     assert network_alone == 0, "without a ridge there is no line"
     faint = np.full((1, 3), 10.0, np.float32)
     apply_weights(faint, np.array([[1.0, 0.0, 1.0]], np.float32), 0.5, room)
     assert faint[0, 0] == both
-    assert ridge_alone < faint[0, 1] < both, "beside a sure line the network's doubt weighs less"
+    assert ridge_alone < faint[0, 1] < both, "beside a sure line the network lowers it less"
 
 
 def test_a_missing_model_is_named(tmp_path):
