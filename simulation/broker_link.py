@@ -4,13 +4,12 @@ import logging
 from typing import TYPE_CHECKING
 
 from lkas.clock import Clock
+from lkas.runtime.status import StatusTimer
 from simulation.runner import ActionError, Runner
 
 if TYPE_CHECKING:
     from lkas.integration.zmq.client import SimulationClient
     from lkas.integration.zmq.messages import Level
-
-STATUS_PERIOD_S = 0.5
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +20,7 @@ class BrokerLink:
     def __init__(self, client: "SimulationClient", clock: Clock) -> None:
         self._client = client
         self._clock = clock
-        self._next_status_ns = 0
+        self._status_timer = StatusTimer()
 
     def serve(self, runner: Runner) -> None:
         """Do what was asked, answer it, and say how the world is doing when that is due."""
@@ -34,8 +33,7 @@ class BrokerLink:
             else:
                 self._client.reply(action, True)
         now_ns = self._clock.now_ns()
-        if now_ns >= self._next_status_ns:
-            self._next_status_ns = now_ns + round(STATUS_PERIOD_S * 1e9)
+        if self._status_timer.is_due(now_ns):
             self._client.send_status(
                 state=runner.condition,
                 rate_hz=runner.frame_rate.rate_hz(now_ns),

@@ -1,18 +1,20 @@
-"""The broker's process: it reads every channel, writes none, and feeds the broker.
+"""The process `broker`: reads every channel, writes none, and passes the messages to the broker.
 
-It sleeps in the kernel until there is a detection (or a frame that somebody watches), for 20 ms at the longest: that
-is how long a request may wait.
+It sleeps in the kernel until there is a detection (or a frame, while a viewer subscribes to frames), for 20 ms at most:
+the longest time that a request waits.
 """
 
 import contextlib
 import logging
 import os
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 import cv2
 import msgspec
 
 from lkas.clock import Clock, MonotonicClock
-from lkas.health import RateMeter
+from lkas.health import Percentiles, RateMeter
 from lkas.integration.client.broker_port import ClientPort
 from lkas.integration.events import EventError, EventServer
 from lkas.integration.events.config import EventsConfig
@@ -24,23 +26,76 @@ from lkas.integration.shared_memory import (
     VehicleChannel,
     wait_any,
 )
-from lkas.integration.shared_memory.messages import ControlMessage
+from lkas.integration.shared_memory.messages import (
+    ControlMessage,
+    DetectionMessage,
+    ImageMessage,
+    Message,
+    VehicleState,
+)
 from lkas.integration.zmq.broker import LKASBroker
-from lkas.integration.zmq.messages import StatusReport
+from lkas.integration.zmq.messages import Level, StatusReport
 from lkas.integration.zmq.ports import Ports, ZmqConfig
 from lkas.integration.zmq.sockets import BrokerError
 from lkas.runtime.child import Child
 from lkas.runtime.exit_codes import EXIT_USAGE
+from lkas.runtime.server_loop import ServerEvent, run
+from lkas.runtime.status import ProcessStatus
 
 logger = logging.getLogger(__name__)
 
 WAIT_S = 0.02
-STATUS_PERIOD_NS = 500_000_000
-QUIET_AFTER_MS = 1000.0  # an input silent for longer is named in the status
+QUIET_AFTER_MS = 1000.0  # the status names an input that is silent for longer
+SENDERS = {DetectionMessage: "detection", ControlMessage: "decision", VehicleState: "simulation"}
+
+
+class BrokerInputs(NamedTuple):
+    """New messages, in the order they are broadcast; and the error of the last cycle."""
+
+    messages: Iterable[Message]
+    error: str | None = None
 
 
 class BrokerServer:
-    """Passes the newest of each channel on to the broker; `step` is one round."""
+    """Passes every message on, and reports which inputs are silent."""
+
+    wait_s = WAIT_S
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._meters = {sender: RateMeter() for sender in SENDERS.values()}
+        self._error: str | None = None
+
+    def step(self, inputs: BrokerInputs) -> Iterator[Message]:
+        """Yield the messages to broadcast."""
+        if inputs.error is not None and inputs.error != self._error:
+            logger.warning("%s", inputs.error)
+        self._error = inputs.error
+        for message in inputs.messages:
+            sender = SENDERS.get(type(message))
+            if sender is not None:
+                self._meters[sender].tick(self._clock.now_ns())
+            yield message
+
+    def take_events(self) -> list[ServerEvent]:
+        return []
+
+    def status(self) -> ProcessStatus:
+        now_ns = self._clock.now_ns()
+        ages_ms = {sender: meter.age_ms(now_ns) for sender, meter in self._meters.items()}
+        quiet = [sender for sender, age_ms in ages_ms.items() if age_ms is None or age_ms > QUIET_AFTER_MS]
+        return ProcessStatus(
+            state=self._error or (f"waiting for {', '.join(quiet)}" if quiet else "running"),
+            rate_hz=self._meters["detection"].rate_hz(now_ns),
+            age_ms=ages_ms["detection"],
+        )
+
+
+class BrokerChannels:
+    """Reads the channels and broadcasts the messages.
+
+    An error (a segment of another version, grey images) is reported in the next inputs; the ports stay in service.
+    """
 
     def __init__(
         self,
@@ -50,110 +105,98 @@ class BrokerServer:
         control: ControlChannel,
         vehicle: VehicleChannel,
         clock: Clock,
-        client_port: ClientPort | None = None,
     ) -> None:
         self._broker = broker
-        self._image = image
-        self._detection = detection
-        self._control = control
-        self._vehicle = vehicle
+        self._image, self._detection, self._control, self._vehicle = image, detection, control, vehicle
         self._clock = clock
-        self._client_port = client_port
-        self._trouble: str | None = None
-        self._command: ControlMessage | None = None
-        self._detections, self._commands, self._states = RateMeter(), RateMeter(), RateMeter()
-        self._status_due_ns = 0
+        self._newest_command: ControlMessage | None = None
+        self._error: str | None = None
 
-    def step(self, timeout_s: float = WAIT_S) -> None:
-        """Wait for something new, pass it on, serve the ports."""
-        watched = self._broker.wants("frame")
+    @contextlib.contextmanager
+    def read(self, timeout_s: float) -> Iterator[BrokerInputs]:
+        """Return what arrives within `timeout_s`. Each message is read when the one before it has been broadcast."""
+        error, self._error = self._error, None
+        yield BrokerInputs(self._new_messages(timeout_s), error)
+
+    def write(self, message: Message) -> None:
         try:
-            wait_any([self._detection, self._image] if watched else [self._detection], timeout_s)
-            if watched:
-                self._pass_frame()
-            self._pass_detection()
-            self._pass_car()
-            self._trouble = None
-        except (SHMError, ValueError) as error:  # a segment of another version, grey images: the ports must live on
-            self._warn(str(error))
-            self._clock.sleep(timeout_s)
-        self._report_status()
+            self._broadcast(message)
+        except ValueError as error:
+            self._note_error(error)
+
+    def _new_messages(self, timeout_s: float) -> Iterator[Message]:
+        is_watched = self._broker.wants("frame")
+        try:
+            wait_any([self._detection, self._image] if is_watched else [self._detection], timeout_s)
+            if is_watched:
+                with self._image.view() as image:
+                    if image is not None:
+                        yield image
+            for channel in (self._detection, self._control, self._vehicle):
+                message = channel.read()
+                if message is not None:
+                    yield message
+        except (SHMError, ValueError) as error:
+            self._note_error(error)
+
+    def _note_error(self, error: Exception) -> None:
+        self._error = str(error)
+        self._clock.sleep(WAIT_S)
+
+    def _broadcast(self, message: Message) -> None:
+        match message:
+            case ImageMessage():
+                self._broker.broadcast_frame(
+                    message.image, message.frame_id, session=message.session, capture_ns=message.capture_ns
+                )
+            case DetectionMessage():
+                shape = self._image.shape
+                self._broker.broadcast_detection(message, message.frame_id, height_px=shape[0] if shape else None)
+            case ControlMessage():
+                self._newest_command = message
+                self._broker.broadcast_control(message)
+            case VehicleState():
+                self._broker.broadcast_state(message, self._newest_command)
+
+
+class LocalEndpoint:
+    """The broker endpoint of the broker's own process; it also serves the commands of LKASClients."""
+
+    def __init__(self, broker: LKASBroker, client_port: ClientPort | None) -> None:
+        self._broker = broker
+        self._client_port = client_port
+
+    def poll(self) -> None:
         self._broker.poll()
         if self._client_port is not None:
             self._client_port.poll()
 
-    def _pass_frame(self) -> None:
-        with self._image.view() as message:
-            if message is not None:
-                self._broker.broadcast_frame(
-                    message.image, message.frame_id, session=message.session, capture_ns=message.capture_ns
-                )
-
-    def _pass_detection(self) -> None:
-        message = self._detection.read()
-        if message is not None:
-            self._detections.tick(self._clock.now_ns())
-            shape = self._image.shape
-            self._broker.broadcast_detection(message, message.frame_id, height_px=shape[0] if shape else None)
-
-    def _pass_car(self) -> None:
-        command = self._control.read()
-        if command is not None:
-            self._commands.tick(self._clock.now_ns())
-            self._command = command
-            self._broker.broadcast_control(command)
-        vehicle = self._vehicle.read()
-        if vehicle is not None:
-            self._states.tick(self._clock.now_ns())
-            self._broker.broadcast_state(vehicle, self._command)
-
-    def _warn(self, trouble: str) -> None:
-        if trouble != self._trouble:
-            self._trouble = trouble
-            logger.warning("%s", trouble)
-
-    def _report_status(self) -> None:
-        now_ns = self._clock.now_ns()
-        if now_ns < self._status_due_ns:
-            return
-        self._status_due_ns = now_ns + STATUS_PERIOD_NS
-        inputs = {"detection": self._detections, "decision": self._commands, "simulation": self._states}
-        ages_ms = {name: meter.age_ms(now_ns) for name, meter in inputs.items()}
-        quiet = [name for name, age_ms in ages_ms.items() if age_ms is None or age_ms > QUIET_AFTER_MS]
-        state = self._trouble or (f"waiting for {', '.join(quiet)}" if quiet else "running")
+    def send_status(
+        self,
+        state: str,
+        rate_hz: float | None = None,
+        age_ms: float | None = None,
+        latency_ms: Mapping[str, Percentiles] | None = None,
+    ) -> None:
         self._broker.report_status(
             StatusReport(
                 process="broker",
                 pid=os.getpid(),
                 state=state,
-                rate_hz=self._detections.rate_hz(now_ns),
-                age_ms=ages_ms["detection"],
+                rate_hz=rate_hz,
+                age_ms=age_ms,
+                latency_ms=dict(latency_ms or {}),
             )
         )
         if self._client_port is not None:
             self._client_port.write_status(state)
 
-
-def _notifying(broker: LKASBroker) -> EventServer:
-    """A started server that tells desktop pages each event; one that can not start is said and does without."""
-    server = EventServer()
-    try:
-        server.start()
-        broker.add_event_listener(lambda event: server.broadcast(msgspec.to_builtins(event)))
-    except (EventError, OSError) as error:
-        logger.error("no notifications: %s", error)
-    return server
-
-
-def _client_port(broker: LKASBroker) -> ClientPort | None:
-    try:
-        return ClientPort(broker)
-    except SHMError as error:  # no room in memory for an inbox: the ports must live on
-        logger.error("no commands of LKASClients: %s", error)
-        return None
+    def send_event(self, name: str, level: Level, text: str) -> None:
+        self._broker.broadcast_event(name, level, text)
 
 
 def main() -> int:
+    """Run as a child of `lkas` and return the exit code."""
     child = Child.from_environment()
     sections = child.configuration({"zmq": ZmqConfig, "events": EventsConfig})
     configuration: ZmqConfig = sections["zmq"]
@@ -172,16 +215,34 @@ def main() -> int:
         for channel in channels:
             stack.callback(channel.close)
         if sections["events"].notify:
-            stack.enter_context(_notifying(broker))
+            stack.enter_context(_event_server(broker))
         client_port = _client_port(broker)
         if client_port is not None:
             stack.callback(client_port.close)
-        server = BrokerServer(broker, *channels, clock, client_port)
         logger.info("broker on ports %d to %d", broker.ports.base, broker.ports.last)
-        while not child.stopping:
-            child.heartbeat()
-            server.step()
+        endpoint = LocalEndpoint(broker, client_port)
+        run(child, BrokerServer(clock), BrokerChannels(broker, *channels, clock), endpoint, clock)
     return 0
+
+
+def _event_server(broker: LKASBroker) -> EventServer:
+    """Return a server that sends each event to desktop pages. One that cannot start is logged and sends nothing."""
+    server = EventServer()
+    try:
+        server.start()
+        broker.add_event_listener(lambda event: server.broadcast(msgspec.to_builtins(event)))
+    except (EventError, OSError) as error:
+        logger.error("no notifications: %s", error)
+    return server
+
+
+def _client_port(broker: LKASBroker) -> ClientPort | None:
+    """Return the port for LKASClients, or None when there is no memory for its inbox."""
+    try:
+        return ClientPort(broker)
+    except SHMError as error:
+        logger.error("no commands of LKASClients: %s", error)
+        return None
 
 
 if __name__ == "__main__":

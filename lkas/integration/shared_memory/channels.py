@@ -104,6 +104,7 @@ class DetectionChannel(Channel[DetectionMessage]):
     message_type = DetectionMessage
     default_name = "lane_detection"
     creator = "`lkas` (its detection server)"
+    write_message = _core.Channel._write_message  # a whole message
     __slots__ = ()
 
     @packed_call(DetectionMessage, _core.Channel._write_values)
@@ -134,6 +135,7 @@ class TracksChannel(Channel[TracksMessage]):
     message_type = TracksMessage
     default_name = "lane_tracks"
     creator = "a perception that tracks lines"
+    write_message = _core.Channel._write_message  # a whole message
     __slots__ = ()
 
     @packed_call(TracksMessage, _core.Channel._write_values)
@@ -203,6 +205,7 @@ class TimelineChannel(Channel[TimelineMessage]):
     message_type = TimelineMessage
     default_name = "lane_timeline"
     creator = "a decision or perception that predicts"
+    write_message = _core.Channel._write_message  # a whole message
     __slots__ = ()
 
     @packed_call(TimelineMessage, _core.Channel._write_values)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from lkas.decision.bicycle import Bicycle
+from lkas.decision.broker_requests import active_parameters
 from lkas.decision.controllers import Controller, create_controller
 from lkas.decision.controllers.lqr import INTEGRAL_LIMIT_MPS2
 from lkas.decision.controllers.mpc import LEAST_ROOM_MPS2, Problem
@@ -17,7 +18,6 @@ from lkas.decision.keeper import LaneKeeper
 from lkas.decision.lane import LaneState
 from lkas.decision.limiter import Limiter, Wish
 from lkas.decision.parameters import CONTROLLERS, DecisionParameters
-from lkas.decision.server import names_in_force
 from lkas.parameters import ParameterError
 from lkas.vehicle import CameraConfig, VehicleConfig
 from tests.lkas.decision.closed_loop import MAX_STEER_RAD, Camera, Plant, bend, drive, straight
@@ -183,10 +183,10 @@ def test_the_plan_keeps_its_limits_where_the_bend_is_sharp():
     assert max(commands[40:]) < 2.0 + LEAST_ROOM_MPS2
 
 
-def test_the_names_in_force_follow_the_controller():
-    assert "lqr_offset_worth_m" in names_in_force("lqr")
-    assert "lqr_offset_worth_m" not in names_in_force("pure_pursuit")
-    assert "lookahead_time_s" in names_in_force("pure_pursuit")
+def test_the_active_parameters_follow_the_controller():
+    assert "lqr_offset_worth_m" in active_parameters("lqr")
+    assert "lqr_offset_worth_m" not in active_parameters("pure_pursuit")
+    assert "lookahead_time_s" in active_parameters("pure_pursuit")
 
 
 def test_the_integral_of_the_regulator_is_bounded_and_rests_while_the_limiter_acts():

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from lkas.decision.bicycle import Bicycle
+from lkas.decision.broker_requests import active_parameters
 from lkas.decision.controllers import create_controller
 from lkas.decision.controllers.plugin import STRAIGHT, try_law
 from lkas.decision.keeper import LaneKeeper
 from lkas.decision.limiter import MAX_LATERAL_JERK_MPS3, MAX_LATERAL_MPS2
 from lkas.decision.parameters import CONTROLLERS, DecisionParameters
-from lkas.decision.server import names_in_force
 from lkas.integration.shared_memory.messages import ControlMode
 from lkas.integration.zmq.client import ParameterClient
 from lkas.integration.zmq.ports import Ports, free_port_base
@@ -153,7 +153,7 @@ def test_a_law_is_made_anew_with_changed_parameters_of_laws(own):
     keeper.update_parameter("lookahead_time_s", 2.0)
     assert keeper._steering.controller._law.lookahead_s == 2.0
     every = set(DecisionParameters.__struct_fields__)
-    assert set(names_in_force("law.py:Law")) == every > set(names_in_force("lqr"))
+    assert set(active_parameters("law.py:Law")) == every > set(active_parameters("lqr"))
 
 
 def test_while_driving_only_built_in_laws_and_the_one_given_at_the_start_can_be_chosen(own, tmp_path):

@@ -18,7 +18,7 @@ from lkas.config import Configuration
 from lkas.integration.client import LKASClient
 from lkas.integration.events import EventClient
 from lkas.integration.events.config import EventsConfig
-from lkas.integration.server import BrokerServer
+from lkas.integration.server import BrokerChannels, BrokerServer, LocalEndpoint
 from lkas.integration.shared_memory import ControlChannel, DetectionChannel, ImageChannel, VehicleChannel
 from lkas.integration.shared_memory.messages import LaneMessage, VehicleState
 from lkas.integration.zmq import BrokerClient, LKASBroker, ParameterClient, Ports, ZmqConfig
@@ -61,17 +61,31 @@ def writers(closing, tmp_path):
     return closing(Writers(directory=tmp_path))
 
 
+class Server:
+    """The broker's server over channels in a folder of this test, with a real clock."""
+
+    def __init__(self, closing, directory):
+        self.broker = closing(LKASBroker(Ports(0)))
+        self.ports = self.broker.ports
+        kinds = (ImageChannel, DetectionChannel, ControlChannel, VehicleChannel)
+        self.image, *others = [closing(kind(directory=directory)) for kind in kinds]
+        clock = MonotonicClock()
+        self._server, self._endpoint = BrokerServer(clock), LocalEndpoint(self.broker, None)
+        self._channels = BrokerChannels(self.broker, self.image, *others, clock)
+
+    def poll(self):
+        """One cycle; `run` in the process does the same, with a status twice a second."""
+        with self._channels.read(0.001) as inputs:
+            for message in self._server.step(inputs):
+                self._channels.write(message)
+        status = self._server.status()
+        self._endpoint.send_status(status.state, status.rate_hz, status.age_ms, status.latency_ms)
+        self._endpoint.poll()
+
+
 @pytest.fixture
 def server(closing, tmp_path):
-    """A BrokerServer over channels in a folder of this test, with a real clock."""
-    broker = closing(LKASBroker(Ports(0)))
-    kinds = (ImageChannel, DetectionChannel, ControlChannel, VehicleChannel)
-    channels = [closing(kind(directory=tmp_path)) for kind in kinds]
-    server = BrokerServer(broker, *channels, MonotonicClock())
-    server.ports = broker.ports
-    server.broker = broker
-    server.poll = lambda: server.step(0.001)
-    return server
+    return Server(closing, tmp_path)
 
 
 def test_every_channel_reaches_viewers_and_joins_by_session_and_frame(server, writers, context, closing):
@@ -110,7 +124,7 @@ def test_frames_are_read_only_while_somebody_watches(server, writers, context, c
         return len(viewer.of("detection")) >= 3
 
     until(seen, server, viewer)
-    assert not server._image.stats.attached
+    assert not server.image.stats.attached
 
 
 def test_the_status_names_who_is_missing(server, context, closing, tmp_path):

@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 from lkas.cli.app import app
 from lkas.clock import FakeClock
 from lkas.detection import DetectionParameters, create_detector
+from lkas.detection.cycle import FAILING, RUNNING, DetectionInputs, DetectionServer
 from lkas.detection.methods.plugin import plain_road, try_detector
-from lkas.detection.server import FAILING, RUNNING, DetectionServer
 from lkas.integration.shared_memory.messages import ImageMessage
 from lkas.parameters import ParameterError
 from lkas.plugins.load import OwnCodeError
@@ -109,21 +109,19 @@ def test_the_trial_image_shows_a_lane():
 
 
 def test_a_failure_costs_the_frame_its_lane_and_each_cause_is_reported_once(plugin, caplog):
-    events = []
     clock = FakeClock(now_ns=10_000_000_000)
     body = """\
 if timestamp < 3: raise KeyError(timestamp)
         if timestamp < 5: return [][int(timestamp)]
         return DetectionResult()"""
-    server = DetectionServer(plugin(body), clock, lambda *event: events.append(event))
+    server = DetectionServer(plugin(body), clock)
     for number in range(1, 6):
         image = ImageMessage(image=road_image(), frame_id=number, timestamp=float(number), session=7)
-        message = server.step(image, None)
+        message, _ = server.step(DetectionInputs(image, None))
         assert (message.frame_id, message.left_lane, message.lane_model) == (number, None, None)
-        server.update_state(None)
         assert server.state == (FAILING if number < 5 else RUNNING)
     assert list(server.errors.values()) == [2, 2]
-    reported = [text for name, _, text in events if name == "detector_error"]
+    reported = [text for name, _, text in server.take_events() if name == "detector_error"]
     assert reported == [
         "my.py:Detector: detect: KeyError: 1.0 (my.py, line 12, in detect)",
         "my.py:Detector: detect: IndexError: list index out of range (my.py, line 13, in detect)",
@@ -133,9 +131,10 @@ if timestamp < 3: raise KeyError(timestamp)
 
 def test_a_failing_reset_does_not_end_the_server(plugin):
     detector = plugin(FOUND)
-    server = DetectionServer(detector, FakeClock(now_ns=1), lambda *event: None)
+    server = DetectionServer(detector, FakeClock(now_ns=1))
     del detector._detector.resets
-    assert server.step(ImageMessage(image=road_image(), session=7), None).left_lane is not None
+    message, _ = server.step(DetectionInputs(ImageMessage(image=road_image(), session=7), None))
+    assert message.left_lane is not None
     assert len(server.errors) == 1
 
 
