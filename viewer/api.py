@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from viewer.bridge import Bridge
 from viewer.hub import Hub, Outbox
-from viewer.wire import Frame
+from viewer.wire import PageFrame
 
 SNAPSHOT_TIMEOUT_S = 2.0
 MAX_FPS = 60.0
@@ -42,7 +42,7 @@ def routes(bridge: Bridge, hub: Hub) -> list[Route]:
                 frame = await asyncio.wait_for(outbox.next(), SNAPSHOT_TIMEOUT_S)
             except TimeoutError:
                 frame = None
-        if not isinstance(frame, Frame):
+        if not isinstance(frame, PageFrame):
             return _unavailable(missing_frame_reason(bridge))
         headers = {"X-Frame-Id": str(frame.frame_id), "X-Session": str(frame.session)}
         return Response(frame.jpeg, media_type="image/jpeg", headers=headers | {"X-Timestamp": str(frame.timestamp)})
@@ -83,7 +83,7 @@ async def _parts(hub: Hub, fps: float) -> AsyncIterator[bytes]:
     clock = asyncio.get_running_loop()
     due_s = clock.time()
     with hub.subscribed(Outbox(credit=None, telemetry=False)) as outbox:
-        while isinstance(frame := await outbox.next(), Frame):
+        while isinstance(frame := await outbox.next(), PageFrame):
             head = f"--{_BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(frame.jpeg)}\r\n\r\n"
             yield head.encode() + frame.jpeg + b"\r\n"
             due_s = max(due_s + 1 / fps, clock.time())

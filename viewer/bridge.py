@@ -13,12 +13,13 @@ from typing import cast
 import zmq
 import zmq.asyncio
 
+from lkas.integration.zmq.messages import ActionRequest, ParameterRequest
 from lkas.integration.zmq.ports import Ports
 from lkas.integration.zmq.sockets import connect
 from viewer import topics
 from viewer.hub import Hub, Outbox
 from viewer.requests import Requests
-from viewer.wire import Action, BrokerState, Frame, SetParameter, ViewerState, encode
+from viewer.wire import BrokerState, PageFrame, ViewerState, encode
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ class Bridge:
             self._broadcast.close()
             self._context.term()  # returns at once: every socket has linger 0
 
-    async def send(self, outbox: Outbox, request: Action | SetParameter) -> None:
+    async def send(self, outbox: Outbox, request: ActionRequest | ParameterRequest) -> None:
         """Send a page's request to the broker; the answer is put into its outbox."""
         await self._requests.send(outbox, request)
 
@@ -72,7 +73,7 @@ class Bridge:
 
     async def _receive(self) -> None:
         while True:
-            newest_frame: Frame | None = None
+            newest_frame: PageFrame | None = None
             newest_text: dict[str, str] = {}
             async for parts in self._batch():
                 try:

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from viewer.wire import MAX_CREDIT, Frame
+from viewer.wire import MAX_CREDIT, PageFrame
 
 MAX_EVENTS = 100
 FRESH_S = 1.0  # a new viewer gets no telemetry older than this
@@ -28,14 +28,14 @@ class Outbox:
     def __init__(self, *, credit: int | None = 0, telemetry: bool = True) -> None:
         self._credit = credit
         self._takes_telemetry = telemetry
-        self._frame: Frame | None = None
+        self._frame: PageFrame | None = None
         self._topics: dict[str, str] = {}
         self._messages: deque[str] = deque(maxlen=_MAX_MESSAGES)
         self._changed = asyncio.Event()
         self._closed = False
         self.frames_replaced = 0
 
-    def offer_frame(self, frame: Frame) -> None:
+    def offer_frame(self, frame: PageFrame) -> None:
         """Replace the frame that waits by this one."""
         self.frames_replaced += self._frame is not None
         self._frame = frame
@@ -63,7 +63,7 @@ class Outbox:
         self._closed = True
         self._changed.set()
 
-    async def next(self) -> Frame | str | None:
+    async def next(self) -> PageFrame | str | None:
         """Wait for the next item to send; None when the outbox is closed."""
         while not self._closed:
             if self._messages:
@@ -122,7 +122,7 @@ class Hub:
             if not self._outboxes:
                 self._on_viewers(False)
 
-    def publish_frame(self, frame: Frame) -> None:
+    def publish_frame(self, frame: PageFrame) -> None:
         for outbox in self._outboxes:
             outbox.offer_frame(frame)
 

@@ -9,7 +9,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from viewer.api import too_many_viewers
 from viewer.bridge import Bridge
 from viewer.hub import Hub, Outbox
-from viewer.wire import Credit, Frame, decode_page_message
+from viewer.wire import Credit, PageFrame, decode_page_message
 
 MAX_INBOUND_PER_S = 200  # a page sends about 60 credits and 20 slider steps per second
 _POLICY_VIOLATION = 1008
@@ -90,7 +90,7 @@ async def _receive_text(websocket: WebSocket) -> str:
 async def _send(websocket: WebSocket, outbox: Outbox) -> None:
     """Send the items of the outbox until it closes; waits while the send buffer of the page is full."""
     while (item := await outbox.next()) is not None:
-        if isinstance(item, Frame):
+        if isinstance(item, PageFrame):
             await websocket.send_bytes(item.packet)
         else:
             await websocket.send_text(item)

@@ -17,7 +17,7 @@ from lkas.integration.zmq import messages
 from lkas.integration.zmq.ports import Ports
 from lkas.integration.zmq.sockets import connect
 from viewer.hub import Outbox
-from viewer.wire import Action, Answer, SetParameter, encode
+from viewer.wire import PageAck, encode
 
 logger = logging.getLogger(__name__)
 
@@ -47,14 +47,14 @@ class Requests:
         self._count = 0
         self.malformed = 0
 
-    async def send(self, outbox: Outbox, request: Action | SetParameter) -> None:
+    async def send(self, outbox: Outbox, request: messages.ActionRequest | messages.ParameterRequest) -> None:
         """Send a page's request. Its outbox always receives an answer, in the worst case a timeout."""
         if len(self._pending) >= MAX_PENDING:
             _refuse(outbox, request.request_id, f"{MAX_PENDING} requests are pending; try again later")
             return
         self._count += 1
         wire_id = f"{self._prefix}-{self._count}"
-        if isinstance(request, Action):
+        if isinstance(request, messages.ActionRequest):
             socket, endpoint = self._actions, self._ports.actions
             message = messages.ActionRequest(action=request.action, params=request.params, request_id=wire_id)
         else:
@@ -107,8 +107,13 @@ class Requests:
             self._add_pending(
                 ack.request_id, pending.outbox, pending.request_id, DONE_TIMEOUT_S, "accepted, but not done"
             )
-        answer = Answer(pending.request_id, ack.ok, ack.applied, ack.active, ack.error)
-        pending.outbox.offer_message(encode(answer))
+        pending.outbox.offer_message(
+            encode(
+                PageAck(
+                    request_id=pending.request_id, ok=ack.ok, applied=ack.applied, active=ack.active, error=ack.error
+                )
+            )
+        )
 
     def _add_pending(self, wire_id: str, outbox: Outbox, request_id: str, timeout_s: float, failure: str) -> None:
         """Register a pending request; after `timeout_s` its page gets the answer `failure`."""
@@ -127,7 +132,7 @@ class Requests:
 
 
 def _refuse(outbox: Outbox, request_id: str, error: str) -> None:
-    outbox.offer_message(encode(Answer(request_id, ok=False, error=error)))
+    outbox.offer_message(encode(PageAck(request_id=request_id, ok=False, error=error)))
 
 
 def _dealer(context: zmq.asyncio.Context, endpoint: str) -> zmq.asyncio.Socket:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from lkas.integration.zmq import messages
-from viewer.wire import Frame
+from viewer.wire import PageFrame
 
 FRAME = "frame"
 EVENT = "event"
@@ -21,11 +21,11 @@ _TEXT_TOPICS = {
     "state": messages.State,
     "health": messages.Health,
     PARAMETERS: messages.Parameters,
-    EVENT: messages.Event,
+    EVENT: messages.BroadcastEvent,
 }
 TELEMETRY = tuple(_TEXT_TOPICS)
 
-_frame_decoder = msgspec.json.Decoder(messages.Frame)
+_frame_decoder = msgspec.json.Decoder(messages.FrameHeader)
 _text_decoders = {topic: msgspec.json.Decoder(kind) for topic, kind in _TEXT_TOPICS.items()}
 
 
@@ -37,7 +37,7 @@ def topic_of(parts: Sequence[bytes]) -> str:
     return parts[0].decode("ascii", "replace")
 
 
-def decode_frame(parts: Sequence[bytes]) -> Frame:
+def decode_frame(parts: Sequence[bytes]) -> PageFrame:
     """Decode [topic, JSON, JPEG] to a frame that can be sent. Raises InvalidMessageError."""
     if len(parts) != 3:
         raise InvalidMessageError(f"frame: expected 3 parts, found {len(parts)}")
@@ -45,7 +45,7 @@ def decode_frame(parts: Sequence[bytes]) -> Frame:
         head = _frame_decoder.decode(parts[1])
         if not parts[2].startswith(_JPEG_START):
             raise InvalidMessageError("frame: the third part is not a JPEG")
-        return Frame.packed(head, parts[2])
+        return PageFrame.packed(head, parts[2])
     except (msgspec.DecodeError, ValueError) as error:
         raise InvalidMessageError(f"frame: {error}") from error
 

@@ -1,11 +1,10 @@
-"""A small broker that speaks the JSON of the real one on real ZMQ sockets, with everything under the test's hand.
+"""A small broker with the JSON messages of the real one on real ZMQ sockets, controlled by the test.
 
-It invents a drive: frames, detections, control, state, health, parameters, events; it answers actions and parameters.
+It generates a drive (frames, detections, control, state, health, parameters, events) and answers requests.
 """
 
 import threading
 import time
-from collections.abc import Callable
 
 import cv2
 import zmq
@@ -19,23 +18,20 @@ from lkas.integration.zmq.ports import Ports
 from lkas.parameters import Parameter, ParameterError, declared
 from tests.support.drawn_road import LANE_WIDTH_M, DrawnRoad
 
-SESSION = 4_503_599_627_370_497  # above 2**32: a page that cuts it to 32 bits is found out
+SESSION = 4_503_599_627_370_497  # above 2**32, so that a page that truncates it to 32 bits fails
 SPEED_MPS = 16.7
 PATIENCE_S = 60.0
 
 
 class FakeBroker:
-    """Runs in a thread of its own between `start` and `stop`; the flags may be changed at any time."""
+    """Runs in its own thread within the context. The flags may be changed at any time."""
 
-    def __init__(
-        self, ports: Ports, *, rate_hz: float = 30.0, picture: Callable[[float], object] | None = None
-    ) -> None:
+    def __init__(self, ports: Ports, *, rate_hz: float = 30.0) -> None:
         self.ports = ports
         self.has_frame_subscribers = False
         self.frame_id = 0
         self.lines_px: list[list] = []  # of the newest frame: left, right
         self._frame_period_s = 1 / rate_hz
-        self._picture = picture
         self._road = DrawnRoad()
         self._table: dict[tuple[str, str], Parameter] = {
             (category, name): parameter
@@ -50,11 +46,11 @@ class FakeBroker:
         self._rounds = 0
 
     def reset(self) -> None:
-        """Everything as at the start, except what was sent."""
+        """Restore all flags and values of the start. What was sent stays sent."""
         self.frames_on = True
-        self.jumpy = False  # True: each frame lies elsewhere, so that a wrong join of frame and lines is seen
+        self.jumps = False  # True: each frame is at another place, so that a wrong join of frame and lines is visible
         self.paused = False
-        self.answers = True  # False: requests are swallowed
+        self.answers = True  # False: requests are not answered
         self.mode = ControlMode.LANE_KEEPING
         self.actions: list[str] = []
         self.values = {key: parameter.default for key, parameter in self._table.items()}
@@ -70,20 +66,20 @@ class FakeBroker:
         assert not self._thread.is_alive()
 
     def stop_frames(self) -> int:
-        """No more frames: the number of the last one, which is sent when this returns."""
+        """Send no more frames. Returns the id of the last one, which was sent before this returns."""
         self.frames_on = False
         rounds, deadline_s = self._rounds, time.monotonic() + PATIENCE_S
-        while self._rounds < rounds + 2:  # the first may have looked at `frames_on` before
+        while self._rounds < rounds + 2:  # the first round may have read `frames_on` before
             assert time.monotonic() < deadline_s
             time.sleep(0.001)
         return self.frame_id
 
     def send(self, *parts: bytes) -> None:
-        """Broadcast these parts as they are, however malformed."""
+        """Broadcast these parts unchanged, even malformed ones."""
         self._outgoing.append(list(parts))
 
     def event(self, name: str, level: str, process: str, text: str) -> None:
-        event = messages.Event(timestamp=time.time(), name=name, level=level, process=process, text=text)
+        event = messages.BroadcastEvent(timestamp=time.time(), name=name, level=level, process=process, text=text)
         self.send(b"event", messages.encode(event))
 
     # ------------------------------------------------------------ the thread
@@ -130,7 +126,7 @@ class FakeBroker:
 
     def _subscription(self, message: bytes) -> None:
         subscribed, topic = message[0] == 1, message[1:]
-        if topic == b"frame":  # who comes is told for each, who goes only for the last
+        if topic == b"frame":  # XPUB_VERBOSE reports each subscription, but only the last unsubscription
             self.has_frame_subscribers = subscribed
         if subscribed and topic == b"parameters":
             self._send("parameters", self._parameters())
@@ -140,12 +136,12 @@ class FakeBroker:
         stamps = {"session": SESSION, "frame_id": self.frame_id, "timestamp": now_s}
         if self.frames_on and not self.paused:
             self.frame_id += 1
-            t_s = self.frame_id * 1.7 if self.jumpy else t_s
+            t_s = self.frame_id * 1.7 if self.jumps else t_s
             stamps["frame_id"] = self.frame_id
             if self.has_frame_subscribers:
-                image = self._picture(t_s) if self._picture else self._road.draw(t_s, SPEED_MPS)
+                image = self._road.draw(t_s, SPEED_MPS)
                 _, jpeg = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 80])
-                self._send("frame", messages.Frame(width=800, height=600, **stamps), jpeg.tobytes())
+                self._send("frame", messages.FrameHeader(width=800, height=600, **stamps), jpeg.tobytes())
             self._send("detection", self._detection(t_s, stamps))
             self._send("control", self._control(t_s, stamps))
         state = messages.State(

@@ -1,4 +1,4 @@
-"""A second process in a test: a function of a module, run by a fresh interpreter, that talks line by line."""
+"""A second process in a test: runs a function of a module in a new interpreter and talks to the test line by line."""
 
 import json
 import os
@@ -13,7 +13,7 @@ DEADLINE_S = 120.0
 
 
 class Peer:
-    """Runs `module.function(**arguments)` in its own process; its stdout comes back as lines."""
+    """Runs `module.function(**arguments)` in its own process and reads its standard output as lines."""
 
     def __init__(self, module: str, function: str, **arguments: Any) -> None:
         code = f"import json, sys, {module} as m; m.{function}(**json.loads(sys.argv[1]))"
@@ -30,7 +30,7 @@ class Peer:
         return self._process.pid
 
     def line(self) -> str:
-        """The next line the peer prints; AssertionError when it ends or takes too long."""
+        """Return the next line that the peer prints. Raises AssertionError when it ends or takes too long."""
         assert self._process.stdout is not None
         deadline = time.monotonic() + DEADLINE_S
         with selectors.DefaultSelector() as selector:
@@ -52,7 +52,7 @@ class Peer:
         self._process.send_signal(number)
 
     def kill(self) -> None:
-        """SIGKILL, and wait until the process is gone."""
+        """Send SIGKILL and wait until the process has ended."""
         self._process.send_signal(signal.SIGKILL)
         self._process.wait(DEADLINE_S)
 
@@ -60,7 +60,7 @@ class Peer:
         return self._process.wait(DEADLINE_S)
 
     def stop(self) -> None:
-        """However the test went: no process is left."""
+        """End the process, whatever the test has done with it."""
         if self._process.poll() is None:
             self.kill()
         for pipe in (self._process.stdin, self._process.stdout):
@@ -68,12 +68,12 @@ class Peer:
                 pipe.close()
 
 
-def say(text: object) -> None:
-    """Used in the peer: one line to the test."""
+def print_line(text: object) -> None:
+    """Print one line for the test. Called in the peer."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 
 
 def wait_for_release() -> None:
-    """Used in the peer: sleep until the test calls `release`, or is gone."""
+    """Sleep until the test calls `release` or ends. Called in the peer."""
     sys.stdin.read()

@@ -1,4 +1,4 @@
-"""The real objects in lock-step: camera pictures in, steering out, truth from the world. Faster than real time."""
+"""The real objects in lock-step: camera images in, steering out, ground truth from the world. Faster than real time."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from simulation.evaluation.scenarios import gallery, load_scenario, road_text
 from simulation.evaluation.settings import SECTIONS
 
 LOST_LANES = """
-description: The camera goes black for good.
+description: The camera stays black from second 5 on.
 road:
   segments:
     - {length_m: 60}
@@ -37,7 +37,7 @@ def drive(scenario_file, folder, method):
 
 
 @pytest.mark.parametrize("method", ["cv", "hybrid"])
-def test_it_keeps_its_lane_in_bends_of_both_hands(tmp_path, method):
+def test_it_keeps_its_lane_in_left_and_right_bends(tmp_path, method):
     record = drive(gallery()["country_bends_50"], tmp_path, method)  # R = 125 m to the right, then to the left
     figures = record.figures
     assert figures.departures == 0
@@ -48,7 +48,7 @@ def test_it_keeps_its_lane_in_bends_of_both_hands(tmp_path, method):
     assert figures.lat_jerk_max_mps3 <= 5
 
 
-def test_with_its_lanes_lost_it_stops_in_its_lane(tmp_path):
+def test_it_stops_in_its_lane_when_all_lines_are_lost(tmp_path):
     scenario_file = tmp_path / "lost_lanes.yaml"
     scenario_file.write_text(LOST_LANES)
     figures = drive(scenario_file, tmp_path, "cv").figures

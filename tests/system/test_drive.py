@@ -1,4 +1,4 @@
-"""The whole of it, as a user starts it: camera to steering in real processes."""
+"""The whole system as a user starts it: from camera to steering in real processes."""
 
 import json
 import os
@@ -23,32 +23,34 @@ def wait_for_lane_keeping(stack: Stack) -> None:
     wait_until(lambda: "pose_to_control" in stack.health().get("latency_ms", {}), f"a drive\n{stack.output()}")
 
 
-def test_a_demo_drives_and_tells_its_figures(stack, tmp_path):
-    figures_file = tmp_path / "out.json"
-    demo = start_demo(stack, "--duration", "14", "--json", str(figures_file))
+def test_a_demo_drives_and_writes_its_metrics(stack, tmp_path):
+    metrics_file = tmp_path / "out.json"
+    demo = start_demo(stack, "--duration", "14", "--json", str(metrics_file))
     assert demo.wait(PATIENCE_S) == 0, stack.output()
-    figures = json.loads(figures_file.read_text())
-    assert figures["departures"] == 0
-    assert figures["offset_max_m"] < 0.5
-    assert figures["engaged_ratio"] > 0.6  # 0.99, unless the detector is the last one up on a busy machine
-    assert figures["distance_m"] > 40  # 115, from standstill
-    assert figures["restarts"] == 0
+    metrics = json.loads(metrics_file.read_text())
+    assert metrics["departures"] == 0
+    assert metrics["offset_max_m"] < 0.5
+    assert metrics["engaged_ratio"] > 0.6  # 0.99, unless the detector starts last on a busy machine
+    assert metrics["distance_m"] > 40  # 115, from standstill
+    assert metrics["restarts"] == 0
     for key in ("latency_ms", "frame_to_control_ms", "detection_ms"):
-        assert 0 < figures[key]["p50"] <= figures[key]["p99"]
-    assert figures["cpu_cores"] > 0
-    assert figures["rss_mb"] > 0
+        assert 0 < metrics[key]["p50"] <= metrics[key]["p99"]
+    assert metrics["cpu_cores"] > 0
+    assert metrics["rss_mb"] > 0
 
 
-def test_killed_processes_come_back_and_the_drive_goes_on(stack, tmp_path):
-    """One after the other, in one drive; at its end a SIGTERM leaves nothing."""
-    figures_file = tmp_path / "out.json"
-    demo = start_demo(stack, "--json", str(figures_file))
+def test_killed_processes_are_restarted_and_the_drive_continues(stack, tmp_path):
+    """One after the other, in one drive. SIGTERM at its end leaves no segment."""
+    metrics_file = tmp_path / "out.json"
+    demo = start_demo(stack, "--json", str(metrics_file))
     wait_for_lane_keeping(stack)
     names = ("detection", "decision", "broker")
     for name in names:
         first = wait_until(lambda name=name: stack.pid_of(name), f"{name} runs")
-        born_s = psutil.Process(first).create_time()
-        wait_until(lambda born_s=born_s: time.time() - born_s > HEALTHY_AFTER_S + 0.5, f"{name} counts as healthy")
+        created_s = psutil.Process(first).create_time()
+        wait_until(
+            lambda created_s=created_s: time.time() - created_s > HEALTHY_AFTER_S + 0.5, f"{name} counts as healthy"
+        )
         os.kill(first, signal.SIGKILL)
         wait_until(lambda name=name, first=first: stack.pid_of(name) not in (None, first), f"{name} is back")
         with VehicleChannel(instance=stack.instance) as vehicle, ControlChannel(instance=stack.instance) as controls:
@@ -58,9 +60,9 @@ def test_killed_processes_come_back_and_the_drive_goes_on(stack, tmp_path):
     demo.send_signal(signal.SIGTERM)
     assert demo.wait(PATIENCE_S) == 143, stack.output()
     assert segments(stack.instance) == []
-    figures = json.loads(figures_file.read_text())
-    assert figures["restarts"] == len(names)
-    assert figures["departures"] == 0
+    metrics = json.loads(metrics_file.read_text())
+    assert metrics["restarts"] == len(names)
+    assert metrics["departures"] == 0
 
 
 @pytest.mark.parametrize("order", [("viewer", "lkas", "simulation"), ("simulation", "lkas", "viewer")])
@@ -72,7 +74,7 @@ def test_the_start_order_does_not_matter(stack, order):
     }
     for program in order:
         stack.start(program, *arguments[program])
-        time.sleep(1.0)  # so that each one really meets the others missing
+        time.sleep(1.0)  # so that each program starts while the next ones are still missing
     wait_for_lane_keeping(stack)
 
 
@@ -88,23 +90,23 @@ def test_children_die_with_a_killed_supervisor(stack):
     demo = start_demo(stack)
     wait_for_lane_keeping(stack)
     demo.kill()
-    demo.wait(PATIENCE_S)  # the fixture proves that no child and no segment is left
+    demo.wait(PATIENCE_S)  # the fixture checks that no child and no segment is left
 
 
 def test_actions_and_parameters_from_a_client_and_from_the_command_line(stack):
     start_demo(stack)
     wait_for_lane_keeping(stack)
     with LKASClient(instance=stack.instance) as client:
-        wait_until(lambda: client.health_check()["healthy"], f"the client finds all well\n{stack.output()}")
+        wait_until(lambda: client.health_check()["healthy"], f"a healthy system\n{stack.output()}")
         assert client.get_status()["name"] == "lkas"
         assert client.send_command("CONFIG_UPDATE", {"detection.canny_low": 60.0}, timeout=30_000)
         with pytest.raises(CommandRefusedError, match="from 1 to 150"):
             client.send_command("CONFIG_UPDATE", {"detection.canny_low": 900}, timeout=30_000)
         left, right = wait_until(
-            lambda: len(lines := client.get_detections()["detections"]) == 2 and lines, "both lines are seen"
+            lambda: len(lines := client.get_detections()["detections"]) == 2 and lines, "both lines are detected"
         )
         assert left["line"]["c0"] > 0 > right["line"]["c0"]
-        wait_until(lambda: len(client.get_tracks()["tracks"]) >= 2, "both lines are followed")
+        wait_until(lambda: len(client.get_tracks()["tracks"]) >= 2, "both lines are tracked")
         timeline = wait_until(lambda: client.get_timelines()["timelines"], "a prediction")[0]
         assert len(timeline["points"]) == 31
     status = stack.lkas("status", "--json")

@@ -17,7 +17,8 @@ FLOOD = 600  # more than two batches, less than the high-water mark of ZMQ
 
 def test_a_flood_of_messages_is_read_completely():
     ports = Ports(free_port_base())
-    last = messages.encode(messages.Event(timestamp=1.0, name="end", level="info", process="test", text="")).decode()
+    event = messages.BroadcastEvent(timestamp=1.0, name="end", level="info", process="test", text="")
+    last = messages.encode(event).decode()
 
     async def scenario(broadcast: zmq.Socket) -> int:
         bridge, outbox = Bridge(ports, hub := Hub(4)), Outbox()

@@ -1,11 +1,11 @@
 import asyncio
 
 from viewer.hub import MAX_EVENTS, Hub, Outbox
-from viewer.wire import MAX_CREDIT, Frame
+from viewer.wire import MAX_CREDIT, PageFrame
 
 
-def frame(frame_id: int) -> Frame:
-    return Frame(session=1, frame_id=frame_id, timestamp=0.0, jpeg=b"", packet=b"")
+def frame(frame_id: int) -> PageFrame:
+    return PageFrame(session=1, frame_id=frame_id, timestamp=0.0, jpeg=b"", packet=b"")
 
 
 async def drained(outbox: Outbox) -> list:

@@ -5,10 +5,10 @@ import pytest
 
 from lkas.integration.zmq import messages
 from viewer.topics import InvalidMessageError, decode_frame, validated_text
-from viewer.wire import FRAME_HEADER, Action, Credit, SetParameter, decode_page_message
+from viewer.wire import FRAME_HEADER, Credit, PageActionRequest, PageParameterRequest, decode_page_message
 
 JPEG = b"\xff\xd8 pixels \xff\xd9"
-HEAD = messages.Frame(session=2**53 - 1, frame_id=2**40, timestamp=1_795_256_899.25, width=800, height=600)
+HEAD = messages.FrameHeader(session=2**53 - 1, frame_id=2**40, timestamp=1_795_256_899.25, width=800, height=600)
 
 
 def test_a_frame_packet_is_the_header_and_the_jpeg():
@@ -58,9 +58,13 @@ def test_a_malformed_topic_is_refused(parts):
 
 def test_valid_messages_of_a_page():
     assert decode_page_message('{"type": "credit", "frames": 2}') == Credit(2)
-    assert decode_page_message('{"type": "action", "action": "pause", "request_id": "1"}') == Action("pause", "1")
+    assert decode_page_message('{"type": "action", "action": "pause", "request_id": "1"}') == PageActionRequest(
+        action="pause", request_id="1"
+    )
     text = '{"type": "parameter", "category": "detection", "name": "canny_low", "value": 60.5, "request_id": "2"}'
-    assert decode_page_message(text) == SetParameter("detection", "canny_low", 60.5, "2")
+    assert decode_page_message(text) == PageParameterRequest(
+        category="detection", name="canny_low", value=60.5, request_id="2"
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What a perception core publishes, as plain dicts, and commands to it. See README.md."""
+"""The client of a perception core: reads its data as plain dicts and sends it commands. See README.md."""
 
 from lkas.integration.client.client import LKASClient
 from lkas.integration.client.commands import CommandRefusedError

@@ -1,12 +1,12 @@
-"""What a perception core publishes, as plain dicts: a C program, or our own detection and decision servers.
+"""Reads what a perception core publishes, as plain dicts. A core is a C program, or our detection and decision servers.
 
     client = LKASClient()
     detections = client.get_detections()    # {'frame_id': ..., 'timestamp': ..., 'detections': [...]}
     success = client.send_command('CONFIG_UPDATE', {'threshold': 0.7})
     client.close()
 
-It attaches by itself when a publisher appears, keeps the last data when it dies and says how old they are, and goes on
-with the next publisher.
+It attaches when a publisher starts, keeps the last data and their age when it ends, and continues with the next
+publisher.
 """
 
 import time
@@ -23,20 +23,20 @@ from lkas.integration.shared_memory import DetectionChannel, TimelineChannel, Tr
 from lkas.integration.shared_memory.errors import SHMError
 from lkas.integration.zmq.messages import Value
 
-FRESH_S = 0.5  # detections and tracks: five periods at 10 Hz; decision as well takes older ones as lost
-FRESH_TIMELINE_S = 2.5  # timelines: they may come once a second
+FRESH_S = 0.5  # detections and tracks: five periods at 10 Hz; decision ignores older ones as well
+FRESH_TIMELINE_S = 2.5  # timelines: a publisher may write one a second
 ACK_TIMEOUT_MS = 100.0
 
 
 class LKASClient:
-    """Reads one instance's publisher. No getter ever waits; each takes some microseconds.
+    """Reads the publisher of one instance. No getter blocks; each takes some microseconds.
 
-    It belongs to one thread at a time. A segment of another version raises SHMSchemaError, which names both sides; a
-    closed client raises SHMError.
+    Use it from one thread at a time. SHMSchemaError, which names both versions, is raised for a segment of another
+    version; SHMError after close().
     """
 
     def __init__(self, instance: str | None = None) -> None:
-        """`instance`: which of several stacks; default LKAS_INSTANCE, else `default`. Nobody needs to run yet."""
+        """`instance` names one of several stacks; default: LKAS_INSTANCE, else `default`. No publisher has to run."""
         self._detections = Feed(DetectionChannel(instance=instance), FRESH_S)
         self._tracks = Feed(TracksChannel(instance=instance), FRESH_S)
         self._timelines = Feed(TimelineChannel(instance=instance), FRESH_TIMELINE_S)
@@ -45,11 +45,11 @@ class LKASClient:
         self._status_path = status_path(instance)
 
     def get_detections(self) -> dict[str, Any]:
-        """The newest detection: {'frame_id', 'session', 'timestamp', 'age_s', 'fresh', 'processing_time_ms',
+        """Return the newest detection: {'frame_id', 'session', 'timestamp', 'age_s', 'fresh', 'processing_time_ms',
         'detections': [{'side', 'x1', 'y1', 'x2', 'y2', 'confidence', 'line'}, ...]}.
 
-        The same as before when there is nothing new; None and no lines before there was one. `timestamp` is world time
-        in s, `age_s` since the exposure; units and signs as in LaneMessage and LaneLine (messages.py).
+        The last one again when there is no new one; None and no lines before the first. `timestamp` is world time in s,
+        `age_s` the time since the exposure. Units and signs: LaneMessage and LaneLine (messages.py).
         """
         message = self._detections.newest()
         return {
@@ -59,37 +59,37 @@ class LKASClient:
         }
 
     def get_tracks(self) -> dict[str, Any]:
-        """The newest tracks: {..., 'timestamp', 'tracks': [{'id', 'type', 'state', 'c0', ...}, ...]}, as Track."""
+        """Return the newest tracks: {..., 'tracks': [{'id', 'type', 'state', 'c0', ...}, ...]}, as Track."""
         message = self._tracks.newest()
         return {**self._tracks.stamps(time.monotonic_ns()), "tracks": tracks_of(message)}
 
     def get_timelines(self) -> dict[str, Any]:
-        """The newest prediction: {..., 'timestamp', 'timelines': [{'points': [...], 'ttlc_left_s', 'ttlc_right_s'}]}.
+        """Return the newest prediction: {..., 'timelines': [{'points': [...], 'ttlc_left_s', 'ttlc_right_s'}]}.
 
-        The points are as TimelinePoint; no timelines where the publisher knows no lane.
+        The points are as TimelinePoint. The list is empty when the publisher knows no lane.
         """
         message = self._timelines.newest()
         return {**self._timelines.stamps(time.monotonic_ns()), "timelines": timelines_of(message)}
 
     def get_stats(self) -> dict[str, Any]:
-        """Counts: for 'detections', 'tracks' and 'timelines' those of ChannelStats with 'received', 'age_s', 'fresh';
-        'commands': sent, acknowledged, refused, unanswered."""
-        figures: dict[str, Any] = {name: feed.stats() for name, feed in self._feeds.items()}
-        figures["commands"] = msgspec.to_builtins(self._commands.counts)
-        return figures
+        """Return counts: for 'detections', 'tracks' and 'timelines' those of ChannelStats with 'received', 'age_s' and
+        'fresh'; for 'commands' sent, acknowledged, refused and unanswered."""
+        stats: dict[str, Any] = {name: feed.stats() for name, feed in self._feeds.items()}
+        stats["commands"] = msgspec.to_builtins(self._commands.counts)
+        return stats
 
     def get_status(self) -> dict[str, Any]:
-        """What the publisher's status file says: 'name', 'pid', 'state', 'age_s', 'fresh', 'uptime_s', 'versions'.
+        """Return the publisher's status file: 'name', 'pid', 'state', 'age_s', 'fresh', 'uptime_s', 'versions'.
 
-        All None where there is none that can be read, with the reason as 'problem'. 'state' is 'silent' where the
-        heartbeat is old, unless it said itself that it stopped.
+        All are None when the file cannot be read, with the reason in 'problem'. 'state' is 'silent' when the heartbeat
+        is old, unless the publisher has reported that it stopped.
         """
         try:
             status = read_status(self._status_path)
         except StatusError as error:
             unknown = dict.fromkeys(("name", "pid", "state", "age_s", "uptime_s", "versions"))
             return {**unknown, "fresh": False, "problem": str(error)}
-        now_ns = time.monotonic_ns()  # not before it was read: a heartbeat may have come in between
+        now_ns = time.monotonic_ns()  # after reading: the heartbeat may have been written just before
         is_fresh = status.is_fresh(now_ns)
         return {
             "name": status.name,
@@ -105,20 +105,20 @@ class LKASClient:
     def send_command(
         self, name: str, params: Mapping[str, Value] | None = None, timeout: float = ACK_TIMEOUT_MS
     ) -> bool:
-        """Ask the publisher for something: whether it has acknowledged it within the timeout (ms).
+        """Send a command and return whether the publisher acknowledged it within the timeout (ms).
 
-        False, and the reason as a warning in the log: nobody takes commands, or nobody answered (then it may still be
-        done). CommandRefusedError: it said no, with its reason. ValueError: not a name of 1 to 64 characters with plain
-        values.
+        False, with the reason as a warning in the log: no publisher receives commands, or none answered in time (it may
+        still execute the command). CommandRefusedError: the publisher refused, with its reason. ValueError: not a name
+        of 1 to 64 characters with plain values.
         """
         return self._commands.send(name, params or {}, timeout)
 
     def health_check(self) -> dict[str, Any]:
-        """How the publisher is doing; raises nothing.
+        """Return the health of the publisher. Raises nothing.
 
-        'healthy' is True when the other four are: 'shm_accessible' (all three channels can be read),
-        'publisher_alive' (a living process writes each of them), 'data_fresh' (each of them is young) and
-        'status_fresh' (so is the status file). 'problems' says in words what is wrong.
+        'healthy' is True when the other four are: 'shm_accessible' (all three channels can be read), 'publisher_alive'
+        (a running process writes each of them), 'data_fresh' (each has fresh data) and 'status_fresh' (the status file
+        is fresh). 'problems' lists what is wrong.
         """
         problems: list[str] = []
         found = {"shm_accessible": True, "publisher_alive": True, "data_fresh": True}
@@ -133,7 +133,7 @@ class LKASClient:
         return {"healthy": all(found.values()), **found, "problems": problems}
 
     def close(self) -> None:
-        """Let go of everything; harmless when done twice."""
+        """Close all channels. May be called twice."""
         for feed in self._feeds.values():
             feed.close()
         self._commands.close()
@@ -148,17 +148,17 @@ class LKASClient:
 
 
 def _problems(feed: Feed[Any]) -> list[tuple[str, tuple[str, ...]]]:
-    """What is wrong with one channel, each with the keys of health_check() that it makes False."""
-    everything = "shm_accessible", "publisher_alive", "data_fresh"
+    """Return the problems of one channel, each with the keys of health_check() that it makes False."""
+    all_keys = "shm_accessible", "publisher_alive", "data_fresh"
     try:
         stats = feed.stats()
     except SHMError as error:
-        return [(str(error), everything)]
+        return [(str(error), all_keys)]
     if not stats["attached"]:
-        return [("there is no channel", everything)]
+        return [("there is no channel", all_keys)]
     found: list[tuple[str, tuple[str, ...]]] = []
     if stats["writer_pid"] is None:
-        found.append(("nobody writes it", ("publisher_alive",)))
+        found.append(("no process writes it", ("publisher_alive",)))
     if not stats["fresh"]:
         age_s = stats["age_s"]
         found.append(("no message yet" if age_s is None else f"{age_s:.1f} s old", ("data_fresh",)))

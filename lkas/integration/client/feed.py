@@ -1,4 +1,4 @@
-"""One channel as a client sees it: its newest message, kept for as long as nothing newer comes, and how old it is."""
+"""Keeps the newest message of a channel for a client, with its age."""
 
 import time
 from typing import Any, Generic, TypeVar
@@ -12,7 +12,7 @@ MessageT = TypeVar("MessageT", bound=Message)
 
 
 class Feed(Generic[MessageT]):
-    """Never waits. What it kept outlives its publisher; `age_s` and `is_fresh` say so."""
+    """Keeps the newest message, even after its publisher has ended, and knows its age. Never blocks."""
 
     def __init__(self, channel: Channel[MessageT], fresh_s: float) -> None:
         self._channel = channel
@@ -21,7 +21,7 @@ class Feed(Generic[MessageT]):
         self.received = 0
 
     def newest(self) -> MessageT | None:
-        """The newest message there ever was, or None. Raises SHMError for a segment that can not be read."""
+        """Return the newest message, or None before the first. Raises SHMError for a segment that cannot be read."""
         message = self._channel.read()
         if message is not None:
             self._newest = message
@@ -29,17 +29,17 @@ class Feed(Generic[MessageT]):
         return self._newest
 
     def age_s(self, now_ns: int) -> float | None:
-        """Since the exposure that the newest message belongs to, or where it has no such stamp, since its writing."""
+        """Return the time since the exposure of the newest message, or since its writing when it has no such stamp."""
         newest = self._newest
         return None if newest is None else (now_ns - (newest.capture_ns or newest.publish_ns)) / 1e9
 
     def is_fresh(self, now_ns: int) -> bool:
-        """Whether the newest message is young; a stamp from the future counts as old."""
+        """Return whether the newest message is fresh. One with a stamp in the future is not."""
         age_s = self.age_s(now_ns)
         return age_s is not None and 0 <= age_s <= self._fresh_s
 
     def stamps(self, now_ns: int) -> dict[str, Any]:
-        """What every dict begins with; None where there has not been a message yet."""
+        """Return the fields that every dict starts with; None before the first message."""
         newest = self._newest
         return {
             "frame_id": None if newest is None else newest.frame_id,
@@ -50,7 +50,7 @@ class Feed(Generic[MessageT]):
         }
 
     def stats(self) -> dict[str, Any]:
-        """The channel's figures (ChannelStats) and this reader's own, after a look for news."""
+        """Read the channel and return its statistics (ChannelStats) with those of this reader."""
         self.newest()
         now_ns = time.monotonic_ns()
         return {
@@ -65,7 +65,7 @@ class Feed(Generic[MessageT]):
 
 
 def detections_of(message: DetectionMessage | None) -> list[dict[str, Any]]:
-    """The lines of a frame, left before right: the segment in the image, and the line on the ground if it is known."""
+    """Return the lines of a frame, left before right: the segment in the image, and the line on the ground if known."""
     if message is None:
         return []
     model = message.lane_model
@@ -78,12 +78,12 @@ def detections_of(message: DetectionMessage | None) -> list[dict[str, Any]]:
 
 
 def tracks_of(message: TracksMessage | None) -> list[dict[str, Any]]:
-    """The lines that are followed, with the fields of Track."""
+    """Return the tracked lines, with the fields of Track."""
     return [] if message is None else list(msgspec.to_builtins(message.tracks))
 
 
 def timelines_of(message: TimelineMessage | None) -> list[dict[str, Any]]:
-    """The predictions: one, or none where its publisher knows no lane."""
+    """Return a list of one prediction, or an empty list when the publisher knows no lane."""
     if message is None or not message.points:
         return []
     return [

@@ -1,4 +1,4 @@
-"""The publisher's side of commands, in Python. C and C++ programs have `lkas_commands.h`."""
+"""Receives commands in a publisher written in Python. C and C++ programs use `lkas_commands.h`."""
 
 from collections.abc import Callable
 
@@ -13,35 +13,35 @@ CAPACITY_BYTES = 256 * 1024
 
 
 class CommandReceiver:
-    """Takes the commands that LKASClients of an instance send, and answers each.
+    """Receives the commands of the LKASClients of an instance and answers each.
 
     receiver = CommandReceiver()
-    receiver.poll(carry_out)        # carry_out(ActionRequest) -> Ack, for each that waits; never blocks
+    receiver.poll(execute)        # calls execute(ActionRequest) -> Ack for each command that has arrived; never blocks
     """
 
     def __init__(self, instance: str | None = None) -> None:
-        """Raises SHMError when there is no room for it."""
+        """Raises SHMError when there is no memory for the inbox."""
         self._replier = Replier(SOCKET_NAME, serializer="raw", slots=SLOTS, capacity=CAPACITY_BYTES, instance=instance)
 
-    def poll(self, carry_out: Callable[[ActionRequest], Ack]) -> None:
-        """Have every command that waits carried out and answered; what is none is refused."""
+    def poll(self, execute: Callable[[ActionRequest], Ack]) -> None:
+        """Execute and answer every command that has arrived. A malformed one is refused."""
         for _ in range(COMMANDS_PER_POLL):
             try:
                 item = self._replier.recv(timeout=0)
             except SHMTimeoutError:
                 return
-            except SHMSerializationError:  # a pickle, say; its sender gets an error from the socket
+            except SHMSerializationError:  # for example a pickle; the socket sends the error to its sender
                 continue
-            self._replier.send(encode(_answer(item, carry_out)))
+            self._replier.send(encode(_answer(item, execute)))
 
     def close(self) -> None:
         self._replier.close()
 
 
-def _answer(item: object, carry_out: Callable[[ActionRequest], Ack]) -> Ack:
+def _answer(item: object, execute: Callable[[ActionRequest], Ack]) -> Ack:
     if not isinstance(item, (bytes, bytearray)):
         return Ack(request_id="", ok=False, error=f"not a command: expected JSON, found {type(item).__name__}")
     try:
-        return carry_out(decode_action(bytes(item)))
+        return execute(decode_action(bytes(item)))
     except MalformedMessageError as error:
         return Ack(request_id="", ok=False, error=str(error))

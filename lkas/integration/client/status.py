@@ -1,9 +1,9 @@
-"""The status file of a publisher: who it is, that it lives, which versions it speaks. Written whole or not at all.
+"""The status file of a publisher: its name and pid, a heartbeat, its versions. It is replaced atomically.
 
     {"name": "perception", "pid": 4711, "state": "running", "started_ns": 81540332441, "heartbeat_ns": 99031820023,
      "versions": {"program": "1.0", "detection": "a71a8a91a123084b"}}
 
-The two stamps are this machine's monotonic clock. `lkas_status.h` writes the same from C.
+Both stamps are monotonic time of this machine. `lkas_status.h` writes the same file in C.
 """
 
 import os
@@ -20,29 +20,29 @@ FILE_NAME = "status.json"
 MAX_BYTES = 16 * 1024
 FRESH_S = 2.0  # writers write at least twice a second
 
-Word = Annotated[str, Meta(min_length=1, max_length=64)]
-Sentence = Annotated[str, Meta(max_length=1000)]
+ShortText = Annotated[str, Meta(min_length=1, max_length=64)]
+LongText = Annotated[str, Meta(max_length=1000)]
 
 
 class StatusError(ValueError):
-    """There is no status file, or what is there is none; the text names the file and what was found."""
+    """The status file is missing or malformed. The text names the file and what was found."""
 
 
 class Status(Struct, frozen=True, kw_only=True):
-    """What a publisher says of itself."""
+    """The status of a publisher."""
 
-    name: Word
+    name: ShortText
     pid: Annotated[int, Meta(ge=1)]
-    state: Sentence
+    state: LongText
     started_ns: int  # monotonic
-    heartbeat_ns: int  # monotonic, of the writing
-    versions: dict[Word, Sentence] = {}
+    heartbeat_ns: int  # monotonic, when the file was written
+    versions: dict[ShortText, LongText] = {}
 
     def age_s(self, now_ns: int) -> float:
         return (now_ns - self.heartbeat_ns) / 1e9
 
     def is_fresh(self, now_ns: int) -> bool:
-        """Whether its writer has lived just now; a heartbeat from the future is one of another boot."""
+        """Return whether the heartbeat is recent. One in the future is from before a reboot."""
         return 0 <= self.age_s(now_ns) <= FRESH_S
 
 
@@ -51,12 +51,12 @@ def status_path(instance: str | None = None) -> Path:
 
 
 def write_status(status: Status, instance: str | None = None) -> None:
-    """Put the file in its place in one go. Raises OSError."""
+    """Replace the status file atomically. Raises OSError."""
     write_whole(make_runtime_directory(instance) / FILE_NAME, msgspec.json.encode(status).decode() + "\n")
 
 
 def read_status(path: Path) -> Status:
-    """The status as it is in the file now. Raises StatusError; waits for nothing and follows no link."""
+    """Read the status file. Raises StatusError. Does not block and follows no link."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(handle, "rb") as file:
@@ -68,9 +68,9 @@ def read_status(path: Path) -> Status:
                 )
             text = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise StatusError(f"{path}: there is no such file: no publisher of this instance writes one") from None
+        raise StatusError(f"{path}: no such file: no publisher of this instance writes one") from None
     except OSError as error:
-        raise StatusError(f"{path}: can not read it: {error.strerror}") from error
+        raise StatusError(f"{path}: cannot read it: {error.strerror}") from error
     if len(text) > MAX_BYTES:
         raise StatusError(f"{path}: longer than {MAX_BYTES} bytes")
     try:

@@ -1,6 +1,6 @@
-"""Notifications between a server and its user interfaces over a Unix domain socket. See README.md.
+"""Notifications between a server and user interfaces over a Unix domain socket. See README.md.
 
-The functions keep one server and one client for the program; EventServer and EventClient are for those who want more.
+The functions manage one server and one client per program; EventServer and EventClient are for programs with several.
 """
 
 from lkas.integration.events.client import EventClient

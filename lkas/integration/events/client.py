@@ -1,18 +1,18 @@
-"""The client: connects, and connects again when the server has gone and come back."""
+"""The client: connects to the server, and again after the server has restarted."""
 
 import os
 import socket
 import time
 
-from lkas.integration.events.connection import Connection, is_own_user
 from lkas.integration.events.endpoint import Endpoint
 from lkas.integration.events.messages import EventError, EventMessage, encode
+from lkas.integration.events.peer_connection import PeerConnection, is_own_user
 
 RETRY_S = 0.25
 
 
 class EventClient(Endpoint):
-    """Connected to a server whenever there is one.
+    """Connects to the server of a path as soon as one runs.
 
     with EventClient() as client:
         client.start()
@@ -21,29 +21,29 @@ class EventClient(Endpoint):
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
         super().__init__(path)
-        self._due_s = 0.0  # of the next try to connect
+        self._due_s = 0.0  # of the next attempt to connect
 
     @property
     def is_connected(self) -> bool:
         return bool(self._connections)
 
     def start(self) -> None:
-        """Connect if there is a server, and keep trying from then on. A client starts once."""
+        """Connect now, or keep trying until there is a server. A client starts once."""
         if self._has_started:
-            raise EventError(f"{self.path}: this client was started before; make a new one")
+            raise EventError(f"{self.path}: this client was started before; create a new one")
         self._connect()
         self._has_started = True
         self._loop.start()
 
     def send(self, message: EventMessage) -> bool:
-        """Hand a message over, from any thread, without waiting.
+        """Send a message from any thread without blocking.
 
-        False: there is no server, or it is too far behind. True is no receipt: a server that dies now may not have
-        read it. Raises MalformedEventError for what is neither str nor dict, or longer than 64 KiB.
+        False: there is no server, or it does not read fast enough. True is no receipt: a server that ends now may not
+        have read it. Raises MalformedEventError for a message that is neither str nor dict, or longer than 64 KiB.
         """
         line = encode(message)
         with self._lock:
-            return sum(self._hand_over(connection, line) for connection in self._connections) > 0
+            return sum(self._send_line(connection, line) for connection in self._connections) > 0
 
     def _before_wait(self) -> float | None:
         super()._before_wait()
@@ -53,15 +53,15 @@ class EventClient(Endpoint):
         return None if self._connections else max(0.0, self._due_s - time.monotonic())
 
     def _connect(self) -> None:
-        """One try, which never waits."""
+        """Try once, without blocking."""
         self._due_s = time.monotonic() + RETRY_S
         peer = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         peer.setblocking(False)
         try:
             peer.connect(os.fspath(self.path))
             if is_own_user(peer):
-                self._add(Connection(peer))
+                self._add(PeerConnection(peer))
                 return
-        except OSError:  # not there yet, dead, or its queue is full: the next try may find it
+        except OSError:  # no server yet, or its queue is full: the next attempt may succeed
             pass
         peer.close()

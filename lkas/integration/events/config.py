@@ -1,4 +1,4 @@
-"""The section `events` of the configuration."""
+"""Section `events` of the configuration."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""What server and client share: a path, handlers, connections and the thread that serves them."""
+"""The common part of server and client: a path, handlers, connections and the thread that serves them."""
 
 import logging
 import os
@@ -10,9 +10,9 @@ from typing import Any, Self
 
 from msgspec import Struct
 
-from lkas.integration.events.connection import Connection
 from lkas.integration.events.loop import SocketLoop
 from lkas.integration.events.messages import EventMessage, MalformedEventError, decode
+from lkas.integration.events.peer_connection import PeerConnection
 from lkas.runtime.instance import runtime_directory
 
 logger = logging.getLogger(__name__)
@@ -23,34 +23,34 @@ MessageHandler = Callable[[EventMessage], Any]
 
 
 class EventStats(Struct):
-    """Counts since the start; messages are counted for each peer."""
+    """Counts since the start. A message is counted once for each peer."""
 
     sent: int = 0
-    dropped: int = 0  # a peer was too far behind
+    dropped: int = 0  # because the peer did not read fast enough
     received: int = 0
     malformed: int = 0
 
 
 class Endpoint:
-    """Handlers run in a thread of the endpoint, one message at a time: what takes long, or belongs to a thread of the
-    user interface, they hand on. An exception in one is logged and harms nobody."""
+    """Calls its handlers in a thread of its own, one message at a time. Handlers should pass long work, and work for
+    the thread of a user interface, to other threads. An exception in a handler is logged."""
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
         """`path` of the socket; default: `events.sock` in the runtime directory of the instance."""
         self.path = Path(path) if path is not None else runtime_directory() / SOCKET_NAME
         self.stats = EventStats()
         self._handlers: list[MessageHandler] = []
-        self._connections: list[Connection] = []
-        self._lock = threading.Lock()  # of the connections and of what they send
+        self._connections: list[PeerConnection] = []
+        self._lock = threading.Lock()  # guards the connections and their unsent data
         self._loop = SocketLoop(type(self).__name__, self._before_wait, self._at_end)
         self._has_started = False
 
     def add_handler(self, handler: MessageHandler) -> None:
-        """Have `handler(message)` called for each message, a str or a dict as it was sent."""
+        """Call `handler(message)` for each message, a str or a dict as it was sent."""
         self._handlers.append(handler)
 
     def stop(self) -> None:
-        """Close everything; no thread is left when it returns, unless a handler does not end. Harmless when stopped."""
+        """Close all connections and join the thread, unless a handler does not return. May be called twice."""
         if self._has_started:
             self._loop.stop()
 
@@ -62,18 +62,18 @@ class Endpoint:
     ) -> None:
         self.stop()
 
-    def _hand_over(self, connection: Connection, line: bytes) -> bool:
-        """With the lock in hand: whether the connection took the line."""
-        is_handed = connection.send(line)
-        if is_handed:
+    def _send_line(self, connection: PeerConnection, line: bytes) -> bool:
+        """Send a line and return whether the connection took it. The caller holds the lock."""
+        is_sent = connection.send(line)
+        if is_sent:
             self.stats.sent += 1
         elif not connection.is_broken:
             self.stats.dropped += 1
         if connection.is_broken or connection.has_waiting:
             self._loop.wake()
-        return is_handed
+        return is_sent
 
-    def _add(self, connection: Connection) -> None:
+    def _add(self, connection: PeerConnection) -> None:
         with self._lock:
             self._connections.append(connection)
 
@@ -88,7 +88,7 @@ class Endpoint:
             )
         return None
 
-    def _serve(self, connection: Connection) -> None:
+    def _serve(self, connection: PeerConnection) -> None:
         with self._lock:
             connection.flush()
         try:
@@ -111,7 +111,7 @@ class Endpoint:
         for handler in tuple(self._handlers):
             try:
                 handler(message)
-            except Exception:  # a handler is the user's; the others and the next message are served
+            except Exception:  # the other handlers and the next message are still served
                 logger.exception("a handler of %s failed", self.path)
 
     def _count_malformed(self, error: MalformedEventError) -> None:
@@ -119,7 +119,7 @@ class Endpoint:
         if self.stats.malformed == 1:
             logger.warning("%s: %s (further ones are only counted)", self.path, error)
 
-    def _drop(self, connection: Connection) -> None:
+    def _drop(self, connection: PeerConnection) -> None:
         with self._lock:
             self._connections.remove(connection)
             self._loop.forget(connection.socket)

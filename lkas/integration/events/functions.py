@@ -1,4 +1,4 @@
-"""One server and one client for a program, as functions.
+"""Functions for a program with one server and one client.
 
 start_socket_server()
 broadcast_message({"type": "departure", "text": "left line crossed"})
@@ -17,13 +17,13 @@ _client: EventClient | None = None
 
 
 def start_socket_server(path: str | os.PathLike[str] | None = None) -> EventServer:
-    """Start this program's server, at `events.sock` in the runtime directory or at the path given.
+    """Start the server of this program at `path`; default: `events.sock` in the runtime directory.
 
     Raises EventError when it runs already, or when another process serves the path.
     """
     global _server
     if _server is not None:
-        raise EventError(f"the server of this program runs already, at {_server.path}: stop_socket_server() first")
+        raise EventError(f"the server of this program runs already, at {_server.path}: call stop_socket_server() first")
     server = EventServer(path)
     server.start()
     _server = server
@@ -31,19 +31,20 @@ def start_socket_server(path: str | os.PathLike[str] | None = None) -> EventServ
 
 
 def broadcast_message(message: EventMessage) -> int:
-    """Send a str or a dict to every connected client, without waiting: how many have it; 0 without a server."""
+    """Send a str or a dict to every connected client without blocking. Returns their number; 0 without a server."""
     return _server.broadcast(message) if _server is not None else 0
 
 
 def add_message_handler(handler: MessageHandler) -> None:
-    """Have `handler(message)` called, in the server's thread, for what clients send. Raises EventError without one."""
+    """Call `handler(message)`, in the server's thread, for each message of a client. Raises EventError without a
+    server."""
     if _server is None:
-        raise EventError("there is no server in this program: start_socket_server() first")
+        raise EventError("there is no server in this program: call start_socket_server() first")
     _server.add_handler(handler)
 
 
 def stop_socket_server() -> None:
-    """Stop it and take its socket away; harmless without one."""
+    """Stop the server and remove its socket. Does nothing without one."""
     global _server
     server, _server = _server, None
     if server is not None:
@@ -51,10 +52,11 @@ def stop_socket_server() -> None:
 
 
 def start_socket_client(path: str | os.PathLike[str] | None = None) -> EventClient:
-    """Start this program's client; it connects whenever there is a server. Raises EventError when it runs already."""
+    """Start the client of this program. It connects as soon as there is a server. Raises EventError when it runs
+    already."""
     global _client
     if _client is not None:
-        raise EventError(f"the client of this program runs already, at {_client.path}: stop_socket_client() first")
+        raise EventError(f"the client of this program runs already, at {_client.path}: call stop_socket_client() first")
     client = EventClient(path)
     client.start()
     _client = client
@@ -62,20 +64,20 @@ def start_socket_client(path: str | os.PathLike[str] | None = None) -> EventClie
 
 
 def send_message(message: EventMessage) -> bool:
-    """Send a str or a dict to the server, without waiting: False when it could not be handed over."""
+    """Send a str or a dict to the server without blocking. Returns False when it was not sent."""
     return _client is not None and _client.send(message)
 
 
 def add_client_message_handler(handler: MessageHandler) -> None:
-    """Have `handler(message)` called, in the client's thread, for what the server sends. Raises EventError without
-    a client."""
+    """Call `handler(message)`, in the client's thread, for each message of the server. Raises EventError without a
+    client."""
     if _client is None:
-        raise EventError("there is no client in this program: start_socket_client() first")
+        raise EventError("there is no client in this program: call start_socket_client() first")
     _client.add_handler(handler)
 
 
 def stop_socket_client() -> None:
-    """Stop it; harmless without one."""
+    """Stop the client. Does nothing without one."""
     global _client
     client, _client = _client, None
     if client is not None:

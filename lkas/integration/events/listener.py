@@ -1,7 +1,7 @@
-"""A listening Unix socket at a path: one server at a time, what a dead one left is taken over, never a living one's.
+"""A listening Unix socket at a path. Only one server runs at a time; it replaces the socket of a dead one.
 
-A lock file beside the socket is held for as long as the server lives; the kernel frees it on any death. Who holds it
-may replace the socket, and does so by renaming a new one over it, so that there is never a moment without.
+The server holds a lock file beside the socket; the kernel releases the lock when the process ends for any reason. The
+holder of the lock replaces the socket by renaming a new one over it, so that the path always exists.
 """
 
 import fcntl
@@ -12,19 +12,19 @@ from pathlib import Path
 
 from lkas.integration.events.messages import EventError
 
-MAX_PATH_BYTES = 107  # of a Unix socket's address
+MAX_PATH_BYTES = 107  # in the address of a Unix socket
 BACKLOG = 16
 
 
 class Listener:
-    """Raises EventError when another server has the path, or something that is not a socket of this user."""
+    """Raises EventError when another server uses the path, or when it is not a socket of this user."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._fresh_path = path.with_name(path.name + ".new")
-        length = len(os.fsencode(self._fresh_path))
+        self._new_path = path.with_name(path.name + ".new")
+        length = len(os.fsencode(self._new_path))
         if length > MAX_PATH_BYTES:
-            raise EventError(f"{self._fresh_path}: {length} bytes, a socket's path has at most {MAX_PATH_BYTES}")
+            raise EventError(f"{self._new_path}: {length} bytes, a socket's path has at most {MAX_PATH_BYTES}")
         self._lock_path = path.with_name(path.name + ".lock")
         self._lock = self._locked()
         try:
@@ -32,13 +32,13 @@ class Listener:
             self.socket = self._bound()
         except OSError as error:
             self._unlock()
-            raise EventError(f"{path}: can not make the socket: {error.strerror}") from error
+            raise EventError(f"{path}: cannot create the socket: {error.strerror}") from error
         except EventError:
             self._unlock()
             raise
 
     def close(self) -> None:
-        """Take the socket away."""
+        """Close and remove the socket."""
         self.socket.close()
         self._path.unlink(missing_ok=True)
         self._unlock()
@@ -48,18 +48,20 @@ class Listener:
             try:
                 lock = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
             except OSError as error:
-                raise EventError(f"{self._lock_path}: can not open it: {error.strerror}") from error
+                raise EventError(f"{self._lock_path}: cannot open it: {error.strerror}") from error
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 pid = os.read(lock, 32).decode(errors="replace") or "another process"
                 os.close(lock)
-                raise EventError(f"{self._path}: process {pid} serves this socket; stop it or give a path") from None
+                raise EventError(
+                    f"{self._path}: process {pid} serves this socket; stop it or use another path"
+                ) from None
             if self._is_named(lock):
                 os.truncate(lock, 0)
                 os.write(lock, str(os.getpid()).encode())
                 return lock
-            os.close(lock)  # its owner was just taking it away
+            os.close(lock)  # its owner has just removed it
 
     def _is_named(self, lock: int) -> bool:
         try:
@@ -79,20 +81,20 @@ class Listener:
         if not stat.S_ISSOCK(found.st_mode) or found.st_uid != os.getuid():
             raise EventError(
                 f"{self._path}: expected a socket of user {os.getuid()} or nothing, found "
-                f"{stat.filemode(found.st_mode)} of user {found.st_uid}; it is left alone: give another path"
+                f"{stat.filemode(found.st_mode)} of user {found.st_uid}; it is not replaced: use another path"
             )
 
     def _bound(self) -> socket.socket:
-        self._fresh_path.unlink(missing_ok=True)
+        self._new_path.unlink(missing_ok=True)
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            listening.bind(os.fspath(self._fresh_path))
-            self._fresh_path.chmod(0o600)
+            listening.bind(os.fspath(self._new_path))
+            self._new_path.chmod(0o600)
             listening.listen(BACKLOG)
             listening.setblocking(False)
-            self._fresh_path.rename(self._path)
+            self._new_path.rename(self._path)
         except OSError:
             listening.close()
-            self._fresh_path.unlink(missing_ok=True)
+            self._new_path.unlink(missing_ok=True)
             raise
         return listening

@@ -1,4 +1,4 @@
-"""A thread that waits for sockets and calls what belongs to them. Only it touches its selector."""
+"""A thread that waits for sockets and calls their callbacks. Only this thread uses the selector."""
 
 import contextlib
 import logging
@@ -9,12 +9,12 @@ from collections.abc import Callable
 
 logger = logging.getLogger(__name__)
 
-JOIN_S = 5.0  # for a handler that is at work when the loop is stopped
+JOIN_S = 5.0  # for a handler that runs when the loop is stopped
 
 
 class SocketLoop:
-    """`before_wait` is called before each sleep and says how long that may take (s; None: until something happens);
-    `at_end` is called last. Both, and the callbacks of sockets, run in the loop's thread."""
+    """Calls `before_wait` before each wait, which returns its time limit (s; None: no limit), and `at_end` last. Both,
+    and the callbacks of the sockets, run in the thread of the loop."""
 
     def __init__(self, name: str, before_wait: Callable[[], float | None], at_end: Callable[[], None]) -> None:
         self._before_wait = before_wait
@@ -31,7 +31,7 @@ class SocketLoop:
         self._thread.start()
 
     def watch(self, watched: socket.socket, callback: Callable[[], None], *, is_writing: bool = False) -> None:
-        """Have `callback` called when there is something to read, or, `is_writing`, room to write."""
+        """Call `callback` when there is something to read or, with `is_writing`, room to write."""
         events = selectors.EVENT_READ | (selectors.EVENT_WRITE if is_writing else 0)
         known = self._selector.get_map().get(watched)
         if known is None:
@@ -44,19 +44,19 @@ class SocketLoop:
             self._selector.unregister(watched)
 
     def wake(self) -> None:
-        """From any thread: have `before_wait` called soon."""
-        with contextlib.suppress(OSError):  # it is full, so the loop wakes anyway; or the loop has ended
+        """End the current wait, from any thread, so that `before_wait` is called."""
+        with contextlib.suppress(OSError):  # full, so that the loop wakes up anyway; or the loop has ended
             self._waker.send(b"\0")
 
     def stop(self) -> None:
-        """End the loop and wait for its thread; from the loop's own thread: end it when this callback is done."""
+        """End the loop and join its thread. From the loop's own thread: end the loop after this callback."""
         self._is_stopping = True
         self.wake()
         if threading.current_thread() is self._thread:
             return
         self._thread.join(JOIN_S)
         if self._thread.is_alive():
-            logger.warning("%s: a handler has not ended within %g s; its thread goes on", self._thread.name, JOIN_S)
+            logger.warning("%s: a handler did not return within %g s; its thread still runs", self._thread.name, JOIN_S)
 
     def _run(self) -> None:
         try:

@@ -1,10 +1,10 @@
-"""What goes through the socket: a line of JSON for each message, a text or an object, of at most 64 KiB."""
+"""Messages of the event socket: one line of JSON each, a string or an object, of at most 64 KiB."""
 
 from typing import Any
 
 import msgspec
 
-MAX_LINE_BYTES = 64 * 1024  # with its line end
+MAX_LINE_BYTES = 64 * 1024  # including the newline
 
 EventMessage = str | dict[str, Any]
 
@@ -12,28 +12,28 @@ _decoder = msgspec.json.Decoder(EventMessage)
 
 
 class EventError(Exception):
-    """A socket that can not be had or is not in use; the text says what to do."""
+    """The socket cannot be used. The text says what to do."""
 
 
 class MalformedEventError(EventError, ValueError):
-    """No message: neither text nor object, no JSON, or too long."""
+    """Not a message: not JSON, neither string nor object, or too long."""
 
 
 def encode(message: EventMessage) -> bytes:
-    """A message as its line. Raises MalformedEventError."""
+    """Encode a message as a line. Raises MalformedEventError."""
     if not isinstance(message, (str, dict)):
         raise MalformedEventError(f"a message is a str or a dict, not {type(message).__name__}")
     try:
         line = msgspec.json.encode(message) + b"\n"
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise MalformedEventError(f"a message that JSON can not hold: {error}") from error
+        raise MalformedEventError(f"cannot encode the message as JSON: {error}") from error
     if len(line) > MAX_LINE_BYTES:
-        raise MalformedEventError(f"a message of {len(line)} bytes, at most {MAX_LINE_BYTES} are sent")
+        raise MalformedEventError(f"a message of {len(line)} bytes, expected at most {MAX_LINE_BYTES}")
     return line
 
 
 def decode(line: bytes) -> EventMessage:
-    """The message of a line, without its end. Raises MalformedEventError."""
+    """Decode a line without its newline. Raises MalformedEventError."""
     try:
         return _decoder.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -41,14 +41,15 @@ def decode(line: bytes) -> EventMessage:
 
 
 class LineSplitter:
-    """Bytes as they come to whole lines."""
+    """Splits a stream of bytes into lines."""
 
     def __init__(self) -> None:
-        self._begun = b""
+        self._incomplete = b""
 
     def feed(self, data: bytes) -> list[bytes]:
-        """The lines that are complete now. Raises MalformedEventError for one without end; then the peer is lost."""
-        *lines, self._begun = (self._begun + data).split(b"\n")
-        if max(map(len, (*lines, self._begun))) >= MAX_LINE_BYTES:
+        """Return the lines that are complete. Raises MalformedEventError for a line that is too long; the rest of the
+        stream cannot be used then."""
+        *lines, self._incomplete = (self._incomplete + data).split(b"\n")
+        if max(map(len, (*lines, self._incomplete))) >= MAX_LINE_BYTES:
             raise MalformedEventError(f"a line of more than {MAX_LINE_BYTES} bytes")
         return lines

@@ -1,4 +1,4 @@
-"""The network side: the broker's six ZMQ ports, its clients and its wire messages. Names are loaded when used."""
+"""The broker with its six ZMQ ports, its clients and its messages. Names are imported on first use."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -22,8 +22,8 @@ __all__ = [
     "ZmqConfig",
 ]
 
-# Clients run in processes that need neither OpenCV nor NumPy.
-_HOMES = {
+# A process with a client needs neither OpenCV nor NumPy, so the broker is not imported with it.
+_MODULES = {
     "LKASBroker": "broker",
     "BrokerClient": "client",
     "ParameterClient": "client",
@@ -38,6 +38,6 @@ _HOMES = {
 
 
 def __getattr__(name: str):
-    if name in _HOMES:
-        return getattr(import_module(f"lkas.integration.zmq.{_HOMES[name]}"), name)
+    if name in _MODULES:
+        return getattr(import_module(f"lkas.integration.zmq.{_MODULES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""The port to viewers: who subscribes to what, JPEG only for those who look, no more than 50 states a second."""
+"""The port for telemetry: keeps the subscriptions, encodes frames on demand, limits the rate of fast topics."""
 
 import time
 from collections.abc import Callable
@@ -10,15 +10,15 @@ from msgspec import Struct
 
 from lkas.clock import Clock
 from lkas.health import LatencyTable
-from lkas.integration.zmq.messages import TOPICS, Frame, encode, epoch_s
+from lkas.integration.zmq.messages import TOPICS, FrameHeader, encode, epoch_s
 
-REPEATED_TOPICS = ("parameters", "state", "health")  # a new subscriber gets the newest again
+REPEATED_TOPICS = ("parameters", "state", "health")  # a new subscriber gets the newest message at once
 MIN_PERIOD_NS = {"control": 20_000_000, "state": 20_000_000}
 READ_LIMIT = 512
 
 
 class Broadcaster:
-    """The XPUB socket of port 5557. It never waits: what a slow viewer does not take is dropped for that viewer."""
+    """Owns the XPUB socket for viewers. It never blocks: a slow viewer misses the messages that it does not read."""
 
     def __init__(
         self, socket: zmq.Socket, clock: Clock, jpeg_quality: int, on_malformed: Callable[[str], None]
@@ -35,23 +35,23 @@ class Broadcaster:
         self.latencies = LatencyTable()
 
     def read_subscriptions(self) -> None:
-        """Learn who wants what; repeat the newest values for new subscribers."""
+        """Update the subscriptions and send the newest messages again to new subscribers."""
         for topic in self._new_subscriptions():
             if topic in self._newest:
                 self._send(topic, self._newest[topic])
 
     def send_held_back(self) -> None:
-        """Send what came too soon after its predecessor and may go now."""
+        """Send the messages that were held back and whose topic may be sent again now."""
         now_ns = self._clock.now_ns()
         for topic in [topic for topic in self._held_back if self._is_due(topic, now_ns)]:
             self.send(topic, self._held_back.pop(topic))
 
     def wants(self, topic: str) -> bool:
-        """Whether anybody subscribes to a prefix of this topic."""
+        """Return whether a viewer subscribes to this topic or to a prefix of it."""
         return any(topic.encode().startswith(prefix) for prefix in self._subscriptions)
 
     def send(self, topic: str, message: Struct) -> None:
-        """Broadcast one message, or hold it back until its topic may be sent again: then the newest goes out."""
+        """Broadcast one message, or hold it back until its topic may be sent again. Only the newest is held back."""
         now_ns = self._clock.now_ns()
         if not self._is_due(topic, now_ns):
             self._held_back[topic] = message
@@ -66,13 +66,15 @@ class Broadcaster:
         self._send(topic, data)
 
     def send_frame(self, image_rgb: np.ndarray, frame_id: int, session: int, capture_ns: int) -> bool:
-        """Encode and broadcast one (H, W, 3) uint8 RGB image; False, and no work, when nobody looks."""
+        """Encode and broadcast one (H, W, 3) uint8 RGB image. Returns False, at no cost, without a subscriber."""
         if not self.wants("frame"):
             return False
         if image_rgb.dtype != np.uint8 or image_rgb.ndim != 3 or image_rgb.shape[2] != 3:
             raise ValueError(f"expected an (H, W, 3) uint8 RGB image, found {image_rgb.shape} {image_rgb.dtype}")
         height, width = image_rgb.shape[:2]
-        head = Frame(session=session, frame_id=frame_id, timestamp=epoch_s(capture_ns), width=width, height=height)
+        head = FrameHeader(
+            session=session, frame_id=frame_id, timestamp=epoch_s(capture_ns), width=width, height=height
+        )
         self._send("frame", encode(head), self._jpeg(image_rgb))
         return True
 
@@ -91,31 +93,31 @@ class Broadcaster:
         return sent_ns is None or now_ns - sent_ns >= MIN_PERIOD_NS.get(topic, 0)
 
     def _new_subscriptions(self) -> set[str]:
-        """Repeated topics that somebody has subscribed to since the last call."""
-        fresh: set[str] = set()
+        """Return the topics that were subscribed to since the last call."""
+        added: set[str] = set()
         for kind, prefix in read_subscriptions(self._socket, self._on_malformed):
             topics = [topic for topic in TOPICS if topic.encode().startswith(prefix)]
             if kind == "unsubscribe":
                 self._subscriptions.discard(prefix)
-            elif topics:  # others match nothing of ours and would only fill memory
+            elif topics:  # a prefix of no topic would only occupy memory
                 self._subscriptions.add(prefix)
-                fresh.update(topics)
-        return fresh
+                added.update(topics)
+        return added
 
     def _send(self, topic: str, *parts: bytes) -> None:
         self._socket.send_multipart([topic.encode(), *parts], zmq.NOBLOCK)
 
 
 def read_subscriptions(socket: zmq.Socket, on_malformed: Callable[[str], None]) -> list[tuple[str, bytes]]:
-    """What subscribers of an XPUB socket have said: ("subscribe" or "unsubscribe", prefix)."""
-    heard: list[tuple[str, bytes]] = []
+    """Read the subscriptions of an XPUB socket: ("subscribe" or "unsubscribe", prefix)."""
+    found: list[tuple[str, bytes]] = []
     for _ in range(READ_LIMIT):
         try:
             (first, *more) = socket.recv_multipart(zmq.NOBLOCK)
         except zmq.Again:
             break
         if more or first[:1] not in (b"\0", b"\1"):
-            on_malformed(f"{len(first)} bytes from a subscriber that are no subscription")
+            on_malformed(f"{len(first)} bytes from a subscriber, expected a subscription")
         else:
-            heard.append(("subscribe" if first[:1] == b"\1" else "unsubscribe", first[1:]))
-    return heard
+            found.append(("subscribe" if first[:1] == b"\1" else "unsubscribe", first[1:]))
+    return found

@@ -1,12 +1,12 @@
-"""The broker: the six ports in one object without a loop of its own.
+"""The broker: six ports in one object without a loop of its own.
 
     broker = LKASBroker()
     while running:
         broker.poll()                                   # never blocks
         broker.broadcast_frame(image_rgb, frame_id)
 
-It routes actions and parameters to the processes that carry them out, answers their senders, and broadcasts what the
-caller gives it. It belongs to the thread that made it.
+It routes actions and parameters to the processes that execute them, answers the senders, and broadcasts the messages
+of the caller. Use it from the thread that created it.
 """
 
 import logging
@@ -23,11 +23,12 @@ from lkas.integration.shared_memory.messages import ControlMessage, DetectionMes
 from lkas.integration.zmq import telemetry
 from lkas.integration.zmq.actions import ActionFunction, ActionRouter
 from lkas.integration.zmq.broadcaster import Broadcaster
+from lkas.integration.zmq.instructions import InstructionPort
 from lkas.integration.zmq.messages import (
     Ack,
     ActionRequest,
     ActionResult,
-    Event,
+    BroadcastEvent,
     EventReport,
     Hello,
     Level,
@@ -46,7 +47,6 @@ from lkas.integration.zmq.messages import (
     decode_report,
     epoch_s,
 )
-from lkas.integration.zmq.orders import OrderPort
 from lkas.integration.zmq.parameter_store import ParameterStore
 from lkas.integration.zmq.ports import Ports
 from lkas.integration.zmq.process_table import ProcessTable
@@ -58,26 +58,26 @@ logger = logging.getLogger(__name__)
 
 PARAMETER_LIMIT_S = 2.0
 HEALTH_PERIOD_NS = 500_000_000
-STATE_CALLER_S = 2.0  # a state given by the caller outranks the simulation's own report for so long
+STATE_CALLER_S = 2.0  # for this long a state from the caller takes precedence over a report of the simulation
 REPORTS_PER_POLL = 512
-LINGER_MS = 100  # for the last answers
+LINGER_MS = 100  # for the last answers when the broker closes
 
 
 class LKASBroker:
-    """Binds the six ports. Raises PortInUseError or HostError when it can not."""
+    """Binds the six ports. Raises PortInUseError or HostError."""
 
     def __init__(self, ports: Ports | None = None, *, jpeg_quality: int = 80, clock: Clock | None = None) -> None:
         self._clock = clock or MonotonicClock()
         self._sockets = BoundSockets(ports or Ports(), LINGER_MS)
         self.ports = self._sockets.ports
-        self.malformed: Counter[str] = Counter()  # messages that changed nothing, by port
+        self.malformed: Counter[str] = Counter()  # ignored messages by port
         self._id = secrets.token_hex(8)
         self._broadcaster = Broadcaster(self._sockets.broadcast, self._clock, jpeg_quality, self._counter("broadcast"))
         self._parameters = RequestPort(
             self._sockets.parameters, decode_parameter, self._clock, self._counter("parameters")
         )
-        self._to_servers = OrderPort(self._sockets.to_servers, self._counter("to servers"))
-        self._to_simulation = OrderPort(self._sockets.to_simulation, self._counter("to simulation"))
+        self._to_servers = InstructionPort(self._sockets.to_servers, self._counter("to servers"))
+        self._to_simulation = InstructionPort(self._sockets.to_simulation, self._counter("to simulation"))
         self._store = ParameterStore()
         self._processes = ProcessTable(self._clock)
         self._actions = ActionRouter(
@@ -87,22 +87,22 @@ class LKASBroker:
             self._processes,
         )
         self._has_new_parameters = True
-        self._event_listeners: list[Callable[[Event], Any]] = []
+        self._event_listeners: list[Callable[[BroadcastEvent], Any]] = []
         self._health_due_ns = 0
         self._state_from_caller_ns: int | None = None
 
-    # ------------------------------------------------------------ what the caller does
+    # ------------------------------------------------------------ for the caller
 
     def register_action(self, name: str, function: ActionFunction) -> None:
-        """Have `function()` or `function(params)` called for this action; the simulation gets it as well."""
+        """Call `function()` or `function(params)` for this action. The simulation gets the action as well."""
         self._actions.register(name, function)
 
     def poll(self) -> None:
-        """Read everything that waits, route it, answer it. Never blocks."""
+        """Read all messages that have arrived, route and answer them. Never blocks."""
         waiting = self._sockets.waiting()
         if self._sockets.to_servers in waiting:
             for category in self._to_servers.poll():
-                self._greet(category)
+                self._send_hello(category)
         if self._sockets.to_simulation in waiting:
             self._to_simulation.poll()
         if self._sockets.from_processes in waiting:
@@ -123,70 +123,70 @@ class LKASBroker:
             self.broadcast_health()
 
     def wants(self, topic: str) -> bool:
-        """Whether anybody subscribes to this topic; a caller can save itself the work."""
+        """Return whether a viewer subscribes to this topic, so that a caller can skip the work."""
         return self._broadcaster.wants(topic)
 
     def broadcast_frame(self, image_rgb: np.ndarray, frame_id: int, *, session: int = 0, capture_ns: int = 0) -> bool:
-        """Encode one (H, W, 3) uint8 RGB image as JPEG and send it. False, and no work, when nobody subscribes.
+        """Encode one (H, W, 3) uint8 RGB image as JPEG and send it. Returns False, at no cost, without a subscriber.
 
-        `capture_ns` is the monotonic stamp of the exposure; 0 means now.
+        `capture_ns` is the monotonic time of the exposure; 0 means now. Raises ValueError for another shape or type.
         """
         return self._broadcaster.send_frame(image_rgb, frame_id, session, capture_ns)
 
     def broadcast_detection(
         self, data: DetectionMessage | Mapping[str, Any], frame_id: int, *, height_px: int | None = None
     ) -> None:
-        """Send a detection: the message itself, or a dict with fields of DetectionMessage.
+        """Send a detection: the message, or a dict with fields of DetectionMessage.
 
-        `height_px` of the image tells where a line enters it. Raises MalformedMessageError for a wrong field.
+        Lines are drawn up from row `height_px`, the height of the image. Raises MalformedMessageError for a bad field.
         """
         if self.wants("detection"):
             self._broadcaster.send("detection", telemetry.detection(data, frame_id, height_px))
 
     def broadcast_control(self, message: ControlMessage) -> None:
-        """Send a command, at most 50 a second: of those in between the newest follows later."""
+        """Send a command, at most 50 a second. In between, the newest is held back and sent later."""
         if self.wants("control"):
             self._broadcaster.send("control", telemetry.control(message))
 
     def broadcast_state(self, vehicle: VehicleState, control: ControlMessage | None = None) -> None:
-        """Send the car's state joined with the newest command, at most 50 a second."""
+        """Send the vehicle state joined with the newest command, at most 50 a second."""
         self._state_from_caller_ns = self._clock.now_ns()
         self._broadcaster.send("state", telemetry.state(vehicle, control, self._state_from_caller_ns))
 
     def broadcast_health(self) -> None:
-        """Send how all processes do; `poll` does it twice a second."""
+        """Send the health of all processes. `poll` does it twice a second."""
         self._health_due_ns = self._clock.now_ns() + HEALTH_PERIOD_NS
         self._broadcaster.send("health", self._processes.health(self._broadcaster.latencies.percentiles()))
 
     def broadcast_event(self, name: str, level: Level, text: str, process: str = "broker") -> None:
-        """Send that something has happened."""
-        event = Event(timestamp=epoch_s(0), name=name, level=level, process=process, text=text)
+        """Send an event to viewers and listeners. `text` is one sentence."""
+        event = BroadcastEvent(timestamp=epoch_s(0), name=name, level=level, process=process, text=text)
         self._broadcaster.send("event", event)
         for listener in self._event_listeners:
             listener(event)
 
-    def add_event_listener(self, listener: Callable[[Event], Any]) -> None:
-        """Have `listener(event)` called for each event that is broadcast, whoever reports it."""
+    def add_event_listener(self, listener: Callable[[BroadcastEvent], Any]) -> None:
+        """Call `listener(event)` for each event that is broadcast, from any process."""
         self._event_listeners.append(listener)
 
     def submit_action(self, request: ActionRequest) -> Ack:
-        """Do what senders on the port for actions may ask for: the first answer, as they would get it."""
+        """Handle an action as on the port for actions. Returns the first answer."""
         return self._actions.submit(request)
 
     def check_parameter(self, request: ParameterRequest) -> None:
-        """Raises ParameterError when no process declares this parameter or its value is not allowed."""
+        """Raise ParameterError when no process declares this parameter, or its value is not allowed."""
         self._store.check(request)
 
     def submit_parameter(self, request: ParameterRequest) -> Ack:
-        """Set a parameter as senders on the port for parameters may: the first answer, as they would get it."""
+        """Handle a parameter change as on the port for parameters. Returns the first answer."""
         return self._parameters.submit(request, self._set_parameter)
 
     def report_status(self, status: StatusReport) -> None:
-        """Take the status of the process this broker lives in."""
+        """Take the status of the broker's own process."""
         self._processes.take_status(status)
 
     def close(self) -> None:
-        """Close all ports; they are free when this returns."""
+        """Close all ports. They are free when this returns."""
         self._sockets.close()
 
     # ------------------------------------------------------------ parameters
@@ -218,8 +218,8 @@ class LKASBroker:
             active=self._store.is_active(category, request.name),
         )
 
-    def _greet(self, topic: str) -> None:
-        """Ask whoever listens to this topic for its parameter table."""
+    def _send_hello(self, topic: str) -> None:
+        """Ask the process that subscribes to this topic for its parameter table."""
         self._to_servers.send(topic, Hello(broker=self._id))
 
     def _broadcast_parameters(self) -> None:
@@ -250,8 +250,8 @@ class LKASBroker:
         match report:
             case StatusReport():
                 self._processes.take_status(report)
-                if report.category is not None and not self._store.is_in_step(report):
-                    self._greet(report.category)
+                if report.category is not None and not self._store.is_synchronized(report):
+                    self._send_hello(report.category)
             case TableReport():
                 missed = self._store.take_table(report)
                 if missed is not None:
@@ -283,7 +283,7 @@ class LKASBroker:
             self._parameters.refuse(result.request_id, result.error or f"{result.category} refused it")
 
     def _counter(self, port: str) -> Callable[[str], None]:
-        """Counts malformed messages of one port; the first is logged."""
+        """Return a function that counts the malformed messages of one port and logs the first."""
 
         def count(text: str) -> None:
             self.malformed[port] += 1

@@ -1,7 +1,7 @@
-"""The processes' side of the broker: parameters, actions, status and events. For tools see `tool_client`.
+"""The clients of our processes: parameters, actions, status and events. `tool_client` has the one for tools.
 
-No call here ever waits, and none needs a broker: without one, status and events are dropped, and when one appears
-(again) the connection and the parameter table come back by themselves. A client belongs to the thread that made it.
+No call blocks, and no call needs a broker: without one, status and events are dropped. When a broker starts (again),
+the client reconnects and sends its parameter table. Use a client from the thread that created it.
 """
 
 import logging
@@ -12,13 +12,13 @@ import msgspec
 from msgspec import Struct
 
 from lkas.health import Percentiles
-from lkas.integration.zmq.connection import Connection
+from lkas.integration.zmq.broker_connection import BrokerConnection
 from lkas.integration.zmq.messages import (
     ActionResult,
-    DoAction,
     Hello,
     Level,
     ParameterResult,
+    PerformAction,
     ProcessEntry,
     ProcessesReport,
     SetParameter,
@@ -31,7 +31,7 @@ from lkas.integration.zmq.ports import Ports
 from lkas.integration.zmq.tool_client import BrokerClient
 from lkas.parameters import Parameter, ParameterError, Section, offered
 
-__all__ = ["Action", "BrokerClient", "ParameterClient", "SimulationClient", "SupervisorClient"]
+__all__ = ["BrokerClient", "ParameterClient", "SimulationAction", "SimulationClient", "SupervisorClient"]
 
 logger = logging.getLogger(__name__)
 
@@ -40,11 +40,11 @@ ActionFunction = Callable[[str, Mapping[str, Value]], Any]
 
 
 class ParameterClient:
-    """Parameters and actions of one category for the process that carries them out.
+    """Receives the parameters and actions of one category in the process that executes them.
 
-    With `section` (the values this process runs with) the broker knows names, types and ranges and refuses what they
-    do not allow; without it, it passes on what it gets and the callback judges. `active` names what the running
-    method reads; None means all.
+    With `section` (the values this process runs with) the broker knows names, types and ranges, and refuses any other
+    value. Without it the broker passes every value on and the callback checks it. `active` names the parameters that
+    the running method reads; None means all.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class ParameterClient:
     ) -> None:
         ports = ports or Ports()
         self.category = category
-        self._connection = Connection(category, category, ports, ports.to_servers)
+        self._connection = BrokerConnection(category, category, ports, ports.to_servers)
         self._parameters: dict[str, Parameter] | None = None
         self._values: dict[str, Any] = {}
         if section is not None:
@@ -69,30 +69,30 @@ class ParameterClient:
         self._action_functions: list[ActionFunction] = []
 
     def register_callback(self, function: ParameterFunction) -> None:
-        """Have `function(name, value)` called for each change; ParameterError or ValueError from it refuses it."""
+        """Call `function(name, value)` for each change. It refuses a change with ParameterError or ValueError."""
         self._callbacks.append(function)
 
     def register_action(self, function: ActionFunction) -> None:
-        """Have `function(action, params)` called for each action meant for this process."""
+        """Call `function(action, params)` for each action for this process. It refuses one with ValueError."""
         self._action_functions.append(function)
 
     def set_active(self, names: tuple[str, ...]) -> None:
-        """Another method runs now, and reads these."""
+        """Report that another method runs now, which reads these parameters."""
         self._active = names
         self._is_table_due = True
 
     def poll(self) -> None:
-        """Carry out what waits. Never blocks."""
-        for order in self._connection.orders():
-            match order:
+        """Execute the instructions that have arrived. Never blocks."""
+        for instruction in self._connection.instructions():
+            match instruction:
                 case Hello():
                     self._is_table_due = True
                 case SetParameter():
-                    self._set_parameter(order)
+                    self._set_parameter(instruction)
                 case SetValues():
-                    self._take_values(order)
-                case DoAction():
-                    self._act(order)
+                    self._take_values(instruction)
+                case PerformAction():
+                    self._act(instruction)
         if self._is_table_due:
             self._is_table_due = not self._connection.report(self._table())
 
@@ -103,42 +103,42 @@ class ParameterClient:
         age_ms: float | None = None,
         latency_ms: Mapping[str, Percentiles] | None = None,
     ) -> None:
-        """Say how this process does; about twice a second, for after 2 s without it counts as silent."""
+        """Report the status of this process, about twice a second: after 2 s without it, it counts as silent."""
         self._connection.status(state, rate_hz, age_ms, latency_ms, self.category, self._revision)
 
     def send_event(self, name: str, level: Level, text: str) -> None:
-        """Tell viewers that something has happened."""
+        """Send an event to viewers. `text` is one sentence."""
         self._connection.event(name, level, text)
 
     def close(self) -> None:
         self._connection.close()
 
-    def _set_parameter(self, order: SetParameter) -> None:
-        error = self._apply(order.name, order.value)
+    def _set_parameter(self, instruction: SetParameter) -> None:
+        error = self._apply(instruction.name, instruction.value)
         if error is None:
-            self._revision = order.revision
+            self._revision = instruction.revision
         self._connection.report(
             ParameterResult(
-                request_id=order.request_id,
+                request_id=instruction.request_id,
                 category=self.category,
-                name=order.name,
+                name=instruction.name,
                 ok=error is None,
-                value=self._values.get(order.name),
+                value=self._values.get(instruction.name),
                 revision=self._revision,
                 error=error and error[:1000],
             )
         )
 
-    def _take_values(self, order: SetValues) -> None:
-        for name, value in order.values.items():
+    def _take_values(self, instruction: SetValues) -> None:
+        for name, value in instruction.values.items():
             error = self._apply(name, value)
             if error is not None:
                 logger.warning("value from the broker refused: %s", error)
-        self._revision = order.revision
-        self._is_table_due = True  # so that the broker knows what is in force now
+        self._revision = instruction.revision
+        self._is_table_due = True  # the broker needs the current values
 
     def _apply(self, name: str, value: Value) -> str | None:
-        """Change one parameter; the text of why not, or None."""
+        """Change one parameter. Returns the reason for a refusal, or None."""
         if not self._callbacks:
             return f"{self.category} takes no parameters now"
         try:
@@ -153,15 +153,15 @@ class ParameterClient:
         self._values[name] = value
         return None
 
-    def _act(self, order: DoAction) -> None:
+    def _act(self, instruction: PerformAction) -> None:
         error = None
         try:
             for function in self._action_functions:
-                function(order.action, order.params)
+                function(instruction.action, instruction.params)
         except ValueError as refusal:
             error = str(refusal)[:1000]
         self._connection.report(
-            ActionResult(request_id=order.request_id, process=self.category, ok=error is None, error=error)
+            ActionResult(request_id=instruction.request_id, process=self.category, ok=error is None, error=error)
         )
 
     def _table(self) -> TableReport:
@@ -175,8 +175,8 @@ class ParameterClient:
         )
 
 
-class Action(Struct, frozen=True, kw_only=True):
-    """What a simulation is asked to do."""
+class SimulationAction(Struct, frozen=True, kw_only=True):
+    """An action that the simulation is to perform."""
 
     name: str
     params: dict[str, Value]
@@ -184,22 +184,22 @@ class Action(Struct, frozen=True, kw_only=True):
 
 
 class SimulationClient:
-    """A simulation's side: it gets actions and answers each with `reply`."""
+    """The client of a simulation: it receives actions and answers each with `reply`."""
 
     def __init__(self, ports: Ports | None = None) -> None:
         ports = ports or Ports()
-        self._connection = Connection("simulation", "simulation", ports, ports.to_simulation)
+        self._connection = BrokerConnection("simulation", "simulation", ports, ports.to_simulation)
 
-    def poll(self) -> list[Action]:
-        """Actions that wait. Never blocks."""
+    def poll(self) -> list[SimulationAction]:
+        """Return the actions that have arrived. Never blocks."""
         return [
-            Action(name=order.action, params=order.params, request_id=order.request_id)
-            for order in self._connection.orders()
-            if isinstance(order, DoAction)
+            SimulationAction(name=instruction.action, params=instruction.params, request_id=instruction.request_id)
+            for instruction in self._connection.instructions()
+            if isinstance(instruction, PerformAction)
         ]
 
-    def reply(self, action: Action, ok: bool, error: str | None = None) -> None:
-        """Say that an action is done, or why not."""
+    def reply(self, action: SimulationAction, ok: bool, error: str | None = None) -> None:
+        """Report that an action is done, or why it is not."""
         self._connection.report(
             ActionResult(request_id=action.request_id, process="simulation", ok=ok, error=error and error[:1000])
         )
@@ -211,15 +211,15 @@ class SimulationClient:
         age_ms: float | None = None,
         latency_ms: Mapping[str, Percentiles] | None = None,
     ) -> None:
-        """Say how the simulation does; after 2 s without it the broker takes it for not connected."""
+        """Report the status of the simulation. After 2 s without it, it counts as not connected."""
         self._connection.status(state, rate_hz, age_ms, latency_ms)
 
     def send_vehicle(self, report: VehicleReport) -> None:
-        """The car's state, from a simulation that has no vehicle channel."""
+        """Send the vehicle state, for a simulation without a vehicle channel."""
         self._connection.report(report)
 
     def send_event(self, name: str, level: Level, text: str) -> None:
-        """Tell viewers that something has happened."""
+        """Send an event to viewers. `text` is one sentence."""
         self._connection.event(name, level, text)
 
     def close(self) -> None:
@@ -227,18 +227,18 @@ class SimulationClient:
 
 
 class SupervisorClient:
-    """A supervisor's side: it lists its children."""
+    """The client of a supervisor: it reports its child processes."""
 
     def __init__(self, ports: Ports | None = None) -> None:
         ports = ports or Ports()
-        self._connection = Connection("supervisor", "supervisor", ports, ports.to_servers)
+        self._connection = BrokerConnection("supervisor", "supervisor", ports, ports.to_servers)
 
     def send_processes(self, processes: tuple[ProcessEntry, ...]) -> None:
-        """Say which children there are; about twice a second, for after 2 s the list counts as old."""
+        """Report the child processes, about twice a second: after 2 s the list counts as old."""
         self._connection.report(ProcessesReport(processes=processes))
 
     def send_event(self, name: str, level: Level, text: str) -> None:
-        """Tell viewers that something has happened."""
+        """Send an event to viewers. `text` is one sentence."""
         self._connection.event(name, level, text)
 
     def close(self) -> None:

@@ -1,7 +1,7 @@
-"""Every JSON on the six ports, as msgspec structs; decoding is strict.
+"""All JSON messages on the six ports, as msgspec structs. Decoding is strict.
 
-Unknown fields are ignored, so that the JSON can grow; a wrong type, a number that is not finite or a text that is too
-long is refused with `MalformedMessageError`. `timestamp` on the wire is epoch seconds, made by `epoch_s` alone.
+Unknown fields are ignored, so that messages can grow. A wrong type, a number that is not finite or a text that is too
+long raises `MalformedMessageError`. `timestamp` in the JSON is in epoch seconds, computed by `epoch_s` only.
 """
 
 import time
@@ -17,36 +17,36 @@ from lkas.parameters import Parameter
 
 TOPICS = ("frame", "detection", "control", "state", "health", "parameters", "event")
 MAX_INBOUND_BYTES = 64 * 1024  # of one message to the broker
-CLOCKS_TOGETHER_NS = 1_000_000  # two clocks read within so long show the same moment
+MAX_READ_GAP_NS = 1_000_000  # two clocks read within this time show the same moment
 
 Name = Annotated[str, Meta(min_length=1, max_length=64)]
 Text = Annotated[str, Meta(max_length=1000)]
 RequestId = Annotated[str, Meta(max_length=128)]
 Level = Literal["info", "warning", "error"]
-# JSON and JavaScript agree on whole numbers up to 2**53.
+# JavaScript represents whole numbers exactly up to 2**53.
 Value = bool | Annotated[int, Meta(ge=-(2**53), le=2**53)] | float | Annotated[str, Meta(max_length=1000)] | None
 Pixels = list[tuple[float, float]]
 
 
 class MalformedMessageError(ValueError):
-    """Bytes that are not the message expected here; the text says where."""
+    """The bytes are not the expected message. The text names the field."""
 
 
 def epoch_s(monotonic_ns: int) -> float:
-    """A monotonic stamp as epoch seconds: the one place where the two meet. 0, no stamp, becomes now."""
+    """Convert a monotonic stamp to epoch seconds. 0 means no stamp and becomes the current time."""
     if not monotonic_ns:
         return time.time()
     while True:
         before_ns, epoch_ns, after_ns = time.monotonic_ns(), time.time_ns(), time.monotonic_ns()
-        if after_ns - before_ns < CLOCKS_TOGETHER_NS:  # else this process was interrupted between the clocks
+        if after_ns - before_ns < MAX_READ_GAP_NS:  # else this process was interrupted between the clocks
             return (epoch_ns - (before_ns + after_ns) // 2 + monotonic_ns) / 1e9
 
 
-# ---------------------------------------------------------------- 5557: topics for viewers
+# ---------------------------------------------------------------- telemetry: topics for viewers
 
 
-class Frame(Struct, tag="frame", tag_field="type", frozen=True, kw_only=True):
-    """Head of a camera frame; the JPEG is the next part of the same message."""
+class FrameHeader(Struct, tag="frame", tag_field="type", frozen=True, kw_only=True):
+    """Header of a camera frame. The JPEG is the next part of the same message."""
 
     session: int
     frame_id: int
@@ -56,7 +56,7 @@ class Frame(Struct, tag="frame", tag_field="type", frozen=True, kw_only=True):
 
 
 class Detection(DetectionMessage, tag="detection", tag_field="type", frozen=True, kw_only=True):
-    """A DetectionMessage with the lines as pixels, from the bottom of the image upwards."""
+    """A DetectionMessage with the lines in pixels, from the bottom of the image upwards."""
 
     left_line_px: Pixels | None = None
     right_line_px: Pixels | None = None
@@ -67,7 +67,7 @@ class Control(ControlMessage, tag="control", tag_field="type", frozen=True, kw_o
 
 
 class State(Struct, tag="state", tag_field="type", frozen=True, kw_only=True):
-    """The car, with what decision thinks of it. Signs as in ControlMessage: right is positive."""
+    """The vehicle state with the lane position of the newest command. Signs as in ControlMessage: right is positive."""
 
     session: int = 0
     frame_id: int = 0
@@ -98,21 +98,21 @@ class Health(Struct, tag="health", tag_field="type", frozen=True, kw_only=True):
 
 
 class ParameterState(Parameter, frozen=True, kw_only=True):
-    """A declared parameter with the value in force. Not active: the running method does not read it."""
+    """A declared parameter with its current value. Not active: the running method does not read it."""
 
     value: Value = None
     active: bool = True
 
 
 class Parameters(Struct, tag="parameters", tag_field="type", frozen=True, kw_only=True):
-    """Every declared parameter of every connected process."""
+    """All declared parameters of all connected processes."""
 
     timestamp: float
     parameters: list[ParameterState]
     revisions: dict[str, int]  # by category; grows with each change
 
 
-class Event(Struct, tag="event", tag_field="type", frozen=True, kw_only=True):
+class BroadcastEvent(Struct, tag="event", tag_field="type", frozen=True, kw_only=True):
     timestamp: float
     name: Name
     level: Level
@@ -120,7 +120,7 @@ class Event(Struct, tag="event", tag_field="type", frozen=True, kw_only=True):
     text: Text
 
 
-# ---------------------------------------------------------------- 5558, 5559: requests and their answers
+# ---------------------------------------------------------------- requests of tools and viewers, and their answers
 
 
 class ActionRequest(Struct, frozen=True, kw_only=True):
@@ -137,22 +137,22 @@ class ParameterRequest(Struct, frozen=True, kw_only=True):
 
 
 class Ack(Struct, frozen=True, kw_only=True):
-    """Answer to a request. `ok` with `applied` null: accepted, a second answer follows."""
+    """The answer to a request. `ok` with `applied` null: accepted, a second answer follows."""
 
     request_id: str
     ok: bool
-    applied: Value = None  # the value now in force; true for an action
+    applied: Value = None  # the current value; true for an action
     active: bool | None = None  # of a parameter: whether the running method reads it
     error: str | None = None
 
 
-# ---------------------------------------------------------------- 5560, 5561: orders to processes
+# ---------------------------------------------------------------- instructions to processes
 
 
 class Hello(Struct, tag="hello", tag_field="type", frozen=True, kw_only=True):
-    """A broker introduces itself; a process answers with its parameter table."""
+    """The first message of a broker. A process answers with its parameter table."""
 
-    broker: str  # random, new with every broker
+    broker: str  # random, different for each broker
 
 
 class SetParameter(Struct, tag="parameter", tag_field="type", frozen=True, kw_only=True):
@@ -164,23 +164,23 @@ class SetParameter(Struct, tag="parameter", tag_field="type", frozen=True, kw_on
 
 
 class SetValues(Struct, tag="values", tag_field="type", frozen=True, kw_only=True):
-    """The broker's values for a process that started after they were changed."""
+    """The broker's values, for a process that started after they were changed."""
 
     category: Name
     values: dict[Name, Value]
     revision: int
 
 
-class DoAction(Struct, tag="action", tag_field="type", frozen=True, kw_only=True):
+class PerformAction(Struct, tag="action", tag_field="type", frozen=True, kw_only=True):
     action: Name
     params: dict[Name, Value] = {}
     request_id: RequestId = ""
 
 
-Order = Hello | SetParameter | SetValues | DoAction
+Instruction = Hello | SetParameter | SetValues | PerformAction
 
 
-# ---------------------------------------------------------------- 5562: reports of processes
+# ---------------------------------------------------------------- reports of processes
 
 
 class StatusReport(Struct, tag="status", tag_field="type", frozen=True, kw_only=True):
@@ -195,13 +195,13 @@ class StatusReport(Struct, tag="status", tag_field="type", frozen=True, kw_only=
 
 
 class TableReport(Struct, tag="table", tag_field="type", frozen=True, kw_only=True):
-    """What a process lets others set. `parameters` null: it declares nothing and judges each value itself."""
+    """The parameters of a process. `parameters` null: it declares none and checks each value itself."""
 
     process: Name
     category: Name
     parameters: tuple[Parameter, ...] | None
     values: dict[Name, Value]
-    active: tuple[Name, ...] | None = None  # names in force for the running method; null: all
+    active: tuple[Name, ...] | None = None  # names that the running method reads; null: all
     revision: int = 0
 
 
@@ -210,7 +210,7 @@ class ParameterResult(Struct, tag="parameter_result", tag_field="type", frozen=T
     category: Name
     name: Name
     ok: bool
-    value: Value = None  # now in force
+    value: Value = None  # the current value
     revision: int = 0
     error: Text | None = None
 
@@ -237,13 +237,13 @@ class ProcessEntry(Struct, frozen=True, kw_only=True):
 
 
 class ProcessesReport(Struct, tag="processes", tag_field="type", frozen=True, kw_only=True):
-    """The supervisor's list of its children."""
+    """The child processes of a supervisor."""
 
     processes: Annotated[tuple[ProcessEntry, ...], Meta(max_length=32)]
 
 
 class VehicleReport(Struct, tag="vehicle", tag_field="type", frozen=True, kw_only=True):
-    """The car as a simulation without a vehicle channel reports it."""
+    """The vehicle state, from a simulation without a vehicle channel."""
 
     session: int = 0
     frame_id: int = 0
@@ -278,7 +278,7 @@ def _decoder(kind: Any, what: str) -> Callable[[bytes], Any]:
 decode_action: Callable[[bytes], ActionRequest] = _decoder(ActionRequest, "an action request")
 decode_parameter: Callable[[bytes], ParameterRequest] = _decoder(ParameterRequest, "a parameter request")
 decode_ack: Callable[[bytes], Ack] = _decoder(Ack, "an ack")
-decode_order: Callable[[bytes], Order] = _decoder(Order, "an order of the broker")
+decode_instruction: Callable[[bytes], Instruction] = _decoder(Instruction, "an instruction of the broker")
 decode_report: Callable[[bytes], Report] = _decoder(Report, "a report of a process")
 decode_detection: Callable[[bytes], Detection] = _decoder(Detection, "a detection")
 decode_topic: Callable[[bytes], dict[str, Any]] = _decoder(dict[str, Any], "a JSON object")

@@ -1,8 +1,7 @@
-"""Every parameter that processes have declared, with the value in force.
+"""All parameters that processes have declared, with their current values.
 
-The processes decide what is in force; the broker remembers it. A process that starts anew is given the broker's
-values, a broker that starts anew takes the processes'. Which side is newer, the revision of a category tells: it
-grows with each change.
+The processes apply the values; the broker stores them. A restarted process gets the broker's values, a restarted broker
+takes the values of the processes. The revision of a category grows with each change and shows which side is newer.
 """
 
 import msgspec
@@ -24,13 +23,13 @@ MAX_PARAMETERS = 256  # of a category
 
 
 class _Category(Struct):
-    """What one process lets others set."""
+    """The parameters of one process."""
 
-    parameters: dict[str, Parameter] | None  # None: the process judges by itself
+    parameters: dict[str, Parameter] | None  # None: the process checks each value itself
     values: dict[str, Value]
     active: frozenset[str] | None  # None: all
     revision: int
-    issued: int  # revision of the newest change on its way
+    issued: int  # revision of the newest change that was sent
 
 
 class ParameterStore:
@@ -40,7 +39,7 @@ class ParameterStore:
         self._categories: dict[str, _Category] = {}
 
     def check(self, request: ParameterRequest) -> Value:
-        """The requested value in its declared type. Raises ParameterError saying what is known or allowed."""
+        """Return the requested value in its declared type. Raises ParameterError with what is known or allowed."""
         category = self._categories.get(request.category)
         if category is None:
             known = ", ".join(sorted(self._categories)) or "none yet"
@@ -56,25 +55,25 @@ class ParameterStore:
         value = parameter.check(request.value)
         if not parameter.live:
             raise ParameterError(
-                f"{request.category}.{request.name} can not change while the program runs; "
+                f"{request.category}.{request.name} cannot change while the program runs; "
                 f"start it with --set {request.category}.{request.name}={request.value}"
             )
         return value
 
     def issue(self, category: str) -> int:
-        """The revision of the next change."""
+        """Return the revision for the next change."""
         self._categories[category].issued += 1
         return self._categories[category].issued
 
     def is_active(self, category: str, name: str) -> bool:
-        """Whether the running method reads this parameter."""
+        """Return whether the running method reads this parameter."""
         known = self._categories.get(category)
         return known is not None and (known.active is None or name in known.active)
 
     def take_table(self, table: TableReport) -> SetValues | None:
-        """A process's own table. Returns the values to give it when it has missed changes.
+        """Store the table of a process. Returns the values that it missed, or None.
 
-        Raises ParameterError when there are too many.
+        Raises ParameterError for too many parameters or categories.
         """
         parameters = None if table.parameters is None else {entry.name: entry for entry in table.parameters}
         known = self._categories.get(table.category)
@@ -101,7 +100,7 @@ class ParameterStore:
         return SetValues(category=table.category, values=missed, revision=revision)
 
     def take_result(self, result: ParameterResult) -> bool:
-        """A process's answer to a change. True when a value has changed."""
+        """Store the result of a change. Returns whether a value has changed."""
         category = self._categories.get(result.category)
         if category is None or not result.ok or result.revision <= category.revision:
             return False
@@ -114,15 +113,15 @@ class ParameterStore:
         category.issued = max(category.issued, result.revision)
         return True
 
-    def is_in_step(self, status: StatusReport) -> bool:
-        """Whether this process and the broker agree on the revision of its category."""
+    def is_synchronized(self, status: StatusReport) -> bool:
+        """Return whether the process and the broker have the same revision of its category."""
         if status.category is None:
             return True
         category = self._categories.get(status.category)
         return category is not None and category.revision == status.revision
 
     def states(self) -> list[ParameterState]:
-        """Every declared parameter with the value in force."""
+        """Return all declared parameters with their current values."""
         return [
             ParameterState(
                 **msgspec.structs.asdict(parameter),
@@ -140,7 +139,7 @@ class ParameterStore:
 def _still_allowed(
     wanted: dict[str, Value], current: dict[str, Value], parameters: dict[str, Parameter] | None
 ) -> dict[str, Value]:
-    """The wanted values that differ from the current ones and that the (perhaps newer) table still allows."""
+    """Return the wanted values that differ from the current ones and that the table of the new process allows."""
     differing = {name: value for name, value in wanted.items() if name not in current or current[name] != value}
     if parameters is None:
         return differing
@@ -152,5 +151,5 @@ def _still_allowed(
         try:
             allowed[name] = parameter.check(value)
         except ParameterError:
-            continue  # the process's own value stays
+            continue  # the process keeps its own value
     return allowed

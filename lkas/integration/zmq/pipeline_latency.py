@@ -1,13 +1,13 @@
-"""Where the time goes between a pose and the command that answers it, from the stamps of the messages themselves.
+"""Latency of each stage from the exposure of a frame to the command that answers it, from the stamps of the messages.
 
-No I/O and no clock: whoever reads the channels hands the messages over.
+No I/O and no clock: the caller reads the channels and passes the messages.
 """
 
 from lkas.health import LatencyTable, Percentiles
 from lkas.integration.shared_memory.messages import ControlMessage, DetectionMessage, ImageMessage
 
 MS_PER_NS = 1e-6
-KEPT_FRAMES = 64  # a control that answers an older one is not joined any more
+KEPT_FRAMES = 64  # a command that answers an older frame is not measured
 
 EXPOSURE_TO_FRAME = "exposure to frame"
 FRAME_TO_DETECTION = "frame to detection"
@@ -16,24 +16,24 @@ DETECTION_TO_CONTROL = "detection to control"
 FRAME_TO_CONTROL = "frame to control"
 EXPOSURE_TO_CONTROL = "exposure to control"
 STAGES = {
-    EXPOSURE_TO_FRAME: "rendering, or the camera's driver",
-    FRAME_TO_DETECTION: "waking, detecting, writing lanes",
-    DETECT: "of that, the call itself",
-    DETECTION_TO_CONTROL: "waking, deciding, writing",
+    EXPOSURE_TO_FRAME: "rendering, or the camera driver",
+    FRAME_TO_DETECTION: "wake-up, detection, writing",
+    DETECT: "the detector call alone",
+    DETECTION_TO_CONTROL: "wake-up, decision, writing",
     FRAME_TO_CONTROL: "both processes",
-    EXPOSURE_TO_CONTROL: "all of it",
+    EXPOSURE_TO_CONTROL: "all stages",
 }
 
 
 class PipelineLatency:
-    """Latencies of each stage, ms. Messages may be skipped: a stage counts only what it can tell for certain."""
+    """Measures each stage in ms. A stage with a missing message is not counted."""
 
     def __init__(self) -> None:
         self._table = LatencyTable()
         self._detections: dict[tuple[int, int], DetectionMessage] = {}
         self._control: ControlMessage | None = None
-        self.frames = self.detections = self.controls = 0  # messages handed over
-        self.missed_frames = 0  # by the detector, between the frames it answered
+        self.frames = self.detections = self.controls = 0  # messages added
+        self.missed_frames = 0  # frames that the detector skipped
         self._answered: tuple[int, int] | None = None
 
     def add_image(self, image: ImageMessage) -> None:
@@ -54,7 +54,7 @@ class PipelineLatency:
             del self._detections[next(iter(self._detections))]
 
     def add_control(self, control: ControlMessage) -> None:
-        """Only the first control on a frame answers it; one that may have had a predecessor does not count."""
+        """Measure the first command of each frame. A command after a missed one is not measured."""
         self.controls += 1
         before, self._control = self._control, control
         if before is None or control.sequence != before.sequence + 1:
@@ -70,7 +70,7 @@ class PipelineLatency:
             self._add(FRAME_TO_CONTROL, control.publish_ns - detection.frame_publish_ns)
 
     def percentiles(self) -> dict[str, Percentiles]:
-        """Stage -> p50 and p99 in ms, in the order of `STAGES`; a stage nobody went through is absent."""
+        """Return p50 and p99 in ms by stage, in the order of `STAGES`, without the stages that were not measured."""
         known = self._table.percentiles()
         return {stage: known[stage] for stage in STAGES if stage in known}
 

@@ -1,4 +1,4 @@
-"""The six ports: the only place where an endpoint is written."""
+"""The endpoints of the six ports."""
 
 import random
 import socket
@@ -25,7 +25,7 @@ class Ports:
 
     def __init__(self, base: int = DEFAULT_PORT_BASE, host: str = "127.0.0.1") -> None:
         self.base = base
-        self.host = "127.0.0.1" if host == "localhost" else host  # libzmq binds to addresses, not to names
+        self.host = "127.0.0.1" if host == "localhost" else host  # libzmq does not bind to names
 
     @property
     def last(self) -> int:
@@ -67,16 +67,16 @@ class Ports:
 
 
 def free_port_base(host: str = "127.0.0.1") -> int:
-    """The first of six ports in a row that nobody holds now.
+    """Return the first of six consecutive free ports. Raises OSError when none are found.
 
-    They lie below the range that Linux hands to outgoing connections: there a client that tries again and again to
-    reach a closed port ends up connected to itself.
+    They lie below the range that Linux uses for outgoing connections: a client that keeps retrying a closed port of
+    that range can connect to itself.
     """
     for _ in range(200):
         base = random.randrange(10_000, 32_000)
         if all(_is_free(host, base + offset) for offset in range(PORT_COUNT)):
             return base
-    raise OSError(f"found no six free ports in a row between 10000 and 32000 on {host}")
+    raise OSError(f"found no {PORT_COUNT} consecutive free ports between 10000 and 32000 on {host}")
 
 
 def _is_free(host: str, port: int) -> bool:

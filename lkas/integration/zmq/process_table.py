@@ -1,4 +1,4 @@
-"""Which processes there are and how they do: what they say themselves joined with what their supervisor says."""
+"""The health of all processes: their own status reports joined with the list of their supervisor."""
 
 from msgspec import Struct
 
@@ -7,13 +7,13 @@ from lkas.health import Percentiles
 from lkas.integration.zmq.messages import Health, ProcessEntry, ProcessesReport, ProcessHealth, StatusReport, epoch_s
 
 SILENT_AFTER_S = 2.0
-FORGET_AFTER_S = 30.0  # a silent process that no supervisor lists
+FORGET_AFTER_S = 30.0  # for a silent process that no supervisor lists
 MAX_PROCESSES = 32
 MAX_STAGES = 64
 SILENT = "silent"
 
 
-class _Heard(Struct, frozen=True):
+class _Received(Struct, frozen=True):
     status: StatusReport
     at_ns: int
 
@@ -23,33 +23,33 @@ class ProcessTable:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._heard: dict[str, _Heard] = {}
+        self._received: dict[str, _Received] = {}
         self._supervised: dict[str, ProcessEntry] = {}
         self._supervised_at_ns = 0
 
     def take_status(self, status: StatusReport) -> None:
-        self._heard.pop(status.process, None)  # so that the order is the order of hearing
-        self._heard[status.process] = _Heard(status, self._clock.now_ns())
-        if len(self._heard) > MAX_PROCESSES:
-            del self._heard[next(iter(self._heard))]
+        self._received.pop(status.process, None)  # keeps the order of arrival
+        self._received[status.process] = _Received(status, self._clock.now_ns())
+        if len(self._received) > MAX_PROCESSES:
+            del self._received[next(iter(self._received))]
 
     def take_list(self, report: ProcessesReport) -> None:
         self._supervised = {entry.name: entry for entry in report.processes}
         self._supervised_at_ns = self._clock.now_ns()
 
-    def is_heard(self, process: str) -> bool:
-        """Whether this process has sent its status within the last 2 s."""
-        heard = self._heard.get(process)
-        return heard is not None and self._age_s(heard.at_ns) <= SILENT_AFTER_S
+    def is_alive(self, process: str) -> bool:
+        """Return whether this process has sent its status within SILENT_AFTER_S."""
+        received = self._received.get(process)
+        return received is not None and self._age_s(received.at_ns) <= SILENT_AFTER_S
 
     def health(self, own_latency_ms: dict[str, Percentiles]) -> Health:
-        """All processes, sorted by name, and the latencies of all their stages."""
+        """Return all processes, sorted by name, and the latencies of all their stages."""
         self._forget_silent()
-        names = sorted(self._heard.keys() | self._supervised.keys())
+        names = sorted(self._received.keys() | self._supervised.keys())
         latency_ms: dict[str, Percentiles] = {}
         for name in names:
-            if self.is_heard(name):
-                latency_ms |= self._heard[name].status.latency_ms
+            if self.is_alive(name):
+                latency_ms |= self._received[name].status.latency_ms
         latency_ms |= own_latency_ms
         return Health(
             timestamp=epoch_s(0),
@@ -58,12 +58,12 @@ class ProcessTable:
         )
 
     def _process(self, name: str) -> ProcessHealth:
-        listed, heard = self._supervised.get(name), self._heard.get(name)
+        listed, received = self._supervised.get(name), self._received.get(name)
         restarts = listed.restarts if listed else None
-        # A status under another pid is that of a process since replaced.
-        replaced = heard is not None and listed is not None and listed.pid not in (None, heard.status.pid)
-        if heard is not None and self.is_heard(name) and not replaced:
-            status = heard.status
+        # A status with another pid is from a process that was replaced since.
+        replaced = received is not None and listed is not None and listed.pid not in (None, received.status.pid)
+        if received is not None and self.is_alive(name) and not replaced:
+            status = received.status
             return ProcessHealth(
                 name=name,
                 pid=status.pid,
@@ -72,17 +72,17 @@ class ProcessTable:
                 age_ms=status.age_ms,
                 restarts=restarts,
             )
-        pid = listed.pid if listed else heard.status.pid if heard else None
+        pid = listed.pid if listed else received.status.pid if received else None
         state = SILENT
         if listed is not None and self._age_s(self._supervised_at_ns) <= SILENT_AFTER_S:
-            # What the supervisor calls running and does not speak is silent, unless it has only just started.
-            state = SILENT if listed.state == "running" and heard is not None and not replaced else listed.state
+            # A running process without a status is silent, unless it has just started.
+            state = SILENT if listed.state == "running" and received is not None and not replaced else listed.state
         return ProcessHealth(name=name, pid=pid, state=state, rate_hz=None, age_ms=None, restarts=restarts)
 
     def _forget_silent(self) -> None:
-        for name, heard in list(self._heard.items()):
-            if name not in self._supervised and self._age_s(heard.at_ns) > FORGET_AFTER_S:
-                del self._heard[name]
+        for name, received in list(self._received.items()):
+            if name not in self._supervised and self._age_s(received.at_ns) > FORGET_AFTER_S:
+                del self._received[name]
         if self._age_s(self._supervised_at_ns) > FORGET_AFTER_S:
             self._supervised = {}
 

@@ -1,8 +1,8 @@
-"""A port for requests: quick acks, second replies, ids that may be repeated.
+"""A port for requests with an immediate answer, a final answer, and idempotent request ids.
 
-A request is answered at once (refused, done or accepted). An accepted one is answered again when its result is known
-or its time is over. A REQ socket, recognised by its empty first part, waits for one reply only: it gets the last.
-The same request sent again is not done again; it gets the answers of the first.
+A request is answered at once (refused, done or accepted). An accepted one is answered again when its result is known or
+its time limit has passed. A REQ socket, recognised by its empty first part, takes one reply only: it gets the final
+one. A repeated request is not executed again; it gets the answers to the first.
 """
 
 from collections import OrderedDict
@@ -16,17 +16,17 @@ from msgspec import Struct
 from lkas.clock import Clock
 from lkas.integration.zmq.messages import Ack, ActionRequest, MalformedMessageError, ParameterRequest, Value, encode
 
-READ_LIMIT = 512  # requests per poll, so that a flood can not keep the broker here
+READ_LIMIT = 512  # requests per poll, so that a flood of them does not block the broker
 MAX_WAITING = 256  # accepted requests without a result
 MAX_REMEMBERED = 1024  # requests whose repetition is recognised
 MAX_ROUTES = 8  # senders of one request
-MEMORY_S = 60.0  # after which an id may be used again
+MEMORY_S = 60.0  # after this time an id may be used again
 
 R = TypeVar("R", ActionRequest, ParameterRequest)
 
 
 class _Route(Struct, frozen=True):
-    """The way back to one sender: through the socket, or to a function of this process."""
+    """Where the answers for one sender go: through the socket, or to a function of this process."""
 
     envelope: tuple[bytes, ...]
     final_only: bool
@@ -34,7 +34,7 @@ class _Route(Struct, frozen=True):
 
 
 class _Entry(Struct):
-    """One request and what became of it."""
+    """One request and its newest answer."""
 
     content: Any  # the request without its id
     routes: list[_Route]
@@ -46,7 +46,7 @@ class _Entry(Struct):
 
 
 class RequestPort(Generic[R]):
-    """One ROUTER socket with the requests that came through it."""
+    """A ROUTER socket and the requests that it received."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class RequestPort(Generic[R]):
         self._named = 0
 
     def poll(self) -> Iterator[R]:
-        """New requests, each with an id; the caller answers each with `accept`, `finish` or `refuse`."""
+        """Yield new requests, each with an id. The caller answers each with `accept`, `finish` or `refuse`."""
         for _ in range(READ_LIMIT):
             try:
                 parts = self._socket.recv_multipart(zmq.NOBLOCK)
@@ -75,7 +75,7 @@ class RequestPort(Generic[R]):
                 yield request
 
     def submit(self, request: R, act: Callable[[R], None]) -> Ack:
-        """The first answer to a request of this very process; `act` is what the caller does with those of poll()."""
+        """Handle a request of this process with `act`, as those of poll(). Returns the first answer."""
         answers: list[Ack] = []
         opened = self._open(request, _Route((), final_only=False, reply=answers.append))
         if opened is not None:
@@ -83,7 +83,7 @@ class RequestPort(Generic[R]):
         return answers[0]
 
     def accept(self, request_id: str, limit_s: float, late_error: str, active: bool | None = None) -> None:
-        """Say that it is under way; after `limit_s` without a result it has failed with `late_error`."""
+        """Answer that the request was accepted. After `limit_s` without a result it fails with `late_error`."""
         entry = self._entries[request_id]
         entry.deadline_ns = self._clock.now_ns() + round(limit_s * 1e9)
         entry.late_error = late_error
@@ -91,11 +91,11 @@ class RequestPort(Generic[R]):
         self._answer(entry, Ack(request_id=request_id, ok=True, active=active), is_final=False)
 
     def finish(self, request_id: str, applied: Value, active: bool | None = None) -> None:
-        """Say that it is done and what is in force now. A request already answered finally is left alone."""
+        """Answer that the request is done, with the current value. Ignored when the final answer was sent before."""
         self._end(request_id, Ack(request_id=request_id, ok=True, applied=applied, active=active))
 
     def refuse(self, request_id: str, error: str) -> None:
-        """Say that it is not done, and why."""
+        """Answer that the request is not done, and why."""
         self._end(request_id, Ack(request_id=request_id, ok=False, error=error))
 
     def is_waiting(self, request_id: str) -> bool:
@@ -103,7 +103,7 @@ class RequestPort(Generic[R]):
         return entry is not None and not entry.is_final
 
     def expire(self) -> None:
-        """Answer the requests whose time is over, forget the old ones."""
+        """Refuse the requests whose time limit has passed, and forget old ones."""
         now_ns = self._clock.now_ns()
         if self._waiting:
             late = [(key, entry) for key, entry in self._entries.items() if not entry.is_final]
@@ -146,7 +146,7 @@ class RequestPort(Generic[R]):
             self._send(route, Ack(request_id=request.request_id, ok=False, error=error))
             return None
         self._entries[request.request_id] = _Entry(content, [route], self._clock.now_ns())
-        self._forget_surplus()
+        self._forget_oldest()
         return request
 
     def _repeat(self, request_id: str, entry: _Entry, content: Any, route: _Route) -> None:
@@ -159,7 +159,7 @@ class RequestPort(Generic[R]):
         if entry.ack is not None and (entry.is_final or not route.final_only):
             self._send(route, entry.ack)
 
-    def _forget_surplus(self) -> None:
+    def _forget_oldest(self) -> None:
         if len(self._entries) > MAX_REMEMBERED:
             oldest = next(key for key, entry in self._entries.items() if entry.is_final)
             del self._entries[oldest]
@@ -168,7 +168,7 @@ class RequestPort(Generic[R]):
         entry = self._entries.get(request_id)
         if entry is None or entry.is_final:
             return
-        if entry.ack is not None:  # it was accepted before
+        if entry.ack is not None:  # accepted before
             self._waiting -= 1
         self._answer(entry, ack, is_final=True)
         entry.routes = []
@@ -183,5 +183,5 @@ class RequestPort(Generic[R]):
         if route.reply is not None:
             route.reply(ack)
             return
-        # A ROUTER drops what it can not deliver: a sender that has gone, or one that does not read.
+        # A ROUTER drops what it cannot deliver: the sender is disconnected, or does not read.
         self._socket.send_multipart([*route.envelope, encode(ack)], zmq.NOBLOCK)

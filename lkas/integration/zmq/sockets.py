@@ -1,4 +1,4 @@
-"""How this package makes its sockets: bounded queues, small buffers, loopback, bounded lingering."""
+"""Creates the sockets of this package: bounded queues, small buffers, loopback only, bounded linger."""
 
 import ipaddress
 
@@ -7,27 +7,27 @@ import zmq
 from lkas.integration.zmq.messages import MAX_INBOUND_BYTES
 from lkas.integration.zmq.ports import PORT_COUNT, Ports, free_port_base
 
-HIGH_WATER_MARK = 64  # messages; libzmq drops the newest beyond it
-BUFFER_BYTES = 128 * 1024  # of the kernel, so that old frames do not pile up there
-ANSWERS_HIGH_WATER_MARK = 1024  # they are small, and each one is waited for
+HIGH_WATER_MARK = 64  # messages; when the queue is full, libzmq drops the newest
+BUFFER_BYTES = 128 * 1024  # in the kernel, so that old frames do not queue up there
+ANSWERS_HIGH_WATER_MARK = 1024  # answers are small, and each has a sender that waits for it
 INBOUND_HIGH_WATER_MARK = 256
 BIND_ATTEMPTS = 5
 
 
 class BrokerError(Exception):
-    """The broker's ports can not be opened; the text says why and what to do."""
+    """The broker cannot open its ports. The text gives the reason and what to do."""
 
 
 class PortInUseError(BrokerError):
-    """Somebody else holds one of the six ports."""
+    """Another process uses one of the six ports."""
 
 
 class HostError(BrokerError):
-    """An address that the broker does not open without keys."""
+    """The broker does not open ports on this address without keys."""
 
 
 def make_socket(context: zmq.Context, kind: int, linger_ms: int) -> zmq.Socket:
-    """A socket with this package's limits."""
+    """Create a socket with the limits of this package."""
     socket = context.socket(kind)
     socket.setsockopt(zmq.LINGER, linger_ms)
     socket.setsockopt(zmq.SNDHWM, HIGH_WATER_MARK)
@@ -38,9 +38,9 @@ def make_socket(context: zmq.Context, kind: int, linger_ms: int) -> zmq.Socket:
 
 
 def connect(context: zmq.Context, kind: int, endpoint: str, linger_ms: int) -> zmq.Socket:
-    """A socket that connects now or whenever the other side appears. It queues nothing for a side not yet there."""
+    """Create a socket that connects as soon as the peer exists. Nothing is queued for a peer that is not connected."""
     socket = make_socket(context, kind, linger_ms)
-    if kind != zmq.SUB:  # there it would hold back subscriptions until the socket is used
+    if kind != zmq.SUB:  # a SUB socket would hold back its subscriptions until it is used
         socket.setsockopt(zmq.IMMEDIATE, 1)
     socket.setsockopt(zmq.RECONNECT_IVL, 50)
     socket.setsockopt(zmq.RECONNECT_IVL_MAX, 500)
@@ -56,13 +56,13 @@ def check_loopback(host: str) -> None:
         address = None
     if address is None or address.version != 4 or not address.is_loopback:
         raise HostError(
-            f"zmq.host = {host!r}: the broker opens its ports on loopback only (127.0.0.1), because anybody who "
+            f"zmq.host = {host!r}: the broker opens its ports on loopback only (127.0.0.1), because every client that "
             "reaches them can drive the car; for a viewer on another machine forward the ports over ssh"
         )
 
 
 class BoundSockets:
-    """The broker's six sockets, bound; a context of their own, so that `close` frees the ports before it returns."""
+    """Binds the six sockets of the broker. They have their own context, so that `close` returns with the ports free."""
 
     def __init__(self, ports: Ports, linger_ms: int) -> None:
         check_loopback(ports.host)
@@ -82,7 +82,7 @@ class BoundSockets:
             self._poller.register(socket, zmq.POLLIN)
 
     def waiting(self) -> set[zmq.Socket]:
-        """The sockets on which something waits: one cheap question instead of six refusals."""
+        """Return the sockets with messages to read: one poll instead of six failing reads."""
         return {socket for socket, _ in self._poller.poll(0)}
 
     def close(self) -> None:
@@ -95,7 +95,7 @@ class BoundSockets:
         for _ in range(BIND_ATTEMPTS - 1):
             try:
                 return self._bind(Ports(free_port_base(ports.host), ports.host))
-            except PortInUseError:  # taken since we looked
+            except PortInUseError:  # taken since the check
                 self._close_sockets()
         return self._bind(Ports(free_port_base(ports.host), ports.host))
 
@@ -115,7 +115,7 @@ class BoundSockets:
             if kind == zmq.ROUTER:
                 socket.setsockopt(zmq.SNDHWM, ANSWERS_HIGH_WATER_MARK)
             if kind == zmq.XPUB:
-                socket.setsockopt(zmq.XPUB_VERBOSE, 1)  # each new subscriber is heard of, not only the first
+                socket.setsockopt(zmq.XPUB_VERBOSE, 1)  # reports each new subscriber, not only the first
             try:
                 socket.bind(endpoint)
             except zmq.ZMQError as error:
@@ -129,10 +129,10 @@ class BoundSockets:
 
 def _bind_error(endpoint: str, ports: Ports, error: zmq.ZMQError) -> BrokerError:
     if error.errno != zmq.EADDRINUSE:
-        return BrokerError(f"can not open {endpoint}: {error}")
+        return BrokerError(f"cannot open {endpoint}: {error}")
     port = endpoint.rpartition(":")[2]
     return PortInUseError(
-        f"port {port} on {ports.host} is in use: most likely another `lkas --broadcast` runs, or another program took "
-        f"it (`ss -ltnp sport = :{port}` shows which). Stop that one, or move all {PORT_COUNT} ports "
+        f"port {port} on {ports.host} is in use: most likely by another `lkas --broadcast`, or by another program "
+        f"(`ss -ltnp sport = :{port}` shows which). Stop that one, or move all {PORT_COUNT} ports "
         f"(now {ports.base} to {ports.base + PORT_COUNT - 1}) with zmq.port_base"
     )

@@ -1,4 +1,4 @@
-"""From channel messages to the JSON of the topics: world time becomes epoch seconds, lines become pixels."""
+"""Converts channel messages to the messages of the topics: world time to epoch seconds, lines to pixels."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -25,13 +25,13 @@ from lkas.integration.zmq.messages import (
     epoch_s,
 )
 
-CONTROL_MAX_AGE_NS = 500_000_000  # an older command no longer says how the car is steered
+CONTROL_MAX_AGE_NS = 500_000_000  # the values of an older command are reported as unknown
 
 
 def detection(data: DetectionMessage | Mapping[str, Any], frame_id: int, height_px: int | None) -> Detection:
-    """A detection with its lines in pixels; a dict may hold NumPy numbers and leave out fields.
+    """Return a detection with its lines in pixels. A dict may contain NumPy numbers and omit fields.
 
-    Raises MalformedMessageError naming the wrong field.
+    Raises MalformedMessageError, which names the bad field.
     """
     if isinstance(data, DetectionMessage):
         message = Detection(**_fields(data))
@@ -51,7 +51,7 @@ def detection(data: DetectionMessage | Mapping[str, Any], frame_id: int, height_
 
 
 def control(message: ControlMessage) -> Control:
-    """A command with both its times in epoch seconds."""
+    """Return a command with both its times in epoch seconds."""
     timestamp = epoch_s(message.capture_ns)
     fields = _fields(message)
     fields |= {"timestamp": timestamp, "valid_until": timestamp + message.valid_until - message.timestamp}
@@ -59,7 +59,7 @@ def control(message: ControlMessage) -> Control:
 
 
 def state(vehicle: VehicleState, command: ControlMessage | None, now_ns: int) -> State:
-    """The car's state joined with the newest command; an old one counts as unknown, except in a paused world."""
+    """Join the vehicle state with the newest command. An old command counts as unknown, except in a paused world."""
     if command is not None and not vehicle.paused and now_ns - command.publish_ns > CONTROL_MAX_AGE_NS:
         command = None
     return State(
@@ -78,7 +78,7 @@ def state(vehicle: VehicleState, command: ControlMessage | None, now_ns: int) ->
 
 
 def reported_state(report: VehicleReport) -> State:
-    """The state as a simulation without a vehicle channel reports it."""
+    """Return the state that a simulation without a vehicle channel reports."""
     return State(
         session=report.session,
         frame_id=report.frame_id,
@@ -94,10 +94,10 @@ def reported_state(report: VehicleReport) -> State:
 def _line_px(
     lane: LaneMessage | None, line: LaneLine | None, model: LaneModel | None, height_px: int | None
 ) -> Pixels | None:
-    """The curve of the lane model, or the two-point line when there is no model."""
+    """Return the curve of the lane model, or the two-point line when there is no model."""
     if line is not None and model is not None:
         calibration = model.calibration
-        # The principal point lies in the middle of the image, unless somebody knows better.
+        # Without a given height, the principal point is assumed in the middle of the image.
         rows = height_px or round(2 * calibration.cy_px + 1)
         pixels = np.round(line_pixels(line, calibration, rows), 1).tolist()
         if len(pixels) >= 2:

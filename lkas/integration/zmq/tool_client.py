@@ -1,4 +1,4 @@
-"""What viewers and commands use: telemetry in, actions and parameters out, each with its answer."""
+"""The client for viewers and commands: receives telemetry, sends actions and parameters, waits for their answers."""
 
 import time
 import uuid
@@ -21,16 +21,16 @@ from lkas.integration.zmq.messages import (
 from lkas.integration.zmq.ports import Ports
 from lkas.integration.zmq.sockets import connect
 
-FIRST_ANSWER_S = 3.0  # a broker acknowledges within 0.1 s; later nobody is there
-LINGER_MS = 1000  # a command that does not wait for its answer still gets its request out
+FIRST_ANSWER_S = 3.0  # a broker answers within 0.1 s; after this time none is assumed to run
+LINGER_MS = 1000  # so that a command that does not wait for the answer still sends its request
 MAX_EVENTS = 256
 READ_LIMIT = 1024
 
 
 class BrokerClient:
-    """A connection to a broker, there or not; it comes back by itself when the broker restarts.
+    """Connects to a broker as soon as one runs, and again when it restarts.
 
-    `events` holds the newest events in their order, since of all other topics only the newest message counts.
+    `events` holds the newest MAX_EVENTS events in order. Of all other topics only the newest message is kept.
     """
 
     def __init__(self, ports: Ports | None = None, topics: Iterable[str] = ()) -> None:
@@ -42,12 +42,12 @@ class BrokerClient:
         self._actions = connect(context, zmq.DEALER, self._ports.actions, LINGER_MS)
         self._parameters = connect(context, zmq.DEALER, self._ports.parameters, LINGER_MS)
         self.events: deque[dict[str, Any]] = deque(maxlen=MAX_EVENTS)
-        self.has_answered = False  # whether this broker was ever heard
+        self.has_answered = False  # whether any message of the broker has arrived
 
     def poll(self, timeout_s: float = 0.0) -> dict[str, dict[str, Any]]:
-        """The newest message of each topic that has arrived; a frame has its JPEG bytes under "jpeg".
+        """Return the newest message of each topic that has arrived. A frame has its JPEG bytes under "jpeg".
 
-        Waits up to `timeout_s` when there is none yet.
+        Waits up to `timeout_s` for the first one.
         """
         newest: dict[str, list[bytes]] = {}
         self._topics.poll(round(timeout_s * 1000))
@@ -64,26 +64,26 @@ class BrokerClient:
         return {name: message for name, parts in newest.items() for message in _messages(parts)}
 
     def act(self, name: str, params: Mapping[str, Value] | None = None, timeout_s: float = 5.0) -> Ack:
-        """Have an action done and wait for its final answer.
+        """Request an action and wait for its final answer.
 
-        An answer that is `ok` with `applied` None says: accepted, but nothing more was heard in time.
+        `ok` with `applied` None means: accepted, but no final answer arrived in time.
         """
         request_id = uuid.uuid4().hex
         request = ActionRequest(action=name, params=dict(params or {}), request_id=request_id)
-        return self._ask(self._actions, encode(request), request_id, timeout_s)
+        return self._request(self._actions, encode(request), request_id, timeout_s)
 
     def set_parameter(self, category: str, name: str, value: Value, timeout_s: float = 5.0) -> Ack:
-        """Change a parameter and wait for its final answer, as `act` does."""
+        """Request a parameter change and wait for its final answer, as `act` does."""
         request_id = uuid.uuid4().hex
         request = ParameterRequest(category=category, name=name, value=value, request_id=request_id)
-        return self._ask(self._parameters, encode(request), request_id, timeout_s)
+        return self._request(self._parameters, encode(request), request_id, timeout_s)
 
     def close(self) -> None:
-        """Close the sockets; what was sent still leaves within a second."""
+        """Close the sockets. Requests that were sent are still delivered within LINGER_MS."""
         for socket in (self._topics, self._actions, self._parameters):
             socket.close()
 
-    def _ask(self, socket: zmq.Socket, request: bytes, request_id: str, timeout_s: float) -> Ack:
+    def _request(self, socket: zmq.Socket, request: bytes, request_id: str, timeout_s: float) -> Ack:
         final_s = time.monotonic() + timeout_s
         first_s = min(final_s, time.monotonic() + FIRST_ANSWER_S)
         if not socket.poll(_left_ms(first_s), zmq.POLLOUT):
@@ -95,7 +95,7 @@ class BrokerClient:
             if ack.request_id != request_id:
                 continue  # a late answer to an earlier request
             self.has_answered = True
-            # A second answer is final, also when the value now in force is null.
+            # The second answer is final, even when the current value is null.
             if not ack.ok or ack.applied is not None or accepted is not None:
                 return ack
             accepted = ack
@@ -110,7 +110,7 @@ class BrokerClient:
 
 
 def _messages(parts: list[bytes]) -> list[dict[str, Any]]:
-    """The message in these parts, if it is one."""
+    """Return the message in these parts as a list of one, or an empty list when it is malformed."""
     if not parts:
         return []
     try:

@@ -1,4 +1,4 @@
-"""The broker's process over real channels."""
+"""The broker process over real channels."""
 
 import contextlib
 import json
@@ -30,7 +30,7 @@ LEFT = LaneMessage(x1=20, y1=119, x2=70, y2=60, confidence=0.9)
 
 
 class Writers:
-    """The other processes: what they write in one round."""
+    """Writes the channels of the other processes."""
 
     def __init__(self, **place):
         self.image = ImageChannel(create=True, width=WIDTH, height=HEIGHT, **place)
@@ -41,7 +41,7 @@ class Writers:
 
     def write(self):
         self.frame_id += 1
-        # A second apart, so that no two are mixed up however long it takes to send them.
+        # A second apart, so that frames are told apart even when sending takes long.
         stamps = {"session": 77, "frame_id": self.frame_id, "capture_ns": self.frame_id * 1_000_000_000}
         red = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
         red[:, :, 0] = 255
@@ -96,7 +96,7 @@ def test_every_channel_reaches_viewers_and_joins_by_session_and_frame(server, wr
         writers.write()
         server.poll()
         viewer.poll()
-        # Of a command that waited for half a second in this process, a state says nothing.
+        # A state has no values of a command older than half a second, which a busy machine may cause.
         states = [state for state in viewer.of("state") if state["steering"] is not None]
         return {"frame", "detection", "control", "health"} <= {message[0] for message in viewer.messages} and states
 
@@ -116,18 +116,18 @@ def test_every_channel_reaches_viewers_and_joins_by_session_and_frame(server, wr
     assert viewer.of("control")[-1]["steering"] == 0.25
 
 
-def test_frames_are_read_only_while_somebody_watches(server, writers, context, closing):
+def test_frames_are_read_only_while_a_viewer_subscribes(server, writers, context, closing):
     viewer = closing(Subscriber(context, server.ports.broadcast, ["detection"]))
 
-    def seen():
+    def received():
         writers.write()
         return len(viewer.of("detection")) >= 3
 
-    until(seen, server, viewer)
+    until(received, server, viewer)
     assert not server.image.stats.attached
 
 
-def test_the_status_names_who_is_missing(server, context, closing, tmp_path):
+def test_the_status_names_the_missing_inputs(server, context, closing, tmp_path):
     viewer = closing(Subscriber(context, server.ports.broadcast, ["health"]))
 
     def broker_state():
@@ -144,16 +144,16 @@ def test_the_status_names_who_is_missing(server, context, closing, tmp_path):
     until(running, server, viewer)
 
 
-def test_a_segment_of_another_kind_is_named_in_the_status_and_the_ports_live_on(server, context, closing, tmp_path):
+def test_an_unusable_segment_is_named_in_the_status_and_the_ports_stay_in_service(server, context, closing, tmp_path):
     grey = closing(ImageChannel(create=True, width=WIDTH, height=HEIGHT, channels=1, directory=tmp_path))
     viewer = closing(Subscriber(context, server.ports.broadcast, ["frame", "health"]))
 
-    def told():
+    def reported():
         grey.write(np.zeros((HEIGHT, WIDTH, 1), np.uint8))
         states = [p["state"] for health in viewer.of("health") for p in health["processes"]]
         return any("uint8 RGB" in state for state in states)
 
-    until(told, server, viewer)
+    until(reported, server, viewer)
     grey.unlink()
 
 
@@ -176,7 +176,7 @@ def process(base, instance, host="127.0.0.1", notify=False):
         child.communicate(timeout=DEADLINE_S)
 
 
-def test_the_process_serves_its_ports_and_ends_when_told_to(closing):
+def test_the_process_serves_its_ports_until_sigterm(closing):
     base, instance = free_port_base(), f"test-{uuid.uuid4().hex[:8]}"
     writers = closing(Writers(instance=instance))
     tool = closing(BrokerClient(Ports(base), ["frame", "detection", "health"]))
@@ -195,25 +195,25 @@ def test_the_process_serves_its_ports_and_ends_when_told_to(closing):
         assert child.wait(timeout=DEADLINE_S) == 0
 
 
-def test_the_process_answers_clients_and_notifies_pages(closing, monkeypatch):
+def test_the_process_answers_clients_and_notifies_desktop_pages(closing, monkeypatch):
     base, instance = free_port_base(), f"test-{uuid.uuid4().hex[:8]}"
     monkeypatch.setenv("LKAS_INSTANCE", instance)
     client = closing(LKASClient())
     reporter = closing(ParameterClient("knobs", Ports(base)))
     with process(base, instance, notify=True) as child, EventClient() as page:
-        heard = []
-        page.add_handler(heard.append)
+        received = []
+        page.add_handler(received.append)
         page.start()
         waiting = "waiting for detection, decision, simulation"
         until(lambda: page.is_connected and client.get_status()["state"] == waiting)
         assert client.get_status()["pid"] == child.pid
         until(lambda: client.send_command("PING"))
 
-        def told():
+        def notified():
             reporter.send_event("departure", "warning", "left line crossed")
-            return heard
+            return received
 
-        event = until(told)[0]
+        event = until(notified)[0]
         assert (event["name"], event["process"], event["text"]) == ("departure", "knobs", "left line crossed")
         child.send_signal(signal.SIGTERM)
         assert child.wait(timeout=DEADLINE_S) == 0
@@ -221,7 +221,7 @@ def test_the_process_answers_clients_and_notifies_pages(closing, monkeypatch):
         until(lambda: not page.is_connected)
 
 
-def test_the_process_says_which_port_is_in_use():
+def test_a_port_in_use_is_a_configuration_error_that_names_it():
     base = free_port_base()
     with socket.socket() as other:
         other.bind(("127.0.0.1", base + 2))
@@ -232,7 +232,7 @@ def test_the_process_says_which_port_is_in_use():
     assert f"port {base + 2} on 127.0.0.1 is in use" in text
 
 
-def test_an_address_for_others_is_a_configuration_error():
+def test_an_address_that_other_machines_reach_is_a_configuration_error():
     with process(free_port_base(), "test-unused", host="0.0.0.0") as child:
         _, text = child.communicate(timeout=DEADLINE_S)
     assert child.returncode == 2

@@ -1,4 +1,4 @@
-"""A perception core in C, built from the examples, as the tests' publisher."""
+"""The perception core in C from the examples, compiled as a publisher for the tests."""
 
 import os
 import shutil
@@ -22,9 +22,9 @@ WAIT_S = 120.0
 
 
 def compiled(source: Path, target: Path, *flags: str, compiler: str = "cc") -> Path:
-    """A C source as a program, or as a library with `-shared`."""
+    """Compile a C source as a program, or as a library with `-shared`."""
     if not shutil.which(compiler):
-        pytest.skip(f"no {compiler} here")
+        pytest.skip(f"{compiler} is not installed")
     words = [compiler, *flags, "-O0", "-Wall", "-Wextra", "-Werror", "-I", lkas.get_include(), str(source)]
     subprocess.run([*words, "-o", str(target), "-pthread", "-lm"], check=True, timeout=300)
     return target
@@ -47,16 +47,16 @@ class Core:
         self._process.wait(WAIT_S)
 
     def pause(self) -> None:
-        """SIGSTOP, and wait until it stands still."""
+        """Send SIGSTOP and wait until the process is stopped."""
         self._process.send_signal(signal.SIGSTOP)
         stopped = psutil.Process(self.pid)
-        wait_until(lambda: stopped.status() == psutil.STATUS_STOPPED, "the core stands still", WAIT_S)
+        wait_until(lambda: stopped.status() == psutil.STATUS_STOPPED, "the core is stopped", WAIT_S)
 
     def resume(self) -> None:
         self._process.send_signal(signal.SIGCONT)
 
     def stop(self) -> str:
-        """End it in order, unless it is dead: what it had to complain about."""
+        """Terminate the core if it still runs. Returns its standard error."""
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGCONT)
             self._process.terminate()
@@ -65,7 +65,7 @@ class Core:
 
 @pytest.fixture
 def instance(monkeypatch) -> Iterator[str]:
-    """An instance of this test's own, also the default one; proves that no segment is left."""
+    """The instance of this test, also the default one. Checks that no segment is left."""
     name = f"client-{os.getpid()}-{uuid.uuid4().hex[:6]}"
     monkeypatch.setenv("LKAS_INSTANCE", name)
     yield name
@@ -77,7 +77,7 @@ def instance(monkeypatch) -> Iterator[str]:
 
 @pytest.fixture
 def start(perception, instance) -> Iterator[Callable[..., Core]]:
-    """`start()`: a core in this test's instance, or `start("other")` in one more; none outlives the test."""
+    """`start()` starts a core in the instance of this test, `start("other")` in another one. Stops all of them."""
     cores: list[Core] = []
 
     def run(name: str = instance) -> Core:
@@ -91,5 +91,5 @@ def start(perception, instance) -> Iterator[Callable[..., Core]]:
 
 @pytest.fixture
 def client(instance) -> Iterator[LKASClient]:
-    with LKASClient() as made:
-        yield made
+    with LKASClient() as client:
+        yield client

@@ -1,4 +1,4 @@
-"""LKASClient beside the broker: commands become parameters and actions, the status file says how it is."""
+"""LKASClient beside the broker: commands become parameters and actions; the status file."""
 
 import threading
 import uuid
@@ -30,7 +30,7 @@ def port(broker, instance, closing):
 
 @pytest.fixture
 def knobs(broker, closing):
-    """A process with parameters: its changes."""
+    """A process with parameters that records its changes."""
     client = closing(ParameterClient("knobs", broker.ports, Knobs()))
     client.changes = []
     client.register_callback(lambda name, value: client.changes.append((name, value)))
@@ -48,19 +48,19 @@ def is_declared(broker) -> bool:
 
 @pytest.fixture
 def send(broker, port, closing):
-    """`send("PING")` by an LKASClient in a thread of its own, while the broker goes on: True, False or the refusal."""
+    """`send("PING")` from an LKASClient in another thread while the broker is polled: True, False or the refusal."""
 
     def send(name, params=None, *polled):
         answers: list[bool | str] = []
 
-        def ask():
+        def send_in_thread():
             with LKASClient() as client:
                 try:
                     answers.append(client.send_command(name, params, timeout=DEADLINE_S * 1000))
                 except CommandRefusedError as error:
                     answers.append(str(error))
 
-        thread = threading.Thread(target=ask)
+        thread = threading.Thread(target=send_in_thread)
         thread.start()
         until(lambda: not thread.is_alive(), broker, port, *polled)
         return answers[0]
@@ -85,7 +85,7 @@ def test_parameters_are_checked_and_set(send, broker, knobs):
         ({"threshold": 0.7}, "no process has declared parameters of 'threshold'"),
     ],
 )
-def test_all_of_a_command_or_nothing(send, knobs, params, reason):
+def test_one_bad_parameter_refuses_the_whole_command(send, knobs, params, reason):
     assert reason in send("CONFIG_UPDATE", params, knobs)
     assert knobs.changes == []
 
@@ -102,7 +102,7 @@ def test_other_commands_are_actions(send, broker, name):
     assert "simulation not connected" in send("PAUSE")
 
 
-def test_rubbish_is_refused(broker, port):
+def test_malformed_commands_are_refused(broker, port):
     with Requester("lkas_commands", serializer="raw") as requester:
         requester.send(b"{")
         port.poll()
@@ -123,7 +123,7 @@ def test_the_status_file(port, instance):
     assert read_status(status_path(instance)).state == "stopped"
 
 
-def test_a_status_file_that_can_not_be_written_is_said_once(port, instance, caplog):
+def test_a_status_file_that_cannot_be_written_is_logged_once(port, instance, caplog):
     status_path(instance).parent.mkdir(parents=True)
     status_path(instance).mkdir()
     for _ in range(3):

@@ -1,4 +1,4 @@
-"""lkas_json.h against Python's own reader: the same texts are taken, the same values found."""
+"""lkas_json.h against Python's json module: both accept the same texts and find the same values."""
 
 import ctypes
 import json
@@ -37,7 +37,7 @@ def is_object(library, text: bytes) -> bool:
     return bool(library.is_object(text, ctypes.c_size_t(len(text))))
 
 
-def python_takes(text: bytes) -> bool:
+def python_accepts(text: bytes) -> bool:
     def refuse(constant: str) -> None:
         raise ValueError(constant)
 
@@ -49,7 +49,7 @@ def python_takes(text: bytes) -> bool:
 
 @settings(max_examples=50)
 @given(text=texts)
-def test_objects_are_taken_and_counted(library, text):
+def test_objects_are_accepted_and_their_members_counted(library, text):
     data = text.encode()
     assert is_object(library, data)
     assert library.count_members(data, ctypes.c_size_t(len(data))) == len(json.loads(text))
@@ -61,19 +61,19 @@ def test_objects_are_taken_and_counted(library, text):
 @example(text='{"a": "b"}', cut=7, put=b"\\u12", removed=1)
 @example(text='{"a": 1}', cut=6, put=b"NaN", removed=1)
 @example(text='{"a": 1}', cut=7, put=b",", removed=0)
-def test_what_is_broken_is_taken_where_python_takes_it(library, text, cut, put, removed):
+def test_damaged_texts_are_accepted_where_python_accepts_them(library, text, cut, put, removed):
     data = text.encode()
-    broken = data[:cut] + put + data[cut + removed :]
-    assert is_object(library, broken) == python_takes(broken)
+    damaged = data[:cut] + put + data[cut + removed :]
+    assert is_object(library, damaged) == python_accepts(damaged)
 
 
 @given(text=st.binary(max_size=40))
-def test_any_bytes(library, text):
-    assert is_object(library, text) == python_takes(text)
+def test_any_bytes_are_accepted_where_python_accepts_them(library, text):
+    assert is_object(library, text) == python_accepts(text)
 
 
 @given(number=st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(10**15), 10**15), before=words)
-def test_numbers(library, number, before):
+def test_numbers_are_read_exactly(library, number, before):
     text = json.dumps({before + "x": before, "n": number}).encode()
     found = ctypes.c_double()
     assert library.number_of(text, ctypes.c_size_t(len(text)), b"n", ctypes.byref(found))
@@ -81,13 +81,13 @@ def test_numbers(library, number, before):
 
 
 @pytest.mark.parametrize("value", ["1e999", '"1"', "true", "null", "[1]", "1" * 64])
-def test_what_is_no_finite_number(library, value):
+def test_other_values_are_no_finite_number(library, value):
     text = f'{{"n": {value}}}'.encode()
     assert not library.number_of(text, ctypes.c_size_t(len(text)), b"n", ctypes.byref(ctypes.c_double()))
 
 
 @given(word=words.filter(lambda word: "\0" not in word), ascii_only=st.booleans(), capacity=st.integers(1, 80))
-def test_texts(library, word, ascii_only, capacity):
+def test_strings_are_read_when_they_fit(library, word, ascii_only, capacity):
     text = json.dumps({"other": {"n": 1}, "n": word}, ensure_ascii=ascii_only).encode()
     found = ctypes.create_string_buffer(b"?" * capacity, capacity)
     fits = library.text_of(text, ctypes.c_size_t(len(text)), b"n", found, ctypes.c_size_t(capacity))
@@ -96,14 +96,14 @@ def test_texts(library, word, ascii_only, capacity):
 
 
 @pytest.mark.parametrize("escape", ["\\u0000", "\\ud800", "\\ud800x", "\\ud800\\u0041", "\\udc00"])
-def test_what_no_text_can_hold(library, escape):
+def test_escapes_that_a_c_string_cannot_hold_are_refused(library, escape):
     text = f'{{"n": "{escape}"}}'.encode()
     found = ctypes.create_string_buffer(16)
     assert is_object(library, text)
     assert not library.text_of(text, ctypes.c_size_t(len(text)), b"n", found, ctypes.c_size_t(16))
 
 
-def test_nesting_has_an_end(library):
+def test_the_nesting_depth_is_limited(library):
     def nested(depth: int) -> bytes:
         return b'{"a":' * depth + b"1" + b"}" * depth
 
@@ -112,11 +112,11 @@ def test_nesting_has_an_end(library):
     assert not is_object(library, b'{"a":' + b"[" * 100_000)
 
 
-@given(said=st.binary(max_size=60).filter(lambda said: b"\0" not in said), capacity=st.integers(8, 80))
-def test_quoted_words_are_json_and_fit(library, said, capacity):
+@given(text=st.binary(max_size=60).filter(lambda text: b"\0" not in text), capacity=st.integers(8, 80))
+def test_quoted_strings_are_json_and_fit(library, text, capacity):
     found = ctypes.create_string_buffer(capacity)
-    library.quote(found, ctypes.c_size_t(capacity), said)
+    library.quote(found, ctypes.c_size_t(capacity), text)
     words = json.loads(found.value.decode("ascii"))
-    plain = "".join(chr(byte) if 0x20 <= byte <= 0x7E else "?" for byte in said)
+    plain = "".join(chr(byte) if 0x20 <= byte <= 0x7E else "?" for byte in text)
     assert plain.startswith(words)
     assert words == plain or len(found.value) + 2 >= capacity - 1

@@ -1,4 +1,4 @@
-"""LKASClient beside a perception core in C: real processes, killed, stopped, restarted and missing."""
+"""LKASClient beside a perception core in C: real processes that are killed, stopped, restarted or missing."""
 
 import time
 
@@ -9,7 +9,7 @@ from lkas.integration.shared_memory import DetectionChannel, SHMError, SHMSchema
 from tests.lkas.integration.client.conftest import EXAMPLE, WAIT_S, Core, compiled
 from tests.support.stack import wait_until
 
-PATIENCE_MS = 60_000.0  # for a machine with more to do than this
+PATIENCE_MS = 60_000.0  # for a busy machine
 
 
 def until(condition, what):
@@ -22,7 +22,7 @@ def answers(client: LKASClient) -> bool:
 
 def test_everything_a_core_in_c_publishes(start, client):
     core = start()
-    until(lambda: client.health_check()["healthy"], "all is well")
+    until(lambda: client.health_check()["healthy"], "a healthy core")
     detections, tracks, timelines = client.get_detections(), client.get_tracks(), client.get_timelines()
     left, right = detections["detections"]
     assert (left["side"], right["side"]) == ("left", "right")
@@ -37,7 +37,7 @@ def test_everything_a_core_in_c_publishes(start, client):
         assert data["session"] == detections["session"]
         assert data["frame_id"] >= 1
         assert data["timestamp"] > 0
-    until(lambda: client.get_status()["state"] == "running", "a heartbeat of just now")
+    until(lambda: client.get_status()["state"] == "running", "a recent heartbeat")
     status = client.get_status()
     assert (status["name"], status["pid"], status["problem"]) == ("perception", core.pid, None)
     assert status["versions"]["program"] == "1.0"
@@ -48,13 +48,13 @@ def test_rates_are_ten_ten_and_one_a_second(start, client):
     start()
     until(lambda: client.get_stats()["detections"]["sequence"] >= 12, "twelve detections")
     before, stats, after = (client.get_stats() for _ in range(3))
-    before, after = (figures["detections"]["sequence"] for figures in (before, after))
-    # The core writes a frame's detection first: of the newest one the rest may still be on its way.
+    before, after = (counts["detections"]["sequence"] for counts in (before, after))
+    # The core writes the detection of a frame first, so its tracks and timeline may not be written yet.
     assert before - 1 <= stats["tracks"]["sequence"] <= after
     assert (before - 1 + 9) // 10 <= stats["timelines"]["sequence"] <= (after + 9) // 10
 
 
-def test_nobody_there(client, caplog):
+def test_without_a_publisher(client, caplog):
     for data, key in (
         (client.get_detections(), "detections"),
         (client.get_tracks(), "tracks"),
@@ -72,7 +72,7 @@ def test_nobody_there(client, caplog):
     assert client.get_stats()["commands"] == {"sent": 2, "acknowledged": 0, "refused": 0, "unanswered": 2}
 
 
-def test_what_is_cached_is_not_shared_with_the_caller(start, client):
+def test_the_caller_gets_a_copy_of_the_cached_data(start, client):
     start()
     first = until(lambda: client.get_detections()["detections"], "a detection")
     first[0]["x1"] = None
@@ -80,13 +80,13 @@ def test_what_is_cached_is_not_shared_with_the_caller(start, client):
     assert client.get_detections()["detections"][0]["x1"] is not None
 
 
-def test_killed_and_started_again(start, client):
+def test_a_killed_core_is_replaced_by_the_next(start, client):
     core = start()
-    until(lambda: client.health_check()["healthy"], "all is well")
+    until(lambda: client.health_check()["healthy"], "a healthy core")
     assert answers(client)
     core.kill()
     last = client.get_detections()
-    until(lambda: not client.get_detections()["fresh"], "the data grow stale")
+    until(lambda: not client.get_detections()["fresh"], "stale data")
     kept = client.get_detections()
     assert kept["detections"] == last["detections"]
     assert kept["frame_id"] == last["frame_id"]
@@ -94,17 +94,17 @@ def test_killed_and_started_again(start, client):
     assert client.send_command("PING") is False
     health = client.health_check()
     assert (health["publisher_alive"], health["data_fresh"], health["healthy"]) == (False, False, False)
-    assert "detections: nobody writes it" in health["problems"]
+    assert "detections: no process writes it" in health["problems"]
 
     second = start()
-    until(lambda: client.health_check()["healthy"], "all is well again")
+    until(lambda: client.health_check()["healthy"], "a healthy core again")
     assert client.get_status()["pid"] == second.pid
     assert client.get_detections()["session"] != last["session"]
     assert answers(client)
     assert client.get_stats()["detections"]["restarts"] == 1
 
 
-def test_a_core_that_ends_in_order_says_so(start, client):
+def test_a_terminated_core_reports_that_it_stopped(start, client):
     core = start()
     until(lambda: client.get_detections()["fresh"], "a detection")
     assert core.stop() == ""
@@ -116,24 +116,24 @@ def test_a_core_that_ends_in_order_says_so(start, client):
 
 def test_a_core_that_hangs_is_alive_but_stale_and_answers_nothing(start, client):
     core = start()
-    until(lambda: client.health_check()["healthy"], "all is well")
+    until(lambda: client.health_check()["healthy"], "a healthy core")
     core.pause()
     assert client.send_command("PING") is False
-    until(lambda: client.get_status()["state"] == "silent", "the heartbeat grows old")
+    until(lambda: client.get_status()["state"] == "silent", "an old heartbeat")
     health = client.health_check()
     assert (health["publisher_alive"], health["data_fresh"], health["status_fresh"]) == (True, False, False)
     core.resume()
-    until(lambda: client.health_check()["healthy"], "it goes on")
-    assert answers(client)  # the late answer to the first one is not taken for this one's
+    until(lambda: client.health_check()["healthy"], "a healthy core")
+    assert answers(client)  # the late answer to the first command is not taken for this one's
 
 
-def test_commands_change_what_is_published(start, client):
+def test_a_command_changes_the_published_data(start, client):
     start()
     until(lambda: client.get_detections()["detections"], "lines")
     assert client.send_command("CONFIG_UPDATE", {"threshold": 0.95}, PATIENCE_MS) is True
-    until(lambda: client.get_detections()["detections"] == [], "lines of less confidence are left out")
+    until(lambda: client.get_detections()["detections"] == [], "no lines of lower confidence")
     assert client.send_command("CONFIG_UPDATE", {"threshold": 0.7}, PATIENCE_MS) is True
-    until(lambda: client.get_detections()["detections"], "they are back")
+    until(lambda: client.get_detections()["detections"], "lines again")
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_refusals_come_with_their_reason(start, client, name, params, reason):
         ("X", {str(i): "y" * 999 for i in range(9)}),
     ],
 )
-def test_commands_that_are_none_are_not_sent(client, name, params):
+def test_malformed_commands_are_not_sent(client, name, params):
     with pytest.raises(ValueError, match="command"):
         client.send_command(name, params)
     assert client.get_stats()["commands"]["sent"] == 0
@@ -176,19 +176,19 @@ def test_two_instances_side_by_side(start, client, instance):
     other_name = f"{instance}-b"
     first, second = start(), start(other_name)
     with LKASClient(instance=other_name) as other:
-        until(lambda: client.health_check()["healthy"] and other.health_check()["healthy"], "both are well")
+        until(lambda: client.health_check()["healthy"] and other.health_check()["healthy"], "two healthy cores")
         assert other.send_command("CONFIG_UPDATE", {"threshold": 1.0}, PATIENCE_MS)
-        until(lambda: other.get_detections()["detections"] == [], "the other one has heard")
+        until(lambda: other.get_detections()["detections"] == [], "the other core's reaction")
         assert len(client.get_detections()["detections"]) == 2
         assert (client.get_status()["pid"], other.get_status()["pid"]) == (first.pid, second.pid)
         second.kill()
-        until(lambda: not other.health_check()["data_fresh"], "the other one's data grow stale")
-        until(lambda: client.health_check()["healthy"], "the first one is well")
-        second = start(other_name)  # which leaves nothing behind when it ends
-        until(lambda: other.send_command("PING"), "it is back")
+        until(lambda: not other.health_check()["data_fresh"], "stale data of the other core")
+        until(lambda: client.health_check()["healthy"], "a healthy first core")
+        second = start(other_name)  # removes the segments when it terminates
+        until(lambda: other.send_command("PING"), "the other core again")
 
 
-def test_a_python_publisher_is_as_good(client, instance):
+def test_a_publisher_in_python(client, instance):
     channels = [kind(create=True) for kind in (DetectionChannel, TracksChannel, TimelineChannel)]
     channels[0].write(frame_id=5, timestamp=2.5)
     channels[1].write(frame_id=5)
@@ -198,13 +198,13 @@ def test_a_python_publisher_is_as_good(client, instance):
     until(lambda: all(c.write(frame_id=5) for c in channels) and client.health_check()["data_fresh"], "fresh data")
     channels[0].write(frame_id=6, capture_ns=time.monotonic_ns() + 10**12)
     assert client.get_detections()["frame_id"] == 6
-    assert not client.get_detections()["fresh"]  # a stamp from the future is not to be trusted
+    assert not client.get_detections()["fresh"]  # a stamp in the future cannot be right
     for channel in channels:
         channel.unlink()
         channel.close()
 
 
-def test_a_segment_of_another_version_is_named(client, instance):
+def test_the_error_for_a_segment_of_another_version_names_it(client, instance):
     with TracksChannel("lane_detection", create=True) as foreign:
         foreign.write()
         with pytest.raises(SHMSchemaError, match=r"TracksMessage"):
@@ -213,7 +213,7 @@ def test_a_segment_of_another_version_is_named(client, instance):
         foreign.unlink()
 
 
-def test_a_closed_client_says_so(client):
+def test_a_closed_client_raises_an_error(client):
     client.close()
     with pytest.raises(SHMError, match="closed"):
         client.get_tracks()
@@ -222,11 +222,11 @@ def test_a_closed_client_says_so(client):
     client.close()
 
 
-def test_the_core_is_good_cpp_too(tmp_path, instance, client):
+def test_the_core_compiles_and_runs_as_cpp(tmp_path, instance, client):
     program = compiled(EXAMPLE, tmp_path / "perception", "-std=c++17", "-xc++", compiler="c++")
     core = Core(program, instance)
     try:
         until(lambda: client.send_command("PING"), "an answer")
-        until(lambda: client.health_check()["healthy"], "all is well")
+        until(lambda: client.health_check()["healthy"], "a healthy core")
     finally:
         assert core.stop() == ""

@@ -1,4 +1,4 @@
-"""The users' own example, word for word, beside a perception core in C."""
+"""The example of the users, verbatim, beside a perception core in C."""
 
 import textwrap
 from typing import Any
@@ -22,15 +22,15 @@ EXAMPLE = """
 def test_the_example(start):
     core = start()
     with LKASClient() as first:
-        wait_until(lambda: first.health_check()["healthy"], "the core publishes", WAIT_S)
+        wait_until(lambda: first.health_check()["healthy"], "a healthy core", WAIT_S)
     names: dict[str, Any] = {"LKASClient": LKASClient}
 
     def run() -> bool:
-        """Whether the core was quick enough; on a machine with more to do it may not be."""
+        """Run the example. Returns False when the core was too slow, which may happen on a busy machine."""
         exec(textwrap.dedent(EXAMPLE), names)
         return names["success"] is True and names["health"]["healthy"]
 
-    wait_until(run, "the example as it is meant", WAIT_S)
+    wait_until(run, "a run of the example with an answer in time", WAIT_S)
     assert len(names["detections"]["detections"]) == 2
     assert len(names["tracks"]["tracks"]) == 2
     assert len(names["timelines"]["timelines"]) == 1

@@ -10,16 +10,16 @@ from tests.support.stack import wait_until
 
 @pytest.fixture
 def path(tmp_path) -> Iterator[str]:
-    """A socket's path of this test's own; afterwards neither files nor threads are left."""
+    """The path of a socket of this test. Checks that neither files nor threads are left."""
     before = set(threading.enumerate())
     yield str(tmp_path / "events.sock")
     assert list(tmp_path.iterdir()) == []
-    wait_until(lambda: set(threading.enumerate()) <= before, "the threads have ended")
+    wait_until(lambda: set(threading.enumerate()) <= before, "the end of all threads")
 
 
 @pytest.fixture
 def peer() -> Iterator[Callable[..., Peer]]:
-    """`peer("serve", path=...)`: a function of `roles` in a process of its own, which does not outlive the test."""
+    """`peer("serve", path=...)` runs a function of `roles` in another process and stops it after the test."""
     peers: list[Peer] = []
 
     def start(role: str, **arguments: Any) -> Peer:

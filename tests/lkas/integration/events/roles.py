@@ -1,32 +1,32 @@
-"""What the other process does in the tests of the event sockets."""
+"""The functions that run in the other process in the tests of the event sockets."""
 
 import json
 import sys
 
 from lkas.integration.events import EventClient, EventError, EventServer
-from tests.support.peer import say, wait_for_release
+from tests.support.peer import print_line, wait_for_release
 
 
 def serve(path: str) -> None:
-    """Answers each message with what it was, and says it."""
+    """Send each message back to all clients, and print it."""
     server = EventServer(path)
-    server.add_handler(lambda message: server.broadcast({"heard": message}))
-    server.add_handler(lambda message: say(json.dumps(message)))
+    server.add_handler(lambda message: server.broadcast({"echo": message}))
+    server.add_handler(lambda message: print_line(json.dumps(message)))
     try:
         server.start()
     except EventError as error:
-        say(error)
+        print_line(error)
         return
-    say("serving")
+    print_line("serving")
     wait_for_release()
     server.stop()
 
 
 def listen(path: str) -> None:
-    """Says each message; sends each line of its standard input."""
+    """Print each message, and send each line of the standard input."""
     with EventClient(path) as client:
-        client.add_handler(lambda message: say(json.dumps(message)))
+        client.add_handler(lambda message: print_line(json.dumps(message)))
         client.start()
-        say(client.is_connected)
+        print_line(client.is_connected)
         for line in sys.stdin:
-            say(client.send(json.loads(line)))
+            print_line(client.send(json.loads(line)))

@@ -1,4 +1,4 @@
-"""Lines of JSON, however they come in pieces, and whatever comes instead."""
+"""Lines of JSON that arrive in pieces, and malformed lines."""
 
 import contextlib
 import json
@@ -18,7 +18,7 @@ messages = words | st.dictionaries(words, st.recursive(plain, lambda inner: st.l
 
 @settings(max_examples=60)
 @given(sent=st.lists(messages, max_size=5), cuts=st.lists(st.integers(1, 50), min_size=1, max_size=20))
-def test_messages_arrive_whole_in_whatever_pieces(sent, cuts):
+def test_messages_are_complete_however_the_stream_is_split(sent, cuts):
     stream, splitter, received = b"".join(encode(message) for message in sent), LineSplitter(), []
     while stream:
         cut = cuts[len(stream) % len(cuts)]
@@ -34,7 +34,7 @@ def test_any_line_is_a_message_or_malformed(line):
         assert isinstance(decode(line), (str, dict))
 
 
-def test_the_longest_message():
+def test_the_length_of_a_message_is_limited():
     longest = "x" * (MAX_LINE_BYTES - 3)
     splitter = LineSplitter()
     assert splitter.feed(encode(longest)) == [f'"{longest}"'.encode()]
@@ -44,6 +44,6 @@ def test_the_longest_message():
         splitter.feed(b"x" * MAX_LINE_BYTES)
 
 
-def test_nesting_has_an_end():
+def test_deep_nesting_is_malformed():
     with pytest.raises(MalformedEventError):
         decode(b'{"a":' + b"[" * 50_000)

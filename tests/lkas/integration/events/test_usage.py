@@ -1,4 +1,4 @@
-"""The users' own example, word for word."""
+"""The example of the users, verbatim."""
 
 import textwrap
 from typing import Any
@@ -27,8 +27,10 @@ def test_the_example(monkeypatch):
     try:
         exec(textwrap.dedent(EXAMPLE), names)
         assert names["success"] is True
-        wait_until(lambda: events.broadcast_message("to the page") == 1, "the client is connected")
-        wait_until(lambda: at_client == ["to the page"], "the page has it")
-        wait_until(lambda: at_server == [{"type": "user_message", "message": "Hello from UI!"}], "the server has it")
+        wait_until(lambda: events.broadcast_message("to the page") == 1, "a connected client")
+        wait_until(lambda: at_client == ["to the page"], "the message at the page")
+        wait_until(
+            lambda: at_server == [{"type": "user_message", "message": "Hello from UI!"}], "the message at the server"
+        )
     finally:
         exec(END, names)

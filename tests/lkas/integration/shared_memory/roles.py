@@ -6,7 +6,7 @@ import time
 
 from lkas.integration.shared_memory import ControlChannel, DetectionChannel, ImageChannel, SHMWriterExistsError
 from lkas.integration.shared_memory.messages import LaneMessage
-from tests.support.peer import say, wait_for_release
+from tests.support.peer import print_line, wait_for_release
 
 WIDTH, HEIGHT = 320, 200
 
@@ -14,7 +14,7 @@ WIDTH, HEIGHT = 320, 200
 def write_one_control(frame_id: int, *, unlink: bool = False) -> None:
     channel = ControlChannel(create=True)
     channel.write(steering=0.5, throttle=0.0, brake=0.0, frame_id=frame_id)
-    say("written")
+    print_line("written")
     wait_for_release()
     channel.close()
     if unlink:
@@ -25,7 +25,7 @@ def write_and_fork() -> None:
     """Says the pid of a child that lives on."""
     channel = ControlChannel(create=True)
     if os.fork() == 0:
-        say(os.getpid())
+        print_line(os.getpid())
     wait_for_release()
     channel.close()
 
@@ -34,7 +34,7 @@ def open_second_writer() -> None:
     try:
         ControlChannel(create=True)
     except SHMWriterExistsError as error:
-        say(error.pid)
+        print_line(error.pid)
 
 
 def die_mid_write(width: int = WIDTH, height: int = HEIGHT) -> None:
@@ -44,7 +44,7 @@ def die_mid_write(width: int = WIDTH, height: int = HEIGHT) -> None:
         image[:] = 1
     with channel.loan(frame_id=2) as image:
         image[: height // 2] = 2
-        say("half-way")
+        print_line("half-way")
         wait_for_release()
 
 
@@ -53,31 +53,31 @@ def hold_views(count: int = 1) -> None:
     views = [channel.view(timeout=120.0) for _ in range(count)]
     for view in views:
         view.__enter__()
-        say("holding")
+        print_line("holding")
     wait_for_release()
 
 
 def read_controls() -> None:
     """Says the frame_id of whatever comes, from before its writer is there on."""
     channel = ControlChannel()
-    say("ready")
+    print_line("ready")
     while True:
         message = channel.read(timeout=120.0)
-        say(None if message is None else message.frame_id)
+        print_line(None if message is None else message.frame_id)
 
 
 def wait_for_control() -> None:
     try:
-        say("waiting")
+        print_line("waiting")
         ControlChannel().read(timeout=3600.0)
     except KeyboardInterrupt:
-        say("interrupted")
+        print_line("interrupted")
 
 
 def flood_images(width: int = WIDTH, height: int = HEIGHT) -> None:
     """Frames whose every byte is the frame_id's lowest, as fast as they can be drawn."""
     channel = ImageChannel(create=True, width=width, height=height, slots=4)
-    say("writing")
+    print_line("writing")
     for frame_id in itertools.count(1):
         with channel.loan(frame_id=frame_id, timestamp=float(frame_id)) as image:
             image[:] = frame_id & 0xFF
@@ -86,7 +86,7 @@ def flood_images(width: int = WIDTH, height: int = HEIGHT) -> None:
 def flood_detections() -> None:
     """Detections whose every figure is the frame_id."""
     channel = DetectionChannel(create=True, slots=2)
-    say("writing")
+    print_line("writing")
     for frame_id in itertools.count(1):
         figure = float(frame_id)
         lane = LaneMessage(figure, figure, figure, figure, figure)
@@ -95,7 +95,7 @@ def flood_detections() -> None:
 
 def write_controls_slowly(count: int) -> None:
     channel = ControlChannel(create=True)
-    say("writing")
+    print_line("writing")
     for frame_id in range(1, count + 1):
         time.sleep(0.02)
         channel.write(steering=0.0, throttle=0.0, brake=0.0, frame_id=frame_id)
@@ -104,12 +104,12 @@ def write_controls_slowly(count: int) -> None:
 
 def race_to_write(slots: int) -> None:
     """Says its own pid when it became the writer, else whom it lost to; stays until it is killed."""
-    say("ready")
+    print_line("ready")
     wait_for_release()
     try:
         channel = ControlChannel(create=True, slots=slots)
         channel.write(steering=0.0, throttle=0.0, brake=0.0, frame_id=os.getpid())
-        say(os.getpid())
+        print_line(os.getpid())
     except SHMWriterExistsError as error:
-        say(f"lost to {error.pid}")
+        print_line(f"lost to {error.pid}")
     time.sleep(3600.0)

@@ -1,4 +1,4 @@
-"""The other ends of the broker's sockets, as plain ZMQ: what any program in any language could be."""
+"""The other ends of the broker's sockets, as plain ZMQ sockets of a program in any language."""
 
 import contextlib
 import json
@@ -17,7 +17,7 @@ class Closing(contextlib.ExitStack):
 
 
 def until(condition, *polled):
-    """Poll these again and again until the condition holds; returns what it returned. Fails after a minute."""
+    """Poll these until the condition is true and return its value. Fails after a minute."""
     deadline_s = time.monotonic() + DEADLINE_S
     while True:
         for thing in polled:
@@ -25,12 +25,12 @@ def until(condition, *polled):
         result = condition()
         if result:
             return result
-        assert time.monotonic() < deadline_s, f"nothing of the kind within {DEADLINE_S:g} s"
+        assert time.monotonic() < deadline_s, f"the condition was not met within {DEADLINE_S:g} s"
         time.sleep(0.001)
 
 
 def settle(*polled, rounds=3):
-    """Give what must not come a chance to come. For what must come there are `until` and `arrived`."""
+    """Poll for a while, so that an unwanted message could arrive. For wanted ones use `until` and `arrived`."""
     for _ in range(rounds * 10):
         for thing in polled:
             thing.poll()
@@ -38,9 +38,9 @@ def settle(*polled, rounds=3):
 
 
 def arrived(broker, viewer, *senders):
-    """Until `viewer`, which has subscribed to events, has all that was sent before: by `senders`, then by `broker`.
+    """Wait until `viewer`, which subscribes to events, has received everything sent before by `senders` and `broker`.
 
-    Each connection keeps its order, so the last message of each is preceded by all the others.
+    Each connection keeps its order, so that a last message arrives after all the others.
     """
     marks = []
     for sender in senders:
@@ -53,7 +53,7 @@ def arrived(broker, viewer, *senders):
 
 
 class Subscriber:
-    """A SUB socket that keeps all it gets: `messages` of [topic, dict, further parts]."""
+    """A SUB socket that keeps all its `messages`: [topic, dict, further parts]."""
 
     def __init__(self, context, endpoint, topics, queue=1000):
         self.socket = context.socket(zmq.SUB)
@@ -76,7 +76,7 @@ class Subscriber:
 
 
 class Dealer:
-    """A DEALER socket; `answers` are the acks so far."""
+    """A DEALER socket that keeps all its `answers`."""
 
     def __init__(self, context, endpoint, kind=zmq.DEALER):
         self.socket = context.socket(kind)
@@ -98,7 +98,7 @@ class Dealer:
             self.answers.append(json.loads(body))
 
     def ask(self, message, *polled, answers=1):
-        """Send a request and wait for so many answers to it; returns the last."""
+        """Send a request, wait for this number of answers to it, and return the last."""
         message = {"request_id": uuid.uuid4().hex, **message}
         self.send(message)
 

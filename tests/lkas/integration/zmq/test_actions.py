@@ -1,4 +1,4 @@
-"""Actions over real sockets: to the simulation, to registered functions, to decision."""
+"""Actions over real sockets: for the simulation, for registered functions, for decision."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tests.lkas.integration.zmq.peers import arrived, settle, until
 
 
 class World:
-    """A simulation that does what it is told, or refuses, or says nothing."""
+    """A simulation that performs actions, refuses them, or does not answer."""
 
     def __init__(self, broker):
         self.client = SimulationClient(broker.ports)
@@ -26,7 +26,7 @@ class World:
 
 @pytest.fixture
 def world(broker, closing, subscribe):
-    """A simulation the broker knows of."""
+    """A simulation that is connected to the broker."""
     world, viewer = closing(World(broker)), subscribe("health", "event")
 
     def is_known():
@@ -41,7 +41,7 @@ def world(broker, closing, subscribe):
 
 
 @pytest.mark.parametrize("action", ["pause", "resume", "respawn"])
-def test_the_simulation_does_it_and_the_sender_hears_twice(broker, world, dealer, action):
+def test_the_simulation_performs_it_and_the_sender_gets_two_answers(broker, world, dealer, action):
     tool = dealer("actions")
     tool.ask({"action": action, "params": {"at": 3}, "request_id": "one"}, broker, world, answers=2)
     accepted = {"request_id": "one", "ok": True, "applied": None, "active": None, "error": None}
@@ -49,24 +49,24 @@ def test_the_simulation_does_it_and_the_sender_hears_twice(broker, world, dealer
     assert world.done == [(action, {"at": 3})]
 
 
-def test_why_the_simulation_refuses_is_passed_on(broker, world, dealer):
+def test_the_reason_of_a_refusal_reaches_the_sender(broker, world, dealer):
     world.answer = "no free place to spawn"
     answer = dealer("actions").ask({"action": "respawn"}, broker, world, answers=2)
     assert (answer["ok"], answer["applied"], answer["error"]) == (False, None, "no free place to spawn")
 
 
 @pytest.mark.parametrize("action", ["pause", "resume", "respawn"])
-def test_without_a_simulation_it_is_refused_and_reaches_nobody(broker, closing, dealer, action):
-    decision, told = closing(ParameterClient("decision", broker.ports)), []
-    decision.register_action(lambda action, params: told.append(action))
+def test_without_a_simulation_it_is_refused_and_reaches_no_process(broker, closing, dealer, action):
+    decision, received = closing(ParameterClient("decision", broker.ports)), []
+    decision.register_action(lambda action, params: received.append(action))
     until(lambda: broker._to_servers.has_receiver("decision"), broker, decision)
     answer = dealer("actions").ask({"action": action}, broker)
     assert (answer["ok"], answer["error"]) == (False, "simulation not connected")
     settle(broker, decision)
-    assert told == []
+    assert received == []
 
 
-def test_a_simulation_that_says_nothing_for_2_s_is_not_connected(broker, world, dealer, clock):
+def test_a_simulation_without_a_status_for_2_s_is_not_connected(broker, world, dealer, clock):
     tool = dealer("actions")
     clock.advance(1.9)
     assert tool.ask({"action": "pause"}, broker, world, answers=2)["ok"]
@@ -75,7 +75,7 @@ def test_a_simulation_that_says_nothing_for_2_s_is_not_connected(broker, world, 
 
 
 @pytest.mark.parametrize(("action", "limit_s"), [("pause", 2), ("resume", 2), ("respawn", 30)])
-def test_a_result_that_does_not_come_is_reported_in_time(broker, world, dealer, clock, action, limit_s):
+def test_a_missing_result_is_reported_after_its_time_limit(broker, world, dealer, clock, action, limit_s):
     world.answer = None
     tool = dealer("actions")
     tool.ask({"action": action}, broker, world)
@@ -95,7 +95,7 @@ def test_an_unknown_action_is_refused_with_the_known_ones(broker, world, dealer)
     assert world.done == []
 
 
-def test_a_registered_function_is_called_and_the_simulation_gets_it_too(broker, world, dealer):
+def test_a_registered_function_is_called_and_the_simulation_gets_the_action_too(broker, world, dealer):
     calls = []
     broker.register_action("pause", lambda: calls.append("pause"))
     broker.register_action("snapshot", lambda params: calls.append(params))
@@ -106,12 +106,12 @@ def test_a_registered_function_is_called_and_the_simulation_gets_it_too(broker, 
     until(lambda: world.done == [("pause", {}), ("snapshot", {"name": "a"})], broker, world)
 
 
-def test_a_registered_function_is_enough_without_a_simulation(broker, dealer):
+def test_a_registered_function_needs_no_simulation(broker, dealer):
     broker.register_action("pause", lambda: None)
     assert dealer("actions").ask({"action": "pause"}, broker)["applied"] is True
 
 
-def test_a_function_that_fails_is_a_refusal_and_the_broker_goes_on(broker, world, dealer, caplog):
+def test_an_exception_in_a_function_is_a_refusal_and_the_broker_continues(broker, world, dealer, caplog):
     def fail():
         raise RuntimeError("disk full")
 
@@ -124,11 +124,11 @@ def test_a_function_that_fails_is_a_refusal_and_the_broker_goes_on(broker, world
     assert world.done == [("respawn", {})]
 
 
-def test_resume_also_reaches_decision_whose_word_settles_nothing(broker, world, closing, dealer):
-    decision, told = closing(ParameterClient("decision", broker.ports)), []
+def test_resume_also_reaches_decision_whose_result_does_not_count(broker, world, closing, dealer):
+    decision, received = closing(ParameterClient("decision", broker.ports)), []
 
     def refuse(action, params):
-        told.append((action, params))
+        received.append((action, params))
         raise ValueError("still rolling")
 
     decision.register_action(refuse)
@@ -136,37 +136,37 @@ def test_resume_also_reaches_decision_whose_word_settles_nothing(broker, world, 
     world.answer = None
     tool = dealer("actions")
     tool.ask({"action": "resume"}, broker, world, decision)
-    until(lambda: told == [("resume", {})], broker, world, decision)
+    until(lambda: received == [("resume", {})], broker, world, decision)
     settle(broker, decision, tool)
     assert len(tool.answers) == 1
     tool.ask({"action": "pause"}, broker, world, decision)
     settle(broker, decision)
-    assert told == [("resume", {})]
+    assert received == [("resume", {})]
 
 
-def test_what_the_driver_does_goes_to_decision_and_its_word_settles_it(broker, world, closing, dealer):
-    decision, told = closing(ParameterClient("decision", broker.ports)), []
+def test_actions_of_the_driver_go_to_decision_whose_result_counts(broker, world, closing, dealer):
+    decision, received = closing(ParameterClient("decision", broker.ports)), []
 
-    def take(action, params):
-        told.append((action, params))
+    def perform(action, params):
+        received.append((action, params))
         if params.get("side") == "up":
             raise ValueError("expected left, right or off")
 
-    decision.register_action(take)
+    decision.register_action(perform)
     until(lambda: broker._to_servers.has_receiver("decision"), broker, decision)
     tool = dealer("actions")
     assert tool.ask({"action": "override"}, broker, decision, answers=2)["applied"] is True
     refused = tool.ask({"action": "indicator", "params": {"side": "up"}}, broker, decision, answers=2)
     assert (refused["ok"], refused["error"]) == (False, "expected left, right or off")
-    assert told == [("override", {}), ("indicator", {"side": "up"})]
+    assert received == [("override", {}), ("indicator", {"side": "up"})]
     assert world.done == []
 
 
-def test_without_decision_what_the_driver_does_is_refused(broker, dealer):
+def test_without_decision_actions_of_the_driver_are_refused(broker, dealer):
     assert dealer("actions").ask({"action": "override"}, broker)["error"] == "decision not connected"
 
 
-def test_decision_that_says_nothing_is_reported_in_time(broker, closing, dealer, clock):
+def test_a_missing_result_of_decision_is_reported_after_2_s(broker, closing, dealer, clock):
     decision = closing(ParameterClient("decision", broker.ports))
     until(lambda: broker._to_servers.has_receiver("decision"), broker, decision)
     tool = dealer("actions")

@@ -1,4 +1,4 @@
-"""The topics on the wire: who gets what, how often, and with which figures."""
+"""The topics: which subscriber gets which messages, how often, and with which values."""
 
 import cv2
 import numpy as np
@@ -36,9 +36,9 @@ def viewer(broker, subscribe):
     return viewer
 
 
-def test_colours_come_right_through_the_jpeg(broker, viewer):
+def test_the_jpeg_keeps_the_colours(broker, viewer):
     image = coloured_image()
-    image.flags.writeable = False  # as a view of shared memory is
+    image.flags.writeable = False  # like a view of shared memory
     assert broker.broadcast_frame(image[:, ::-1], frame_id=7, session=3)
     until(lambda: viewer.of("frame"), broker, viewer)
     _, head, jpeg = next(message for message in viewer.messages if message[0] == "frame")
@@ -63,7 +63,7 @@ def test_the_jpeg_quality_has_an_effect(closing, context):
 
 
 @pytest.mark.parametrize("prefix", ["", "f", "fram", "frame"])
-def test_a_frame_is_encoded_while_somebody_subscribes_to_a_prefix(broker, subscribe, prefix):
+def test_a_frame_is_encoded_while_a_viewer_subscribes_to_a_prefix(broker, subscribe, prefix):
     assert not broker.broadcast_frame(coloured_image(), 1)
     viewer = subscribe(prefix)
     until(lambda: broker.broadcast_frame(coloured_image(), 1), broker)
@@ -72,13 +72,13 @@ def test_a_frame_is_encoded_while_somebody_subscribes_to_a_prefix(broker, subscr
 
 
 @pytest.mark.parametrize("topic", ["frames", "frame ", "detection", "x"])
-def test_nothing_is_encoded_for_subscribers_of_something_else(broker, subscribe, topic):
+def test_no_frame_is_encoded_for_subscribers_of_other_topics(broker, subscribe, topic):
     subscribe(topic, "health")
     until(lambda: broker.wants("health"), broker)
     assert not broker.broadcast_frame("not even an image", 1)
 
 
-def test_frames_end_with_the_last_of_several_viewers(broker, subscribe):
+def test_frames_are_encoded_until_the_last_viewer_unsubscribes(broker, subscribe):
     first, second = subscribe("frame"), subscribe("frame")
     until(
         lambda: broker.broadcast_frame(coloured_image(), 1) and first.messages and second.messages,
@@ -96,12 +96,12 @@ def test_frames_end_with_the_last_of_several_viewers(broker, subscribe):
 @pytest.mark.parametrize(
     "image", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3), float), np.zeros((4, 4, 4), np.uint8)]
 )
-def test_what_is_no_image_is_an_error_with_its_shape(broker, viewer, image):
+def test_another_shape_or_type_than_an_image_is_an_error(broker, viewer, image):
     with pytest.raises(ValueError, match=r"\(H, W, 3\) uint8 RGB image, found \(4, 4"):
         broker.broadcast_frame(image, 1)
 
 
-def test_a_detection_as_message_or_dict_is_the_same_on_the_wire(broker, viewer):
+def test_a_detection_as_message_or_dict_gives_the_same_json(broker, viewer):
     left = LaneMessage(x1=200, y1=600, x2=350, y2=360, confidence=0.95)
     message = DetectionMessage(left_lane=left, frame_id=4, session=9, processing_time_ms=8.5, capture_ns=1)
     broker.broadcast_detection(message, 4)
@@ -117,7 +117,7 @@ def test_a_detection_as_message_or_dict_is_the_same_on_the_wire(broker, viewer):
     assert (third["frame_id"], third["left_lane"], third["processing_time_ms"]) == (5, None, 1.5)
 
 
-def test_a_wrong_field_of_a_detection_is_an_error_that_names_it(broker, viewer):
+def test_a_bad_field_of_a_detection_is_an_error_that_names_it(broker, viewer):
     with pytest.raises(MalformedMessageError, match="left_lane"):
         broker.broadcast_detection({"left_lane": 7}, 1)
 
@@ -125,14 +125,14 @@ def test_a_wrong_field_of_a_detection_is_an_error_that_names_it(broker, viewer):
 def test_control_carries_every_field_and_epoch_seconds(broker, viewer):
     broker.broadcast_control(COMMAND)
     until(lambda: viewer.of("control"), broker, viewer)
-    wire = viewer.of("control")[0]
-    assert set(asdict(COMMAND)) | {"type"} == set(wire)
-    assert (wire["steering"], wire["mode"]) == (0.1, "lane_keeping")
-    assert wire["timestamp"] > 1e9
+    control = viewer.of("control")[0]
+    assert set(asdict(COMMAND)) | {"type"} == set(control)
+    assert (control["steering"], control["mode"]) == (0.1, "lane_keeping")
+    assert control["timestamp"] > 1e9
 
 
 @pytest.mark.parametrize("topic", ["control", "state"])
-def test_at_most_50_a_second_and_the_newest_is_never_lost(broker, viewer, clock, topic):
+def test_at_most_50_a_second_are_sent_and_the_newest_is_never_lost(broker, viewer, clock, topic):
     def send(number):
         if topic == "control":
             broker.broadcast_control(ControlMessage(steering=0, throttle=0, brake=0, frame_id=number))
@@ -178,14 +178,14 @@ def test_a_late_viewer_gets_parameters_state_and_health_again(broker, viewer, su
     broker.broadcast_state(VehicleState(speed_mps=3.0))
     until(lambda: viewer.of("state") and viewer.of("health"), broker, viewer)
     topics = {"parameters", "state", "health"}
-    for _ in range(3):  # the second and third ask for what the first has asked for before
+    for _ in range(3):  # the second and third subscribe to the same topics as the first
         late = subscribe(*topics, "control")
         until(lambda late=late: {message[0] for message in late.messages} == topics, broker, late)
         assert late.of("state")[0]["speed"] == 3.0
         assert late.of("parameters")[0]["parameters"] == []
 
 
-def test_the_simulation_reports_the_state_where_nobody_else_does(broker, viewer, closing, clock):
+def test_the_state_comes_from_the_simulation_unless_the_caller_gives_one(broker, viewer, closing, clock):
     world = closing(SimulationClient(broker.ports))
 
     def reported():
@@ -206,14 +206,14 @@ def test_the_simulation_reports_the_state_where_nobody_else_does(broker, viewer,
     until(reported, broker, viewer)
 
 
-def test_health_joins_what_processes_and_supervisor_say(broker, viewer, closing, clock):
+def test_health_joins_the_reports_of_processes_and_supervisor(broker, viewer, closing, clock):
     world, supervisor = closing(SimulationClient(broker.ports)), closing(SupervisorClient(broker.ports))
     broker.report_status(
         StatusReport(process="broker", pid=1, state="running", latency_ms={"read": Percentiles(0.1, 0.2)})
     )
     broker.broadcast_frame(coloured_image(), 1)
 
-    def speak():
+    def report():
         world.send_status("running", 30.0, 12.5, {"render": Percentiles(1.0, 2.0)})
         supervisor.send_processes(
             (
@@ -224,7 +224,7 @@ def test_health_joins_what_processes_and_supervisor_say(broker, viewer, closing,
         broker.broadcast_health()
         return [health for health in viewer.of("health") if len(health["processes"]) == 3]
 
-    health = until(speak, broker, viewer)[-1]
+    health = until(report, broker, viewer)[-1]
     processes = {process["name"]: process for process in health["processes"]}
     assert processes["broker"]["restarts"] == 1
     assert processes["detection"]["state"] == "waiting to restart"
@@ -246,11 +246,11 @@ def test_health_joins_what_processes_and_supervisor_say(broker, viewer, closing,
 
 
 def states(viewer):
-    """The newest word on each process."""
+    """The newest state of each process."""
     return {process["name"]: process["state"] for process in viewer.of("health")[-1]["processes"]}
 
 
-def test_health_comes_twice_a_second(broker, viewer, clock):
+def test_health_is_sent_twice_a_second(broker, viewer, clock):
     arrived(broker, viewer)
     viewer.messages.clear()
     for _ in range(200):
@@ -278,7 +278,7 @@ def test_an_event_of_a_process_reaches_viewers(broker, viewer, closing):
     }
 
 
-def test_a_viewer_that_does_not_read_costs_bounded_memory_and_nobody_else_waits(broker, context, closing, subscribe):
+def test_a_viewer_that_does_not_read_needs_bounded_memory_and_delays_no_other(broker, context, closing, subscribe):
     stalled = closing(Subscriber(context, broker.ports.broadcast, ["frame"], queue=4))  # not polled until the end
     until(lambda: broker.wants("frame"), broker)
     image = np.random.default_rng(1).integers(0, 255, (120, 160, 3), np.uint8)
@@ -312,8 +312,8 @@ def test_a_broker_client_gets_the_newest_of_each_topic_and_all_events(broker, cl
     assert client.has_answered
 
 
-def test_a_broker_client_without_broker_says_what_to_do(closing):
-    client = closing(BrokerClient(Ports(1)))  # nobody can listen there
+def test_the_error_without_a_broker_says_how_to_start_one(closing):
+    client = closing(BrokerClient(Ports(1)))  # a port without a broker
     ack = client.act("pause", timeout_s=0.05)
     assert not ack.ok
     assert "is `lkas --broadcast` running" in ack.error

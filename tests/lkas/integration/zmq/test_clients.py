@@ -1,4 +1,4 @@
-"""The processes' side alone: what a client loads, what it makes of garbage, that it never waits."""
+"""The clients of our processes without a broker: their imports, malformed instructions, no blocking."""
 
 import json
 import subprocess
@@ -12,7 +12,7 @@ from lkas.integration.zmq.messages import ProcessEntry
 from lkas.integration.zmq.ports import free_port_base
 from tests.lkas.integration.zmq.peers import until
 
-GARBAGE = [
+MALFORMED = [
     b"{",
     b"",
     b"[1]",
@@ -29,14 +29,14 @@ def ports():
 
 @pytest.fixture
 def rogue(context, closing, ports):
-    """Somebody else on the broker's port for orders to servers."""
+    """Another program on the broker's port for instructions to servers."""
     socket = closing(context.socket(zmq.XPUB))
     socket.setsockopt(zmq.LINGER, 0)
     socket.bind(ports.to_servers)
     return socket
 
 
-def test_clients_load_neither_numpy_nor_opencv():
+def test_clients_import_neither_numpy_nor_opencv():
     code = (
         "import sys; from lkas.integration.zmq import BrokerClient, ParameterClient, SimulationClient; "
         "print([name for name in ('numpy', 'cv2') if name in sys.modules])"
@@ -45,25 +45,32 @@ def test_clients_load_neither_numpy_nor_opencv():
     assert done.stdout.strip() == "[]"
 
 
-def test_garbage_instead_of_orders_is_dropped_and_said_once(rogue, closing, ports, caplog):
+def test_malformed_instructions_are_dropped_and_logged_once(rogue, closing, ports, caplog):
     client, changes = closing(ParameterClient("detection", ports)), []
     client.register_callback(lambda name, value: changes.append((name, value)))
-    order = {"type": "parameter", "category": "detection", "name": "a", "value": 1, "revision": 1, "request_id": "x"}
+    instruction = {
+        "type": "parameter",
+        "category": "detection",
+        "name": "a",
+        "value": 1,
+        "revision": 1,
+        "request_id": "x",
+    }
     until(lambda: rogue.poll(0), client)
     assert rogue.recv() == b"\x01detection"
-    for garbage in GARBAGE:
-        rogue.send_multipart([b"detection", garbage])
+    for malformed in MALFORMED:
+        rogue.send_multipart([b"detection", malformed])
     rogue.send_multipart([b"detection"])
     rogue.send_multipart([b"detection", b"{}", b"{}"])
-    rogue.send_multipart([b"detection2", json.dumps(order).encode()])
-    rogue.send_multipart([b"detection", json.dumps({**order, "name": "b"}).encode()])
+    rogue.send_multipart([b"detection2", json.dumps(instruction).encode()])
+    rogue.send_multipart([b"detection", json.dumps({**instruction, "name": "b"}).encode()])
     until(lambda: changes, client)
     assert {name for name, _ in changes} == {"b"}
     assert len([record for record in caplog.records if "dropped" in record.message]) == 1
 
 
-def test_without_a_broker_nothing_waits_and_nothing_is_queued(closing, ports):
-    """A thousand events of the time without a broker are no news when there is one."""
+def test_without_a_broker_no_call_blocks_and_nothing_is_queued(closing, ports):
+    """A later broker does not get the thousand events from before its start."""
     world, supervisor = closing(SimulationClient(ports)), closing(SupervisorClient(ports))
     for number in range(1000):
         assert world.poll() == []
@@ -80,7 +87,7 @@ def test_without_a_broker_nothing_waits_and_nothing_is_queued(closing, ports):
         assert json.loads(broker.recv())["text"] == "now"
 
 
-def test_a_long_event_is_cut_to_what_the_wire_takes(closing, ports):
+def test_a_long_event_text_is_truncated(closing, ports):
     world = closing(SimulationClient(ports))
     with zmq.Context() as context, context.socket(zmq.PULL) as broker:
         broker.bind(ports.from_processes)

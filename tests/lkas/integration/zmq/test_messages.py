@@ -15,7 +15,7 @@ DECODERS = [
     messages.decode_action,
     messages.decode_parameter,
     messages.decode_ack,
-    messages.decode_order,
+    messages.decode_instruction,
     messages.decode_report,
     messages.decode_detection,
     messages.decode_topic,
@@ -47,7 +47,7 @@ DECODERS = [
         b'{"action": "pause", "params": {"n": ' + b"9" * 400 + b"}}",
     ],
 )
-def test_what_is_no_action_request_is_refused(text):
+def test_a_malformed_action_request_is_refused(text):
     with pytest.raises(MalformedMessageError):
         messages.decode_action(text)
 
@@ -81,7 +81,7 @@ def test_any_bytes_are_decoded_or_refused(decode, data):
         decode(data)
 
 
-def test_the_wire_follows_the_channel_messages():
+def test_the_topics_have_all_fields_of_the_channel_messages():
     assert set(ControlMessage.__struct_fields__) <= set(messages.Control.__struct_fields__)
     assert set(DetectionMessage.__struct_fields__) <= set(messages.Detection.__struct_fields__)
 
@@ -95,22 +95,22 @@ def test_monotonic_stamps_become_epoch_seconds():
 
 
 @pytest.mark.parametrize("interrupted", [1, 2])
-def test_an_interruption_between_the_two_clocks_moves_no_stamp(monkeypatch, interrupted):
-    """Half a second goes by before the second, or the third, look at a clock."""
-    now_ns, looks = 1_000_000_000, 0
+def test_an_interruption_between_the_two_clocks_changes_no_stamp(monkeypatch, interrupted):
+    """Half a second passes before the second, or the third, read of a clock."""
+    now_ns, reads = 1_000_000_000, 0
 
-    def look(offset_ns):
-        nonlocal now_ns, looks
-        now_ns += 500_000_000 if looks == interrupted else 50
-        looks += 1
+    def read(offset_ns):
+        nonlocal now_ns, reads
+        now_ns += 500_000_000 if reads == interrupted else 50
+        reads += 1
         return now_ns + offset_ns
 
-    clocks = SimpleNamespace(monotonic_ns=lambda: look(0), time_ns=lambda: look(7_000_000_000))
+    clocks = SimpleNamespace(monotonic_ns=lambda: read(0), time_ns=lambda: read(7_000_000_000))
     monkeypatch.setattr(messages, "time", clocks)
     assert messages.epoch_s(900_000_000) == pytest.approx(7.9, abs=1e-6)
 
 
-def test_what_is_not_finite_leaves_as_null():
+def test_a_number_that_is_not_finite_is_sent_as_null():
     state = messages.State(timestamp=1.0, speed=float("nan"), steering=float("inf"))
     assert msgspec.json.decode(messages.encode(state))["speed"] is None
     assert msgspec.json.decode(messages.encode(state))["steering"] is None

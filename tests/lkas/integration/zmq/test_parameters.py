@@ -1,4 +1,4 @@
-"""Parameters over real sockets: checked against the table of the process, carried out there, answered."""
+"""Parameters over real sockets: checked against the table of the process, applied there, answered."""
 
 from typing import Annotated, Literal
 
@@ -22,7 +22,7 @@ KNOBS = Knobs()
 
 
 class Process:
-    """A process with parameters, and what it was told."""
+    """A process with parameters that records its changes."""
 
     def __init__(self, broker, section=KNOBS, active=None, category="knobs"):
         self.client = ParameterClient(category, broker.ports, section, active)
@@ -99,11 +99,11 @@ def test_a_req_socket_gets_the_final_answer_only(broker, process, requester, clo
         (change("votes", 1.5), ["knobs.votes = 1.5", "a whole number from 1 to 150"]),
         (change("fast", 1), ["knobs.fast = 1", "true or false"]),
         (change("kind", "c"), ["knobs.kind = 'c'", "one of a, b"]),
-        (change("method", "hough"), ["knobs.method can not change while the program runs", "--set knobs.method=hough"]),
+        (change("method", "hough"), ["knobs.method cannot change while the program runs", "--set knobs.method=hough"]),
         ({"category": "nobs", "name": "low", "value": 1}, ["'nobs'", "known are knobs"]),
     ],
 )
-def test_what_is_not_allowed_is_refused_at_once_with_what_is(broker, process, dealer, request_, words):
+def test_a_value_that_is_not_allowed_is_refused_at_once_with_the_allowed_ones(broker, process, dealer, request_, words):
     answer = dealer("parameters").ask(request_, broker)
     assert not answer["ok"]
     assert answer["applied"] is None
@@ -119,7 +119,7 @@ def test_an_optional_parameter_can_be_set_to_null(broker, process, dealer):
     assert process.changes == [("limit", None)]
 
 
-def test_what_the_process_refuses_changes_nothing(broker, process, dealer, subscribe):
+def test_a_change_that_the_process_refuses_has_no_effect(broker, process, dealer, subscribe):
     viewer = subscribe("parameters")
     process.refuse = "low must stay below high"
     answer = dealer("parameters").ask(change("low", 60.0), broker, process, answers=2)
@@ -128,7 +128,7 @@ def test_what_the_process_refuses_changes_nothing(broker, process, dealer, subsc
     assert values(viewer)["low"] == 50.0
 
 
-def test_a_parameter_of_another_method_is_stored_and_said_to_be_inactive(broker, closing, dealer, subscribe):
+def test_a_parameter_of_another_method_is_stored_and_reported_as_inactive(broker, closing, dealer, subscribe):
     process, viewer = closing(Process(broker, active=("votes",))), subscribe("parameters")
     until(lambda: revision(viewer) == 0, broker, process, viewer)
     tool = dealer("parameters")
@@ -153,7 +153,7 @@ def test_a_process_that_does_not_answer_is_reported_after_2_s(broker, process, d
     assert tool.answers[-1]["error"] == "knobs did not answer within 2 s"
 
 
-def test_a_value_that_was_applied_too_late_is_still_the_value_in_force(broker, process, dealer, clock, subscribe):
+def test_a_value_that_was_applied_too_late_is_still_stored(broker, process, dealer, clock, subscribe):
     tool, viewer = dealer("parameters"), subscribe("parameters")
     tool.ask(change("low", 60.0), broker)
     clock.advance(3)
@@ -164,13 +164,13 @@ def test_a_value_that_was_applied_too_late_is_still_the_value_in_force(broker, p
     assert len(tool.answers) == 2
 
 
-def test_a_process_that_has_gone_is_not_connected(broker, process, dealer):
+def test_a_process_that_has_ended_is_not_connected(broker, process, dealer):
     tool = dealer("parameters")
     process.close()
     until(lambda: tool.ask(change("low", 60.0), broker)["error"] == "knobs not connected", broker)
 
 
-def test_without_a_section_the_process_judges_by_itself(broker, closing, dealer):
+def test_without_a_section_the_process_checks_the_values(broker, closing, dealer):
     process = closing(Process(broker, section=None, category="free"))
     request = {"category": "free", "name": "anything", "value": 3}
     tool = dealer("parameters")
@@ -180,14 +180,14 @@ def test_without_a_section_the_process_judges_by_itself(broker, closing, dealer)
     assert tool.ask(request, broker, process, answers=2)["error"] == "not that one"
 
 
-def test_a_process_without_callback_says_so(broker, closing, dealer, subscribe):
+def test_a_process_without_callback_refuses_changes(broker, closing, dealer, subscribe):
     client, viewer = closing(ParameterClient("knobs", broker.ports, Knobs())), subscribe("parameters")
     until(lambda: revision(viewer) == 0, broker, client, viewer)
     answer = dealer("parameters").ask(change("low", 60.0), broker, client, answers=2)
     assert answer["error"] == "knobs takes no parameters now"
 
 
-def test_a_change_is_an_event(broker, process, dealer, subscribe):
+def test_a_change_is_reported_as_an_event(broker, process, dealer, subscribe):
     viewer = subscribe("event")
     until(lambda: broker.wants("event"), broker)
     dealer("parameters").ask(change("low", 60.0), broker, process, answers=2)
@@ -195,7 +195,7 @@ def test_a_change_is_an_event(broker, process, dealer, subscribe):
     assert viewer.of("event")[-1]["text"] == "knobs.low = 60.0"
 
 
-def test_the_published_table_carries_the_whole_declaration(broker, process, subscribe):
+def test_the_published_table_contains_the_whole_declaration(broker, process, subscribe):
     viewer = subscribe("parameters")
     until(lambda: viewer.messages, broker, viewer)
     low = next(entry for entry in viewer.of("parameters")[-1]["parameters"] if entry["name"] == "low")

@@ -1,4 +1,4 @@
-"""Stage latencies from stamps, also when messages are passed over."""
+"""Stage latencies from stamps, also when messages are missed."""
 
 import pytest
 
@@ -65,21 +65,21 @@ def test_only_the_first_control_on_a_frame_answers_it(latency):
     assert latency.percentiles()["exposure to control"] == Percentiles(p50=15.0, p99=15.0)
 
 
-def test_a_control_that_may_have_had_a_predecessor_does_not_count(latency):
+def test_a_control_after_a_missed_one_is_not_measured(latency):
     latency.add_control(control(1, 0, 0, 90))
     latency.add_detection(detection(1, 108, 113))
-    latency.add_control(control(3, 1, 100, 125))  # number 2 was passed over: it may have been the first on frame 1
+    latency.add_control(control(3, 1, 100, 125))  # number 2 was missed: it may have been the first on frame 1
     assert "exposure to control" not in latency.percentiles()
 
 
-def test_frames_the_detector_passed_over_are_counted_within_a_session(latency):
+def test_skipped_frames_are_counted_within_a_session(latency):
     for frame_id in (1, 2, 5):
         latency.add_detection(detection(frame_id, 0, 5))
     latency.add_detection(detection(40, 0, 5, session=9))  # another world: no gap
     assert latency.missed_frames == 2
 
 
-def test_memory_does_not_grow_with_frames_nobody_answers(latency):
+def test_memory_does_not_grow_with_frames_without_a_control(latency):
     for frame_id in range(500):
         latency.add_detection(detection(frame_id, 0, 5))
     assert len(latency._detections) <= 64

@@ -23,14 +23,14 @@ def only(table):
     return process
 
 
-def test_a_process_speaks_for_itself(table):
+def test_a_recent_status_of_the_process_takes_precedence(table):
     table.take_list(listing())
     table.take_status(status())
     process = only(table)
     assert (process.state, process.rate_hz, process.age_ms, process.restarts, process.pid) == ("running", 30, 5, 2, 1)
 
 
-def test_after_2_s_it_is_silent_and_its_figures_are_unknown(table, clock):
+def test_after_2_s_it_is_silent_and_its_rates_are_unknown(table, clock):
     table.take_status(status(latency_ms={"detection": Percentiles(1, 2)}))
     clock.advance(2.1)
     table.take_list(listing())
@@ -39,14 +39,14 @@ def test_after_2_s_it_is_silent_and_its_figures_are_unknown(table, clock):
     assert table.health({}).latency_ms == {}
 
 
-def test_of_a_process_that_does_not_run_the_supervisor_tells(table, clock):
+def test_the_state_of_a_stopped_process_comes_from_the_supervisor(table, clock):
     table.take_status(status())
     clock.advance(2.1)
     table.take_list(listing(state="restarting", pid=None))
     assert only(table).state == "restarting"
 
 
-def test_the_status_of_a_replaced_process_no_longer_counts(table):
+def test_the_status_of_a_replaced_process_is_ignored(table):
     table.take_status(status(pid=1))
     table.take_list(listing(state="starting", pid=2))
     process = only(table)

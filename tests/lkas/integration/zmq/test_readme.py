@@ -1,4 +1,4 @@
-"""Every block of the package's README runs, every message in it is what the code reads."""
+"""Every code block of the package's pages runs, and every message in them is one that the code reads."""
 
 import json
 import re
@@ -15,17 +15,17 @@ README = (Path(lkas.integration.zmq.__file__).parent / "README.md").read_text(en
 PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 JSON = [line for block in re.findall(r"```json\n(.*?)```", README, re.DOTALL) for line in block.splitlines()]
 TOPICS = {
-    "frame": messages.Frame,
+    "frame": messages.FrameHeader,
     "detection": messages.Detection,
     "control": messages.Control,
     "state": messages.State,
     "health": messages.Health,
     "parameters": messages.Parameters,
-    "event": messages.Event,
+    "event": messages.BroadcastEvent,
 }
 
 
-def test_there_is_something_to_run():
+def test_all_blocks_were_found():
     assert len(PYTHON) == 4
     assert {json.loads(line).get("type") for line in JSON} >= set(messages.TOPICS) == set(TOPICS)
 
@@ -37,7 +37,7 @@ def test_python_blocks_run(block, monkeypatch):
 
 
 @pytest.mark.parametrize("line", JSON)
-def test_messages_are_as_the_code_reads_them(line):
+def test_messages_are_valid(line):
     message = json.loads(line)
     if "type" in message:
         kind = TOPICS[message["type"]]

@@ -1,4 +1,4 @@
-"""How requests are framed, repeated, flooded and forgotten."""
+"""Requests: framing, repetition, floods and memory limits."""
 
 import json
 
@@ -17,7 +17,7 @@ def calls(broker):
     return calls
 
 
-def test_a_request_without_id_is_done_and_answered(broker, dealer, calls):
+def test_a_request_without_id_is_executed_and_answered(broker, dealer, calls):
     tool = dealer("actions")
     tool.send({"action": "count"})
     tool.send({"action": "count"})
@@ -34,7 +34,7 @@ def test_a_req_socket_is_answered_in_its_own_framing(broker, requester):
     assert len(tool.answers) == 2
 
 
-def test_a_sender_that_does_not_wait_is_served_and_harms_nobody(broker, context, calls):
+def test_a_sender_that_does_not_wait_for_the_answer_is_served(broker, context, calls):
     tool = Dealer(context, broker.ports.actions)
     tool.send({"action": "count"})
     tool.socket.close(linger=1000)
@@ -43,7 +43,7 @@ def test_a_sender_that_does_not_wait_is_served_and_harms_nobody(broker, context,
     assert len(calls) == 1
 
 
-def test_the_same_request_again_is_not_done_again(broker, dealer, calls):
+def test_a_repeated_request_is_not_executed_again(broker, dealer, calls):
     first, second = dealer("actions"), dealer("actions")
     request = {"action": "count", "request_id": "one"}
     answer = first.ask(request, broker)
@@ -51,7 +51,7 @@ def test_the_same_request_again_is_not_done_again(broker, dealer, calls):
     assert len(calls) == 1
 
 
-def test_an_id_used_for_something_else_is_refused(broker, dealer, calls):
+def test_an_id_used_for_another_request_is_refused(broker, dealer, calls):
     tool = dealer("actions")
     tool.ask({"action": "count", "request_id": "one"}, broker)
     tool.send({"action": "pause", "request_id": "one"})
@@ -70,7 +70,7 @@ def test_an_id_may_be_used_again_after_a_minute(broker, dealer, calls, clock):
 
 
 @pytest.mark.parametrize("port", ["actions", "parameters"])
-def test_malformed_requests_are_refused_counted_logged_once_and_change_nothing(broker, dealer, calls, caplog, port):
+def test_malformed_requests_are_refused_counted_and_logged_once(broker, dealer, calls, caplog, port):
     tool = dealer(port)
     for _ in range(50):
         tool.send_bytes(b"{not json")
@@ -85,7 +85,7 @@ def test_malformed_requests_are_refused_counted_logged_once_and_change_nothing(b
 
 
 @pytest.mark.parametrize("endpoint", ["from_processes", "broadcast", "to_servers", "to_simulation"])
-def test_malformed_messages_on_the_other_ports_only_count(broker, context, closing, caplog, endpoint):
+def test_malformed_messages_on_the_other_ports_are_only_counted(broker, context, closing, caplog, endpoint):
     kind = zmq.PUSH if endpoint == "from_processes" else zmq.XSUB
     peer = closing(Dealer(context, getattr(broker.ports, endpoint), kind))
     for _ in range(100):
@@ -95,7 +95,7 @@ def test_malformed_messages_on_the_other_ports_only_count(broker, context, closi
     assert len([record for record in caplog.records if "malformed" in record.message]) == 1
 
 
-def test_a_message_above_64_kb_ends_that_connection_only(broker, dealer, calls):
+def test_a_message_above_64_kb_ends_only_that_connection(broker, dealer, calls):
     huge, tool = dealer("actions"), dealer("actions")
     huge.send_bytes(json.dumps({"action": "count", "more": "x" * 70_000}).encode())
     assert tool.ask({"action": "count"}, broker)["ok"]
@@ -114,10 +114,10 @@ def test_a_flood_of_requests_is_served_in_bounded_memory(broker, dealer, calls):
     assert len(broker._actions._port._entries) <= request_port.MAX_REMEMBERED
 
 
-def test_more_waiting_requests_than_there_is_room_for_are_refused(broker, closing, dealer):
+def test_too_many_requests_without_a_result_are_refused(broker, closing, dealer):
     from lkas.integration.zmq import ParameterClient
 
-    # Present but not polled: every change waits for its answer.
+    # Connected but not polled: every change waits for its answer.
     process = closing(ParameterClient("free", broker.ports))
     tool = dealer("parameters")
     request = {"category": "free", "name": "a", "value": 1}

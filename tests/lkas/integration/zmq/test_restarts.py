@@ -1,4 +1,4 @@
-"""Any side may start first, die and come back: values survive as long as one side has them."""
+"""Any side may start first, end and restart: values survive as long as one side has them."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def restart(broker, clock, closing):
     return restart
 
 
-def test_a_restarted_process_is_given_the_brokers_values(broker, closing, dealer, subscribe):
+def test_a_restarted_process_gets_the_brokers_values(broker, closing, dealer, subscribe):
     viewer, tool = subscribe("parameters"), dealer("parameters")
     first = Process(broker)
     until(lambda: revision(viewer) == 0, broker, first, viewer)
@@ -34,7 +34,7 @@ def test_a_restarted_process_is_given_the_brokers_values(broker, closing, dealer
     assert values(viewer)["low"] == 60.0
 
 
-def test_a_value_the_restarted_process_no_longer_allows_is_dropped(broker, closing, dealer, subscribe):
+def test_a_value_that_the_restarted_process_no_longer_allows_is_dropped(broker, closing, dealer, subscribe):
     viewer, tool = subscribe("parameters"), dealer("parameters")
     first = Process(broker)
     until(lambda: revision(viewer) == 0, broker, first, viewer)
@@ -78,8 +78,8 @@ def test_a_process_may_start_before_the_broker(closing, clock):
     until(known, broker, process)
 
 
-def test_a_lost_change_is_noticed_by_the_status(broker, closing, dealer, subscribe):
-    """The process is behind the broker (or ahead): its status carries the revision, and the tables are exchanged."""
+def test_a_lost_change_is_detected_by_the_status(broker, closing, dealer, subscribe):
+    """The process has an older (or newer) revision than the broker: its status shows it, and tables are exchanged."""
     process, viewer, tool = closing(Process(broker)), subscribe("parameters"), dealer("parameters")
     until(lambda: revision(viewer) == 0, broker, process, viewer)
     tool.ask(change("low", 60.0), broker, process, answers=2)
@@ -93,7 +93,7 @@ def test_a_lost_change_is_noticed_by_the_status(broker, closing, dealer, subscri
     assert values(viewer)["low"] == 77.0
 
 
-def test_a_restarted_broker_finds_the_simulation_again(broker, closing, restart, context):
+def test_a_restarted_broker_reconnects_to_the_simulation(broker, closing, restart, context):
     world = closing(World(broker))
     second = restart()
     tool = closing(Dealer(context, second.ports.actions))
@@ -106,7 +106,7 @@ def test_a_restarted_broker_finds_the_simulation_again(broker, closing, restart,
     until(lambda: world.done, second, world)
 
 
-def test_two_processes_of_the_same_category_the_newer_counts(broker, closing, subscribe):
+def test_of_two_processes_of_a_category_the_newer_one_counts(broker, closing, subscribe):
     viewer = subscribe("parameters")
     first = closing(Process(broker))
     until(lambda: revision(viewer) == 0, broker, first, viewer)

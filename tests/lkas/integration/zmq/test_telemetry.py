@@ -1,4 +1,4 @@
-"""From channel messages to the figures on the wire."""
+"""From channel messages to the values in the JSON."""
 
 import time
 
@@ -42,54 +42,54 @@ def lane_model(curvature_radpm=0.0):
     return LaneModel(left=line(1.8), right=line(-1.8), width_m=3.6, width_sigma_m=0.1, calibration=calibration)
 
 
-def test_the_lane_model_is_drawn_as_a_curve_that_lies_on_the_road():
+def test_the_lane_model_becomes_a_curve_on_the_road():
     model = lane_model(curvature_radpm=0.01)
-    wire = telemetry.detection(DetectionMessage(lane_model=model), 1, 600)
-    ground = PinholeCamera(model.calibration).ground_from_image(np.array(wire.left_line_px))
+    sent = telemetry.detection(DetectionMessage(lane_model=model), 1, 600)
+    ground = PinholeCamera(model.calibration).ground_from_image(np.array(sent.left_line_px))
     x_m, y_m = ground.T
     assert y_m == pytest.approx(1.8 + 0.01 * x_m**2 / 2, abs=0.15)
-    rows = [v for _, v in wire.left_line_px]
-    assert rows == sorted(rows, reverse=True)  # from the bottom upwards
+    rows = [v for _, v in sent.left_line_px]
+    assert rows == sorted(rows, reverse=True)  # from the bottom up
     assert rows[0] == pytest.approx(599, abs=1)
 
 
 def test_the_left_line_is_left_of_the_right_one():
-    wire = telemetry.detection(DetectionMessage(lane_model=lane_model()), 1, 600)
-    assert all(left[0] < right[0] for left, right in zip(wire.left_line_px, wire.right_line_px, strict=True))
+    sent = telemetry.detection(DetectionMessage(lane_model=lane_model()), 1, 600)
+    assert all(left[0] < right[0] for left, right in zip(sent.left_line_px, sent.right_line_px, strict=True))
 
 
-def test_without_the_images_height_the_calibration_tells_it():
+def test_without_the_height_of_the_image_it_comes_from_the_calibration():
     message = DetectionMessage(lane_model=lane_model())
     assert telemetry.detection(message, 1, None).left_line_px == telemetry.detection(message, 1, 600).left_line_px
 
 
-def test_a_line_without_model_is_drawn_by_its_two_points():
+def test_a_line_without_model_has_its_two_points():
     lane = LaneMessage(x1=200, y1=600, x2=350, y2=360)
-    wire = telemetry.detection(DetectionMessage(right_lane=lane), 1, 600)
-    assert wire.right_line_px == [(200, 600), (350, 360)]
-    assert wire.left_line_px is None
+    sent = telemetry.detection(DetectionMessage(right_lane=lane), 1, 600)
+    assert sent.right_line_px == [(200, 600), (350, 360)]
+    assert sent.left_line_px is None
 
 
 def test_a_frame_and_its_detection_carry_the_same_stamps():
     before_s, capture_ns = time.time(), time.monotonic_ns() - 5_000_000_000
     after_s = time.time()
-    wire = telemetry.detection(DetectionMessage(session=3, frame_id=4, timestamp=77.0, capture_ns=capture_ns), 4, 600)
-    assert (wire.session, wire.frame_id) == (3, 4)
-    assert before_s - 5.001 <= wire.timestamp <= after_s - 4.999
+    sent = telemetry.detection(DetectionMessage(session=3, frame_id=4, timestamp=77.0, capture_ns=capture_ns), 4, 600)
+    assert (sent.session, sent.frame_id) == (3, 4)
+    assert before_s - 5.001 <= sent.timestamp <= after_s - 4.999
 
 
-def test_valid_until_leaves_world_time_with_its_distance_kept():
+def test_valid_until_keeps_its_distance_to_the_timestamp():
     before_s = time.time()
     message = ControlMessage(
         steering=0, throttle=0, brake=0, timestamp=50.0, valid_until=50.2, capture_ns=time.monotonic_ns()
     )
-    wire = telemetry.control(message)
-    assert wire.valid_until - wire.timestamp == pytest.approx(0.2)
-    assert before_s - 0.001 <= wire.timestamp <= time.time() + 0.001
+    sent = telemetry.control(message)
+    assert sent.valid_until - sent.timestamp == pytest.approx(0.2)
+    assert before_s - 0.001 <= sent.timestamp <= time.time() + 0.001
 
 
 @pytest.mark.parametrize(("age_ms", "paused", "known"), [(400, False, True), (600, False, False), (600, True, True)])
-def test_a_command_that_is_old_counts_as_unknown_unless_the_world_is_paused(age_ms, paused, known):
+def test_an_old_command_counts_as_unknown_unless_the_world_is_paused(age_ms, paused, known):
     command = ControlMessage(
         steering=0.1,
         throttle=0.2,
@@ -99,7 +99,7 @@ def test_a_command_that_is_old_counts_as_unknown_unless_the_world_is_paused(age_
         departure_status=DepartureStatus.DRIFT,
         publish_ns=NOW_NS - age_ms * 1_000_000,
     )
-    wire = telemetry.state(VehicleState(speed_mps=9.0, paused=paused), command, NOW_NS)
-    figures = (wire.steering, wire.throttle, wire.brake, wire.lateral_offset, wire.heading_angle, wire.departure_status)
-    assert figures == ((0.1, 0.2, 0.3, 0.4, 0.5, DepartureStatus.DRIFT) if known else (None,) * 6)
-    assert (wire.speed, wire.paused) == (9.0, paused)
+    sent = telemetry.state(VehicleState(speed_mps=9.0, paused=paused), command, NOW_NS)
+    values = (sent.steering, sent.throttle, sent.brake, sent.lateral_offset, sent.heading_angle, sent.departure_status)
+    assert values == ((0.1, 0.2, 0.3, 0.4, 0.5, DepartureStatus.DRIFT) if known else (None,) * 6)
+    assert (sent.speed, sent.paused) == (9.0, paused)

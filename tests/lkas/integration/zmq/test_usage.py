@@ -1,4 +1,4 @@
-"""The users' own examples of the broker, word for word, on six ports of the test's own."""
+"""The examples of the users, verbatim, on six free ports."""
 
 import textwrap
 import time
@@ -64,14 +64,14 @@ DETECTION_SERVER = """
 
 @pytest.fixture
 def ports(monkeypatch):
-    """What `LKASBroker()` and `ParameterClient(...)` take by default, moved away from the ports of a running stack."""
+    """Replaces the default ports of `LKASBroker()` and `ParameterClient(...)` by free ones."""
     base = free_port_base()
     monkeypatch.setattr(Ports.__init__, "__defaults__", (base, "127.0.0.1"))
     return Ports()
 
 
 class Running:
-    """`while running`: each time it is asked the rest of the world does a step, until that says it is done."""
+    """The condition of `while running`: each evaluation steps the other processes, until the step returns True."""
 
     def __init__(self, step):
         self._step = step
@@ -125,7 +125,7 @@ def test_the_detection_server(ports, context, closing, clock):
 
     server = names["DetectionServer"]()
     server.detector = Detector()
-    broker = closing(LKASBroker(clock=clock))  # it would not wait longer than 2 s for the server's answer
+    broker = closing(LKASBroker(clock=clock))  # with a real clock it would wait for 2 s only
     tool = closing(Dealer(context, ports.parameters))
     until(lambda: broker._to_servers.has_receiver("detection"), broker)
 
@@ -135,7 +135,7 @@ def test_the_detection_server(ports, context, closing, clock):
         if not tool.answers:
             tool.send({"category": "detection", "name": "canny_low", "value": 60.0})
             until(lambda: tool.answers, tool, broker)
-            if not tool.answers[-1]["ok"]:  # its table is still on the way
+            if not tool.answers[-1]["ok"]:  # the table of the process has not arrived yet
                 tool.answers.clear()
         return len(tool.answers) == 2
 

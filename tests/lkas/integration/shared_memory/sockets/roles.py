@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from lkas.integration.shared_memory.sockets import Publisher, Puller, Pusher, Replier, Requester, Subscriber
-from tests.support.peer import say, wait_for_release
+from tests.support.peer import print_line, wait_for_release
 
 WAIT_MS = 120_000
 
@@ -15,34 +15,34 @@ WAIT_MS = 120_000
 def publish(items: list[Any]) -> None:
     with Publisher("topic") as publisher:
         for item in items:
-            say(publisher.send(item, timeout=WAIT_MS))
+            print_line(publisher.send(item, timeout=WAIT_MS))
         wait_for_release()
 
 
 def subscribe(count: int, slots: int) -> None:
     with Subscriber("topic", slots=slots) as subscriber:
-        say("ready")
+        print_line("ready")
         for _ in range(count):
-            say(subscriber.recv(timeout=WAIT_MS))
+            print_line(subscriber.recv(timeout=WAIT_MS))
 
 
 def sum_up(count: int) -> None:
     """Subscribes, then says how much came and what it adds up to."""
     with Subscriber("topic") as subscriber:
-        say("ready")
-        say(sum(subscriber.recv(timeout=WAIT_MS) for _ in range(count)))
+        print_line("ready")
+        print_line(sum(subscriber.recv(timeout=WAIT_MS) for _ in range(count)))
 
 
 def idle(kind: str, name: str) -> None:
     socket = {"Subscriber": Subscriber, "Puller": Puller, "Replier": Replier}[kind](name)
-    say("ready")
+    print_line("ready")
     wait_for_release()
     socket.close()
 
 
 def publish_bytes(size: int) -> None:
     with Publisher("topic", serializer="raw") as publisher:
-        say(publisher.send(os.urandom(1) * size, timeout=WAIT_MS))
+        print_line(publisher.send(os.urandom(1) * size, timeout=WAIT_MS))
         wait_for_release()
 
 
@@ -50,7 +50,7 @@ def publish_array() -> None:
     import numpy as np  # the other roles start sooner without
 
     with Publisher("topic", serializer="raw") as publisher:
-        say(publisher.send(np.arange(360_000, dtype=np.float32).reshape(600, 600), timeout=WAIT_MS))
+        print_line(publisher.send(np.arange(360_000, dtype=np.float32).reshape(600, 600), timeout=WAIT_MS))
         wait_for_release()
 
 
@@ -63,7 +63,7 @@ def die_mid_write() -> None:
         file.truncate(size)
         source = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ)
         file.truncate(size // 2)
-        say("dying")
+        print_line("dying")
         publisher.send(memoryview(source))
 
 
@@ -71,30 +71,30 @@ def push(first: int, count: int) -> None:
     with Pusher("work") as pusher:
         for item in range(first, first + count):
             assert pusher.send(item, timeout=WAIT_MS)
-        say("pushed")
+        print_line("pushed")
 
 
 def pull(count: int) -> None:
     with Puller("work") as puller:
-        say("ready")
+        print_line("ready")
         for _ in range(count):
-            say(puller.recv(timeout=WAIT_MS))
+            print_line(puller.recv(timeout=WAIT_MS))
         wait_for_release()
 
 
 def pull_until_told() -> None:
     with Puller("work") as puller:
-        say("ready")
+        print_line("ready")
         item = puller.recv(timeout=WAIT_MS)
         while item is not None:
-            say(item)
+            print_line(item)
             item = puller.recv(timeout=WAIT_MS)
-        say("end")
+        print_line("end")
 
 
 def answer(count: int) -> None:
     with Replier("service") as replier:
-        say("ready")
+        print_line("ready")
         for _ in range(count):
             request = replier.recv(timeout=WAIT_MS)
             replier.send({"pid": os.getpid(), "echo": request}, timeout=WAIT_MS)
@@ -104,8 +104,8 @@ def answer(count: int) -> None:
 def take_question() -> None:
     """Receives a question and never answers."""
     replier = Replier("service")
-    say("ready")
-    say(replier.recv(timeout=WAIT_MS))
+    print_line("ready")
+    print_line(replier.recv(timeout=WAIT_MS))
     wait_for_release()
 
 
@@ -114,23 +114,23 @@ def ask(first: int, count: int) -> None:
         for number in range(first, first + count):
             assert requester.send(number, timeout=WAIT_MS)
             assert requester.recv(timeout=WAIT_MS)["echo"] == number
-        say("answered")
+        print_line("answered")
 
 
 def wait_for_message() -> None:
     with Subscriber("topic") as subscriber:
         try:
-            say("waiting")
+            print_line("waiting")
             subscriber.recv()
         except KeyboardInterrupt:
-            say("interrupted")
+            print_line("interrupted")
 
 
 def flood(size: int) -> None:
     """Sends messages of equal bytes for ever, with no regard for room."""
     with Publisher("topic", serializer="raw") as publisher:
         messages = [bytes([value]) * size for value in range(256)]
-        say("sending")
+        print_line("sending")
         while True:
             for message in messages:
                 publisher.send(message)

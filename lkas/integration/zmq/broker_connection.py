@@ -1,4 +1,4 @@
-"""A process's two sockets to the broker: reports out, orders in. Neither ever waits."""
+"""The two sockets between a process and the broker: reports out, instructions in. No call blocks."""
 
 import logging
 import os
@@ -10,12 +10,12 @@ from lkas.health import Percentiles
 from lkas.integration.zmq.messages import (
     MAX_INBOUND_BYTES,
     EventReport,
+    Instruction,
     Level,
     MalformedMessageError,
-    Order,
     Report,
     StatusReport,
-    decode_order,
+    decode_instruction,
     encode,
 )
 from lkas.integration.zmq.ports import Ports
@@ -23,41 +23,41 @@ from lkas.integration.zmq.sockets import connect
 
 logger = logging.getLogger(__name__)
 
-ORDERS_PER_POLL = 256
-LINGER_MS = 100  # for the last event of a process that ends
+INSTRUCTIONS_PER_POLL = 256
+LINGER_MS = 100  # for the last event of a process that terminates
 
 
-class Connection:
-    """Reports to the broker on one socket, orders from it on the other."""
+class BrokerConnection:
+    """Sends reports on one socket and receives instructions on the other."""
 
-    def __init__(self, process: str, topic: str, ports: Ports, orders_endpoint: str) -> None:
+    def __init__(self, process: str, topic: str, ports: Ports, instructions_endpoint: str) -> None:
         self.process = process
         context = zmq.Context.instance()
         self._reports = connect(context, zmq.PUSH, ports.from_processes, LINGER_MS)
-        self._orders = connect(context, zmq.SUB, orders_endpoint, 0)
-        self._orders.setsockopt(zmq.MAXMSGSIZE, MAX_INBOUND_BYTES)
-        self._orders.setsockopt(zmq.SUBSCRIBE, topic.encode())
+        self._instructions = connect(context, zmq.SUB, instructions_endpoint, 0)
+        self._instructions.setsockopt(zmq.MAXMSGSIZE, MAX_INBOUND_BYTES)
+        self._instructions.setsockopt(zmq.SUBSCRIBE, topic.encode())
         self._topic = topic.encode()
         self._has_warned = False
 
-    def orders(self) -> Iterator[Order]:
-        """Orders that wait, for this topic alone (a subscription also matches longer ones)."""
-        for _ in range(ORDERS_PER_POLL):
+    def instructions(self) -> Iterator[Instruction]:
+        """Yield the instructions that have arrived for this topic (a subscription also matches longer topics)."""
+        for _ in range(INSTRUCTIONS_PER_POLL):
             try:
-                parts = self._orders.recv_multipart(zmq.NOBLOCK)
+                parts = self._instructions.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
                 return
             if len(parts) != 2 or parts[0] != self._topic:
                 continue
             try:
-                yield decode_order(parts[1])
+                yield decode_instruction(parts[1])
             except MalformedMessageError as error:
                 if not self._has_warned:
                     self._has_warned = True
-                    logger.warning("order of the broker dropped: %s (further ones silently)", error)
+                    logger.warning("instruction of the broker dropped: %s (further ones are not logged)", error)
 
     def report(self, report: Report) -> bool:
-        """Hand a report over; False when there is no broker to take it."""
+        """Send a report. Returns False when no broker is connected."""
         try:
             self._reports.send(encode(report), zmq.NOBLOCK)
         except zmq.Again:
@@ -91,4 +91,4 @@ class Connection:
 
     def close(self) -> None:
         self._reports.close()
-        self._orders.close()
+        self._instructions.close()

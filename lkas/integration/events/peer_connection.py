@@ -1,4 +1,4 @@
-"""One connected peer: lines out without ever waiting, lines in, a bounded store for what it has not taken yet."""
+"""A connected peer: sends lines without blocking, receives lines, and keeps a bounded buffer of unsent data."""
 
 import os
 import socket
@@ -6,11 +6,11 @@ import struct
 
 from lkas.integration.events.messages import LineSplitter
 
-MAX_WAITING_BYTES = 256 * 1024  # beside what the kernel keeps
+MAX_WAITING_BYTES = 256 * 1024  # in addition to the kernel's buffer
 RECEIVE_BYTES = 64 * 1024
 
 
-class Connection:
+class PeerConnection:
     """A connected, non-blocking stream socket. The endpoint's lock guards `send` and `flush`."""
 
     def __init__(self, peer: socket.socket) -> None:
@@ -22,11 +22,11 @@ class Connection:
 
     @property
     def has_waiting(self) -> bool:
-        """Whether something is to be sent as soon as there is room."""
+        """Whether unsent data waits for room in the kernel's buffer."""
         return bool(self._waiting)
 
     def send(self, line: bytes) -> bool:
-        """Hand a line over, to the peer or to the store. False: the peer is gone, or too far behind for this line."""
+        """Send or buffer a line. Returns False when the peer is disconnected, or the buffer has no room for it."""
         if self.is_broken or len(self._waiting) + len(line) > MAX_WAITING_BYTES:
             return False
         self._waiting += line
@@ -34,7 +34,7 @@ class Connection:
         return not self.is_broken
 
     def flush(self) -> None:
-        """Send what waits, as far as there is room."""
+        """Send the buffered data, as far as the kernel takes it."""
         try:
             while self._waiting:
                 del self._waiting[: self.socket.send(self._waiting)]
@@ -44,8 +44,8 @@ class Connection:
             self.is_broken = True
 
     def receive(self) -> list[bytes]:
-        """The lines that are there now. Raises ConnectionError when the peer is gone, MalformedEventError for a line
-        without end."""
+        """Return the complete lines that have arrived. Raises ConnectionError when the peer has disconnected,
+        MalformedEventError for a line that is too long."""
         try:
             data = self.socket.recv(RECEIVE_BYTES)
         except BlockingIOError:
@@ -60,6 +60,6 @@ class Connection:
 
 
 def is_own_user(peer: socket.socket) -> bool:
-    """Whether the process at the other end belongs to this user; the kernel vouches for it."""
+    """Return whether the process at the other end belongs to this user, according to the kernel."""
     _, uid, _ = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
     return uid == os.getuid()
