@@ -14,7 +14,7 @@ from tests.support.stack import ROOT, segments
 
 READMES = [
     path
-    for path in sorted(ROOT.rglob("README.md"))
+    for path in sorted([*ROOT.rglob("README.md"), *(ROOT / "docs").glob("*.md")])
     if not {".venv", "build", "vendor"} & set(path.relative_to(ROOT).parts)
 ]
 PAGES = [*READMES, *sorted((ROOT / "docs").rglob("*.md"))]

@@ -10,10 +10,12 @@ import pytest
 import lkas.integration.zmq
 from lkas.integration.zmq import Ports, messages
 from lkas.integration.zmq.ports import free_port_base
+from tests.support.stack import ROOT
 
-README = (Path(lkas.integration.zmq.__file__).parent / "README.md").read_text(encoding="utf-8")
-PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-JSON = [line for block in re.findall(r"```json\n(.*?)```", README, re.DOTALL) for line in block.splitlines()]
+PAGES = (Path(lkas.integration.zmq.__file__).parent / "README.md", ROOT / "docs" / "broker.md")
+TEXT = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+PYTHON = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+JSON = [line for block in re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL) for line in block.splitlines()]
 TOPICS = {
     "frame": messages.FrameHeader,
     "detection": messages.Detection,
