@@ -1,4 +1,4 @@
-"""Writes the files derived from declarations: configs/default.yaml, lkas_messages.h and the built-in map.
+"""Writes the files derived from declarations: configs/default.yaml, lkas_messages.h, channels.pyi, the built-in map.
 
 `make defaults` runs this; tests compare the committed files with it.
 """
@@ -8,8 +8,9 @@ from pathlib import Path
 from configs.maps.make_loop import loop_xml
 from lkas.cli.settings import SECTIONS
 from lkas.config import default_yaml
-from lkas.integration.shared_memory.layout import c_header
+from lkas.integration.shared_memory.c_header import c_header
 from lkas.page import ViewerConfig
+from scripts.channel_stub import STUB, channel_stub
 from simulation.carla.config import CarlaConfig
 from simulation.config import SimulationConfig
 
@@ -23,6 +24,7 @@ def derived_files() -> dict[Path, str]:
         ROOT / "configs/default.yaml": default_yaml(ALL_SECTIONS),
         ROOT / "configs/maps/loop.xodr": loop_xml(),
         ROOT / "lkas/include/lkas_messages.h": c_header(),
+        STUB: channel_stub(),
     }
 
 

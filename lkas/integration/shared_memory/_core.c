@@ -822,13 +822,13 @@ static int import_errors(void) {
 }
 
 PyMODINIT_FUNC PyInit__core(void) {
-    PyTypeObject *types[] = {&Record_Type, &SlotBuffer_Type, &Loan_Type, &View_Type, &Channel_Type, &Call_Type};
+    PyTypeObject *types[] = {&Record_Type, &SlotBuffer_Type, &Loan_Type, &View_Type, &Channel_Type, &MessageCall_Type};
     for (size_t i = 0; i < Py_ARRAY_LENGTH(types); ++i)
         if (PyType_Ready(types[i])) return NULL;
     if (import_errors()) return NULL;
     PyObject *module = PyModule_Create(&core_module);
     if (!module || PyModule_AddObjectRef(module, "Record", (PyObject *)&Record_Type) ||
-        PyModule_AddObjectRef(module, "Call", (PyObject *)&Call_Type) ||
+        PyModule_AddObjectRef(module, "MessageCall", (PyObject *)&MessageCall_Type) ||
         PyModule_AddObjectRef(module, "Channel", (PyObject *)&Channel_Type) ||
         PyModule_AddObjectRef(module, "Loan", (PyObject *)&Loan_Type) ||
         PyModule_AddObjectRef(module, "View", (PyObject *)&View_Type) ||

@@ -1,5 +1,6 @@
 import os
 from collections.abc import Callable, Sequence
+from inspect import Signature
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
@@ -19,18 +20,21 @@ class Record:
         self, message_type: type[Struct], size: int, schema_hash: int, stamp_offset: int, fields: tuple[tuple, ...]
     ) -> None: ...
 
-class Call:
-    """A method that takes the parameters of `declaration` and hands their values to `via`, in `order`."""
+class MessageCall:
+    """A method that takes the fields of a message by name and passes their values on to `target` by position."""
 
     def __init__(
         self,
-        declaration: Callable[..., Any],
-        via: Callable[..., Any],
-        names: tuple[str, ...],
+        name: str,
+        message_name: str,
+        target: Callable[..., Any],
+        parameters: tuple[str, ...],
         positional_count: int,
         defaults: dict[str, Any],
-        order: tuple[int, ...],
+        positions: tuple[int, ...],
         valid_s: float,
+        doc: str,
+        signature: Signature,
     ) -> None: ...
 
 class Loan:

@@ -6,34 +6,28 @@
     reader = ImageChannel("camera_feed")        # attaches by itself when the writer appears
     message = reader.read(timeout=0.1)          # ImageMessage or None
 
-Options, reading, waiting and closing are the same for all (`channel.py`); here stand the messages' own `write`
-signatures, which the C core parses by itself: a function with `...` for a body is a declaration.
-Stamps left out are taken now: `timestamp` in monotonic seconds, as for a live camera, and `capture_ns`.
+channel.py has what all of them share: options, reading, waiting, closing. The parameters of `write` are the fields of
+the channel's message (message_call.py). `timestamp` is world time in seconds; a `timestamp` or `capture_ns` left out is
+monotonic time at the call, as for a live camera.
+
+channels.pyi, written from this file and the messages by `make defaults`, is what type checkers and editors read.
 """
 
-from collections.abc import Sequence
-from typing import Any, Unpack
+from typing import Unpack
 
 from lkas.integration.shared_memory import _core
 from lkas.integration.shared_memory.channel import Channel, ChannelOptions
+from lkas.integration.shared_memory.message_call import STAMPS, message_call
 from lkas.integration.shared_memory.messages import (
     ControlMessage,
-    ControlMode,
-    DepartureStatus,
     DetectionMessage,
     ImageMessage,
-    LaneMessage,
-    LaneModel,
-    SteeringTerms,
     TimelineMessage,
-    TimelinePoint,
-    Track,
     TracksMessage,
     VehicleState,
 )
-from lkas.integration.shared_memory.packing import packed_call
 
-CONTROL_VALID_S = 0.2  # of world time, unless the writer says otherwise
+CONTROL_VALID_S = 0.2  # s of world time, unless the writer gives `valid_until`
 
 
 class ImageChannel(Channel[ImageMessage]):
@@ -55,7 +49,7 @@ class ImageChannel(Channel[ImageMessage]):
     ) -> None:
         if create and (width is None or height is None):
             raise ValueError(
-                f"channel {name or self.default_name!r}: the writer gives width and height of its images, in pixels"
+                f"channel {name or self.default_name!r}: the writer needs width and height of its images, in pixels"
             )
         shape = (height or 0, width or 0, channels or (3 if create else 0))
         super().__init__(name, create, shape=shape, **options)
@@ -65,41 +59,35 @@ class ImageChannel(Channel[ImageMessage]):
         """(height, width, channels) of the images, or None while not attached."""
         return self._shape
 
-    @packed_call(ImageMessage, _core.Channel._write_image)
-    def write(
-        self,
-        image: Any,
-        frame_id: int = 0,
-        timestamp: float | None = None,
-        capture_ns: int | None = None,
-        session: int = 0,
-    ) -> bool:
-        """Copy an image of any strides once and publish it; False: dropped and counted, for want of a free slot.
+    write = message_call(
+        "write",
+        ImageMessage,
+        _core.Channel._write_image,
+        positional=("image", *STAMPS),
+        doc="""Copy an image of any strides once and publish it; False: no slot was free, it is dropped and counted.
 
         Costs one copy of the pixels. SHMSerializationError, a ValueError, for another shape or type, with both.
-        """
-        ...
+        """,
+    )
 
     view = _core.Channel._view
 
-    @packed_call(ImageMessage, _core.Channel._loan)
-    def loan(
-        self,
-        frame_id: int = 0,
-        timestamp: float | None = None,
-        capture_ns: int | None = None,
-        session: int = 0,
-    ) -> _core.Loan:
-        """A context manager that gives a slot's array to draw into: no copy.
+    loan = message_call(
+        "loan",
+        ImageMessage,
+        _core.Channel._loan,
+        positional=STAMPS,
+        returns=_core.Loan,
+        doc="""Return a context manager that gives a slot's array to draw into: no copy.
 
-        Published when the block ends, not published when it raises. SHMBufferFullError when no slot is free, SHMError
-        while another loan is open. Costs about a microsecond besides the drawing.
-        """
-        ...
+        The image is published when the block ends, and not when it raises. SHMBufferFullError when no slot is free,
+        SHMError while another loan is open. Costs about a microsecond besides the drawing.
+        """,
+    )
 
 
 class DetectionChannel(Channel[DetectionMessage]):
-    """What the detector saw."""
+    """What the detector found in each frame."""
 
     message_type = DetectionMessage
     default_name = "lane_detection"
@@ -107,30 +95,21 @@ class DetectionChannel(Channel[DetectionMessage]):
     write_message = _core.Channel._write_message  # a whole message
     __slots__ = ()
 
-    @packed_call(DetectionMessage, _core.Channel._write_values)
-    def write(
-        self,
-        left_lane: LaneMessage | None = None,
-        right_lane: LaneMessage | None = None,
-        *,
-        processing_time_ms: float = 0.0,
-        lane_model: LaneModel | None = None,
-        frame_publish_ns: int = 0,
-        frame_id: int = 0,
-        timestamp: float | None = None,
-        capture_ns: int | None = None,
-        session: int = 0,
-    ) -> bool:
-        """Publish the lines of one frame; units and signs as in DetectionMessage.
+    write = message_call(
+        "write",
+        DetectionMessage,
+        _core.Channel._write_values,
+        positional=("left_lane", "right_lane"),
+        doc="""Publish the lines of one frame; units and signs as in DetectionMessage.
 
-        False: dropped and counted, for want of a free slot. SHMSerializationError names a bad field. Costs one or two
-        microseconds with a lane model.
-        """
-        ...
+        False: no slot was free, the message is dropped and counted. SHMSerializationError names a bad field. Costs one
+        or two microseconds with a lane model.
+        """,
+    )
 
 
 class TracksChannel(Channel[TracksMessage]):
-    """The lines a perception follows over time, at most 8."""
+    """The lines that a perception follows over time, at most 8."""
 
     message_type = TracksMessage
     default_name = "lane_tracks"
@@ -138,69 +117,44 @@ class TracksChannel(Channel[TracksMessage]):
     write_message = _core.Channel._write_message  # a whole message
     __slots__ = ()
 
-    @packed_call(TracksMessage, _core.Channel._write_values)
-    def write(
-        self,
-        tracks: Sequence[Track] = (),
-        *,
-        frame_id: int = 0,
-        timestamp: float | None = None,
-        capture_ns: int | None = None,
-        session: int = 0,
-    ) -> bool:
-        """Publish all lines of one frame; units and signs as in Track.
+    write = message_call(
+        "write",
+        TracksMessage,
+        _core.Channel._write_values,
+        positional=("tracks",),
+        doc="""Publish all lines of one frame; units and signs as in Track.
 
-        False: dropped and counted, for want of a free slot. SHMSerializationError names a bad field, or more than 8
-        lines. Costs some microseconds.
-        """
-        ...
+        False: no slot was free, the message is dropped and counted. SHMSerializationError names a bad field, or more
+        than 8 lines. Costs some microseconds.
+        """,
+    )
 
 
 class ControlChannel(Channel[ControlMessage]):
-    """Commands to the car."""
+    """Commands to the vehicle."""
 
     message_type = ControlMessage
     default_name = "vehicle_control"
     creator = "`lkas` (its decision server)"
     __slots__ = ()
 
-    @packed_call(ControlMessage, _core.Channel._write_values, valid_s=CONTROL_VALID_S)
-    def write(
-        self,
-        *,
-        steering: float,
-        throttle: float,
-        brake: float,
-        mode: ControlMode = ControlMode.MANUAL,
-        lateral_offset: float | None = None,
-        lateral_offset_meters: float | None = None,
-        heading_angle: float | None = None,
-        lane_width_pixels: float | None = None,
-        departure_status: DepartureStatus | None = None,
-        curvature: float | None = None,
-        ttlc_left_s: float | None = None,
-        ttlc_right_s: float | None = None,
-        limiter: int = 0,
-        state_reason: str = "",
-        valid_until: float | None = None,
-        terms: SteeringTerms | None = None,
-        frame_id: int = 0,
-        timestamp: float | None = None,
-        capture_ns: int | None = None,
-        session: int = 0,
-    ) -> bool:
-        """Publish a command; units and signs as in ControlMessage: steering, offsets and heading positive to the right.
+    write = message_call(
+        "write",
+        ControlMessage,
+        _core.Channel._write_values,
+        valid_s=CONTROL_VALID_S,
+        doc="""Publish a command; units and signs as in ControlMessage (steering, offset, heading: right is positive).
 
-        `valid_until` is world time in seconds, by default `timestamp` + 0.2. False: dropped and counted, for want of a
-        free slot. SHMSerializationError names a bad field. Costs a fraction of a microsecond.
-        """
-        ...
+        `valid_until` is world time in seconds, by default `timestamp` + 0.2. False: no slot was free, the message is
+        dropped and counted. SHMSerializationError names a bad field. Costs a fraction of a microsecond.
+        """,
+    )
 
-    write_message = _core.Channel._write_message  # `valid_until` as it stands
+    write_message = _core.Channel._write_message  # with `valid_until` as it is
 
 
 class TimelineChannel(Channel[TimelineMessage]):
-    """The next seconds as expected: at most 31 points."""
+    """The predicted motion over the next seconds: at most 31 points."""
 
     message_type = TimelineMessage
     default_name = "lane_timeline"
@@ -208,28 +162,21 @@ class TimelineChannel(Channel[TimelineMessage]):
     write_message = _core.Channel._write_message  # a whole message
     __slots__ = ()
 
-    @packed_call(TimelineMessage, _core.Channel._write_values)
-    def write(
-        self,
-        points: Sequence[TimelinePoint] = (),
-        *,
-        ttlc_left_s: float | None = None,
-        ttlc_right_s: float | None = None,
-        frame_id: int = 0,
-        timestamp: float | None = None,
-        capture_ns: int | None = None,
-        session: int = 0,
-    ) -> bool:
-        """Publish the points of one prediction; units and signs as in TimelinePoint, times to a crossing in seconds.
+    write = message_call(
+        "write",
+        TimelineMessage,
+        _core.Channel._write_values,
+        positional=("points",),
+        doc="""Publish the points of one prediction; units and signs as in TimelinePoint.
 
-        False: dropped and counted, for want of a free slot. SHMSerializationError names a bad field, or more than 31
-        points. Costs some microseconds.
-        """
-        ...
+        False: no slot was free, the message is dropped and counted. SHMSerializationError names a bad field, or more
+        than 31 points. Costs some microseconds.
+        """,
+    )
 
 
 class VehicleChannel(Channel[VehicleState]):
-    """The car's state as the world reports it."""
+    """The vehicle's state as the world reports it."""
 
     message_type = VehicleState
     default_name = "vehicle_state"

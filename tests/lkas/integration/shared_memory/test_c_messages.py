@@ -18,6 +18,7 @@ from msgspec import structs
 
 from lkas import get_include
 from lkas.integration.shared_memory import _core, layout
+from lkas.integration.shared_memory.c_header import snake_case
 from lkas.integration.shared_memory.layout import Field, Record
 from lkas.integration.shared_memory.messages import ImageMessage
 from lkas.integration.shared_memory.packing import packed_record
@@ -56,7 +57,7 @@ def drawn_message(record: Record, random: Random) -> Any:
 
 def in_c(field: Field, value: Any) -> str:
     if isinstance(value, Enum):
-        return f"LKAS_{layout._snake(field.detail.__name__).upper()}_{value.name}"
+        return f"LKAS_{snake_case(field.detail.__name__).upper()}_{value.name}"
     if isinstance(value, float):
         return f"({value.hex()})"
     return f"INT64_C({int(value)})"
@@ -102,7 +103,7 @@ def program_text() -> str:
     ]
     branches = []
     for record, seed, message in cases():
-        tag, name = layout._snake(record.name), f"{record.name}{seed}"
+        tag, name = snake_case(record.name), f"{record.name}{seed}"
         lines = list(assignments(record, message, "m"))
         parts.append(
             f"static int write_{name}(const char *path) {{\n    const lkas_spec spec = LKAS_{tag.upper()}_SPEC(4);\n"

@@ -1,4 +1,4 @@
-"""`write` and `loan` are parsed in C: they take and refuse what a Python function of that signature would."""
+"""`write` and `loan` take the fields of a message by name; what does not fit is refused by message and field."""
 
 import inspect
 
@@ -15,12 +15,12 @@ LANE = LaneMessage(1.0, 2.0, 3.0, 4.0)
 @pytest.mark.parametrize(
     ("positional", "keywords", "words"),
     [
-        ((), {"steering": 0.0, "throttle": 0.0}, "missing 1 required keyword-only argument: 'brake'"),
-        ((), NEUTRAL | {"gas": 1.0}, "unexpected keyword argument 'gas'"),
-        ((0.0,), NEUTRAL, "takes 1 positional argument but 2"),
+        ((), {"steering": 0.0, "throttle": 0.0}, r"ControlMessage\.brake: missing, write\(\) needs it"),
+        ((), NEUTRAL | {"gas": 1.0}, r"ControlMessage\.gas: no field that write\(\) takes"),
+        ((0.0,), NEUTRAL, r"ControlMessage: write\(\) takes 0 fields by position, found 1"),
     ],
 )
-def test_what_does_not_fit_is_refused_as_in_python(opened, positional, keywords, words):
+def test_arguments_that_do_not_fit_are_refused(opened, positional, keywords, words):
     writer = opened(ControlChannel, create=True)
     with pytest.raises(TypeError, match=words):
         writer.write(*positional, **keywords)
@@ -33,9 +33,9 @@ def test_lanes_by_position_and_by_name(opened):
         assert writer.write(*arguments, frame_id=3, **keywords)
         message = reader.read()
         assert (message.left_lane, message.right_lane, message.frame_id) == (LANE, None, 3)
-    with pytest.raises(TypeError, match="multiple values for argument 'left_lane'"):
+    with pytest.raises(TypeError, match=r"DetectionMessage\.left_lane: write\(\) got it twice"):
         writer.write(LANE, left_lane=LANE)
-    with pytest.raises(TypeError, match="takes from 1 to 3 positional arguments but 4"):
+    with pytest.raises(TypeError, match="takes 2 fields by position, found 3"):
         writer.write(LANE, LANE, 1)
 
 
@@ -61,11 +61,11 @@ def test_call_sites_with_other_keywords_take_turns(opened):
         writer.write(brake=0.5, curvature=0.25, throttle=0.125, frame_id=frame_id, steering=-1.0)
         message = reader.read()
         assert (message.steering, message.throttle, message.brake, message.curvature) == (-1.0, 0.125, 0.5, 0.25)
-        with pytest.raises(TypeError, match="'brake'"):
+        with pytest.raises(TypeError, match=r"ControlMessage\.brake"):
             writer.write(steering=0.5, throttle=0.25, frame_id=frame_id)
 
 
-def test_stamps_left_out_are_taken_now(opened):
+def test_stamps_left_out_are_set_at_the_call(opened):
     writer, reader = opened(ControlChannel, create=True), opened(ControlChannel)
     writer.write(**NEUTRAL)
     message = reader.read()
@@ -78,17 +78,17 @@ def test_stamps_left_out_are_taken_now(opened):
         writer.write(**NEUTRAL, timestamp="soon")
 
 
-def test_a_call_needs_its_channel(opened):
+def test_an_unbound_call_needs_a_channel(opened):
     channel = opened(ControlChannel, create=True)
     assert ControlChannel.write(channel, **NEUTRAL)
-    with pytest.raises(TypeError, match="needs a channel first"):
+    with pytest.raises(TypeError, match="needs a channel as its first argument"):
         ControlChannel.write(3, **NEUTRAL)
     bound = channel.write
     assert bound(**NEUTRAL)
 
 
 @pytest.mark.parametrize("method", [ControlChannel.write, ImageChannel.write, ImageChannel.loan])
-def test_signature_and_documentation_are_the_declarations(method):
+def test_introspection_shows_signature_and_documentation(method):
     assert "frame_id" in inspect.signature(method).parameters
     assert method.__doc__
     assert method.__name__ in ("write", "loan")

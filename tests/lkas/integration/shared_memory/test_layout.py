@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 
 from lkas import get_include
 from lkas.integration.shared_memory import layout, messages
+from lkas.integration.shared_memory.c_header import HEADER, c_header, snake_case
 
 COMPILERS = [
     pytest.param(compiler, marks=pytest.mark.skipif(not shutil.which(compiler[0]), reason=f"no {compiler[0]} here"))
@@ -19,7 +20,7 @@ COMPILERS = [
 
 
 def test_the_committed_header_is_the_derived_one():
-    assert layout.HEADER.read_text() == layout.c_header(), "run `make defaults`"
+    assert HEADER.read_text() == c_header(), "run `make defaults`"
 
 
 @pytest.mark.parametrize("compiler", COMPILERS)
@@ -27,7 +28,7 @@ def test_compilers_agree_with_every_offset(compiler, tmp_path):
     """The header asserts size and offsets itself; flags and counts are compared here."""
     lines = ["#include <lkas_channel.h>", "#include <lkas_messages.h>"]
     for record_type in layout.RECORD_TYPES:
-        tag = f"struct lkas_{layout._snake(record_type.__name__)}"
+        tag = f"struct lkas_{snake_case(record_type.__name__)}"
         for field in layout.record_of(record_type).fields:
             for offset, member in (
                 (field.presence_offset, f"has_{field.name}"),
@@ -117,8 +118,8 @@ def test_what_has_no_place_in_a_record_is_refused_by_name(hint, words):
 
 def test_the_header_is_printed_without_numpy_or_the_core():
     code = (
-        "import sys; from lkas.integration.shared_memory import layout, messages; sys.stdout.write(layout.c_header());"
+        "import sys; from lkas.integration.shared_memory.c_header import c_header; sys.stdout.write(c_header());"
         "assert not {'numpy', 'lkas.integration.shared_memory._core'} & set(sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=True)
-    assert done.stdout == layout.c_header()
+    assert done.stdout == c_header()
