@@ -1,9 +1,9 @@
-"""Our rows for a benchmark of other people's making: a plug-in of `ipc_anchors.py`, which compares IPC libraries.
+"""The rows of lkas for an external benchmark: a plug-in of `ipc_anchors.py`, which compares IPC libraries.
 
     PYTHONPATH=. python ipc_anchors.py --plugin benchmarks/ipc_plugin.py --anchor iceoryx2
 
 64 bytes go through a MessageChannel, frames through an ImageChannel, the stream through a Pusher and a Puller; all
-through the public Python API. That file is not part of this repository; `lkas bench ipc` is, and measures the same.
+through the public Python API. That file is not part of this repository; `lkas bench ipc` measures the same here.
 """
 
 from typing import Annotated, Any
@@ -16,7 +16,7 @@ from lkas.integration.shared_memory import ImageChannel, MessageChannel, SHMTime
 from lkas.integration.shared_memory.sockets import Puller, Pusher
 
 HEIGHT, WIDTH = 600, 800
-PATIENCE_MS = 5000
+TIMEOUT_MS = 5000
 
 
 class Small(Struct, frozen=True):
@@ -30,7 +30,7 @@ class Lkas(Transport):
         writer, name = Writer(), f"{self.ns}{topic}"
         if mode == "stream":
             pusher = Pusher(name, serializer="raw")
-            writer.send = lambda content: pusher.send(content, PATIENCE_MS)
+            writer.send = lambda content: pusher.send(content, TIMEOUT_MS)
             writer.close = pusher.close
             return writer
         if size == SMALL:

@@ -49,6 +49,7 @@ quietly() {  # quietly COMMAND...: shows the output only when the command fails
 report "Setting up $VENV (a minute or two) ..."
 [ -x "$VENV/bin/python" ] || quietly "$PYTHON" -m venv "$VENV"
 quietly "$VENV/bin/python" -m pip install --upgrade pip setuptools wheel
+quietly "$VENV/bin/python" -m pip install numpy  # its headers, for the build below
 quietly "$VENV/bin/python" -m pip install --no-build-isolation -e '.[test,check]'
 quietly "$VENV/bin/python" -c 'import lkas.integration.shared_memory._core, lkas.detection.lane_fit._kernels, simulation.embedded.renderer._draw'
 report "Ready: $VENV/bin has lkas, simulation and viewer."

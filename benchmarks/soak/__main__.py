@@ -1,4 +1,4 @@
-"""Runs one of the proofs. See the package's text."""
+"""Run one of the long tests; see the package docstring."""
 
 import argparse
 import json
@@ -17,8 +17,8 @@ PROOFS = {"torn": torn.prove, "kills": kills.prove, "messages": messages.prove, 
 def main() -> int:
     parser = argparse.ArgumentParser(description=soak.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("proof", choices=PROOFS)
-    parser.add_argument("--share", type=float, default=1.0, help="of the work; 1 is the whole proof")
-    parser.add_argument("--json", action="store_true", help="print the figures for programs")
+    parser.add_argument("--share", type=float, default=1.0, help="of the work; 1 is the whole test")
+    parser.add_argument("--json", action="store_true", help="print JSON on one line")
     options = parser.parse_args()
     instance = os.environ["LKAS_INSTANCE"] = f"soak-{os.getpid()}"
     began = time.monotonic()

@@ -1,4 +1,4 @@
-"""Many readers of one camera: each sees nearly every frame, soon, and nobody's memory grows."""
+"""Many readers of one camera: each gets nearly every frame in time, and no process grows."""
 
 import time
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.soak.processes import Broken, Children, Growth, hear_all
+from benchmarks.soak.processes import Broken, Children, Growth, receive_all
 from benchmarks.soak.torn import HEIGHT, WIDTH
 from lkas.integration.shared_memory import ImageChannel, list_segments
 
@@ -15,25 +15,25 @@ READERS = 20
 RATE_HZ = 30.0
 DURATION_S = 60.0
 SEEN_SHARE = 0.99
-LATE_MS = 5.0  # the target for the 95th percentile; a machine that does other things misses it
+LATE_MS = 5.0  # target for the 95th percentile; a busy machine misses it
 WARM_S = 1.0
 GROWTH_KB = 512
 
 
 def prove(share: float, progress: Callable[[str], None]) -> dict[str, Any]:
-    """Frames seen and their ages by reader, growth of memory; whether the latency target was met."""
+    """Return frames seen, their ages, memory growth, and whether the latency target was met."""
     duration_s = max(2.0, DURATION_S * share)
     with Children() as children:
         writer = children.start(_write, duration_s)
-        writer.hear()
+        writer.receive()
         readers = [children.start(_read) for _ in range(READERS)]
-        hear_all(readers)
+        receive_all(readers)
         writer.connection.send("go")
-        written = writer.hear(duration_s + 60)
-        rows = hear_all(readers)
+        written = writer.receive(duration_s + 60)
+        rows = receive_all(readers)
         segment_mb = sum(info.size_bytes for info in list_segments() if info.name == "camera_feed") / 2**20
         writer.connection.send("end")
-        writer.hear()
+        writer.receive()
     ages_ms = np.concatenate([row.pop("ages_ms") for row in rows])
     result = {
         "readers": READERS,
@@ -47,7 +47,7 @@ def prove(share: float, progress: Callable[[str], None]) -> dict[str, Any]:
     result["in_time"] = result["age_ms"]["p95"] < LATE_MS
     progress(f"{READERS} readers saw at least {result['seen_share']:.2%} of {result['frames']} frames")
     if result["seen_share"] < SEEN_SHARE:
-        raise Broken(f"a reader saw {result['seen_share']:.1%} of the frames only: {result}")
+        raise Broken(f"a reader saw {result['seen_share']:.1%} of the frames: {result}")
     if result["growth_kb"] > GROWTH_KB:
         raise Broken(f"a process grew by {result['growth_kb']} kB")
     return result
@@ -65,7 +65,7 @@ def _write(connection: Connection, duration_s: float) -> dict[str, int]:
             frames += 1
             channel.write(image, frame_id=frames)
             growth.count()
-            due = max(due, time.monotonic()) + 1 / RATE_HZ  # a camera that was held up sends no burst
+            due = max(due, time.monotonic()) + 1 / RATE_HZ  # a delayed camera sends no burst
         time.sleep(0.5)
         channel.write(image, frame_id=0)  # the end
         connection.send({"frames": frames, "growth_kb": growth.result_kb()})

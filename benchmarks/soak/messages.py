@@ -1,4 +1,4 @@
-"""A million messages through each pattern of the sockets: none lost, none twice, memory as it was after the start."""
+"""A million messages through each pattern of the sockets: none lost, none twice, no memory growth."""
 
 import os
 import time
@@ -6,34 +6,34 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
-from benchmarks.soak.processes import Broken, Child, Children, Growth, hear_all, shared_bytes
+from benchmarks.soak.processes import Broken, Child, Children, Growth, receive_all, shared_bytes
 from lkas.integration.shared_memory import list_segments
 from lkas.integration.shared_memory.sockets import Publisher, Puller, Pusher, Replier, Requester, Subscriber
 from lkas.integration.shared_memory.sockets.survey import list_sockets
 
 MESSAGES = 1_000_000
 WAIT_MS = 60_000
-GROWTH_KB = 1024  # of a process after a tenth of its messages: what its allocator may come to hold besides
-INBOX_MB = 4.0  # of shared memory, for each receiver: slots, and an arena that small messages do not make grow
+GROWTH_KB = 1024  # of a process after a tenth of its messages: allowance for its allocator
+INBOX_MB = 4.0  # of shared memory per receiver: slots, and an arena that does not grow for small messages
 SUBSCRIBERS, PUSHERS, PULLERS, REQUESTERS, REPLIERS = 2, 2, 3, 8, 2
 
 NAME = "soak"
 
 
 def prove(share: float, progress: Callable[[str], None]) -> dict[str, Any]:
-    """Messages, how many were lost or came twice, seconds, growth of memory; by pattern."""
+    """Return messages, lost ones, seconds and memory growth, by pattern."""
     count = max(800, round(MESSAGES * share))
     rows = []
     for pattern, run in {"publish": _publish, "push": _push, "request": _request}.items():
         began, memory = time.monotonic(), _SharedMemory()
         with Children() as children:
-            growth_kb = max(run(children, count, memory.look))
+            growth_kb = max(run(children, count, memory.check))
         took_s = round(time.monotonic() - began, 1)
         rows.append(
             {
                 "pattern": pattern,
                 "messages": count,
-                "lost": 0,  # or more than once: the proof would have ended
+                "lost": 0,  # a lost or repeated message ends the test
                 "seconds": took_s,
                 "growth_kb": growth_kb,
                 "largest_inbox_mb": round(memory.largest_mb, 2),
@@ -46,73 +46,65 @@ def prove(share: float, progress: Callable[[str], None]) -> dict[str, Any]:
             raise Broken(f"an inbox took {memory.largest_mb:.1f} MB of shared memory")
     left = [info.path for info in list_segments(instance=os.environ["LKAS_INSTANCE"]) if info.kind == "inbox"]
     if any("-pull-" in path for path in left):
-        raise Broken(f"work left behind: {left}")
+        raise Broken(f"work was left: {left}")
     return {"rows": rows}
 
 
 class _SharedMemory:
-    """What the inboxes take, looked at now and then."""
+    """The largest inbox, checked from time to time."""
 
     def __init__(self) -> None:
         self.largest_mb = 0.0
 
-    def look(self) -> None:
+    def check(self) -> None:
         sockets = list_sockets(instance=os.environ["LKAS_INSTANCE"])
         taken = [receiver.memory_bytes / 2**20 for socket in sockets for receiver in socket.receivers]
         self.largest_mb = max([self.largest_mb, *taken])
 
 
-def _publish(children: Children, count: int, look: Callable[[], None]) -> list[int]:
+def _publish(children: Children, count: int, check: Callable[[], None]) -> list[int]:
     """One publisher that waits for room, so that every subscriber gets every message, in order."""
     subscribers = [children.start(_subscribe, count) for _ in range(SUBSCRIBERS)]
-    hear_all(subscribers)
+    receive_all(subscribers)
     publisher = children.start(_send, Publisher, range(count))
-    return hear_all([*subscribers, publisher], look)
+    return receive_all([*subscribers, publisher], check)
 
 
-def _push(children: Children, count: int, look: Callable[[], None]) -> list[int]:
+def _push(children: Children, count: int, check: Callable[[], None]) -> list[int]:
     seen = shared_bytes(count)
     pullers = [children.start(_pull, seen) for _ in range(PULLERS)]
-    hear_all(pullers)
+    receive_all(pullers)
     pushers = [children.start(_send, Pusher, range(number, count, PUSHERS)) for number in range(PUSHERS)]
-    grown = hear_all(pushers, look)
+    grown = receive_all(pushers, check)
     with Pusher(NAME, serializer="msgpack") as pusher:
         for _ in range(PULLERS):  # one ends, then the next
             pusher.send(None, timeout=WAIT_MS)
-            grown.append(_hear_next(pullers))
-    _look_for_lost(bytes(seen))
+            grown.append(_receive_next(pullers))
+    _check_complete(bytes(seen))
     return grown
 
 
-def _hear_next(pullers: list[Child]) -> int:
+def _receive_next(pullers: list[Child]) -> int:
     deadline = time.monotonic() + WAIT_MS / 1000
     while time.monotonic() < deadline:
         for puller in pullers:
             if puller.connection.poll(0.01):
                 pullers.remove(puller)
-                return puller.hear()
+                return puller.receive()
     raise Broken(f"{len(pullers)} pullers do not end")
 
 
-def _request(children: Children, count: int, look: Callable[[], None]) -> list[int]:
+def _request(children: Children, count: int, check: Callable[[], None]) -> list[int]:
     repliers = [children.start(_answer) for _ in range(REPLIERS)]
-    hear_all(repliers)
+    receive_all(repliers)
     requesters = [children.start(_ask, range(number, count, REQUESTERS)) for number in range(REQUESTERS)]
-    return hear_all(requesters, look)
+    return receive_all(requesters, check)
 
 
-def _look_for_lost(seen: bytes) -> None:
+def _check_complete(seen: bytes) -> None:
     lost, twice = seen.count(0), len(seen) - seen.count(0) - seen.count(1)
     if lost or twice:
         raise Broken(f"{lost} messages were lost, {twice} came more than once")
-
-
-def _grown(growth_kb: list[int], inbox_kb: int | None) -> dict[str, Any]:
-    return {"growth_kb": max(growth_kb), "inbox_kb": inbox_kb}
-
-
-def _inbox_kb() -> int | None:
-    return None
 
 
 def _send(connection: Connection, kind: type[Publisher] | type[Pusher], numbers: range) -> int:
@@ -120,7 +112,7 @@ def _send(connection: Connection, kind: type[Publisher] | type[Pusher], numbers:
     with kind(NAME, serializer="msgpack") as socket:
         for number in numbers:
             if not socket.send({"number": number, "text": "x" * (number % 50)}, timeout=WAIT_MS):
-                raise Broken(f"message {number} was not handed over: {socket.stats()}")
+                raise Broken(f"message {number} was not delivered: {socket.stats()}")
             growth.count()
     return growth.result_kb()
 
@@ -159,8 +151,8 @@ def _ask(connection: Connection, numbers: range) -> int:
     with Requester(NAME, serializer="msgpack") as socket:
         for number in numbers:
             if not socket.send(number, timeout=WAIT_MS):
-                raise Broken(f"question {number} was not handed over")
+                raise Broken(f"request {number} was not delivered")
             if (answer := socket.recv(timeout=WAIT_MS)) != number:
-                raise Broken(f"question {number} was answered with {answer}")
+                raise Broken(f"request {number} got the reply {answer}")
             growth.count()
     return growth.result_kb()

@@ -1,4 +1,4 @@
-"""The other processes of a proof: forked, watched, asked for their memory; none outlives it."""
+"""The other processes of a long test: forked, supervised, measured; none outlives it."""
 
 import multiprocessing
 import os
@@ -16,15 +16,15 @@ from lkas.runtime.child import die_with_parent
 
 DEADLINE_S = 1800.0
 
-_context = multiprocessing.get_context("fork")  # a child is there in milliseconds
+_context = multiprocessing.get_context("fork")  # starts in milliseconds
 
 
 class Broken(Exception):
-    """A promise was broken: what, and by how much."""
+    """A promise was broken; the text has the values."""
 
 
 class Child:
-    """`role(connection, *args)` in a process of its own. What it returns is its last word; an exception is raised."""
+    """Runs `role(connection, *args)` in a process. Its result is the last message; receive() raises its exception."""
 
     def __init__(self, role: Callable[..., Any], *args: Any) -> None:
         self.connection, theirs = _context.Pipe()
@@ -36,20 +36,20 @@ class Child:
     def pid(self) -> int:
         return self._process.pid or 0
 
-    def hear(self, timeout_s: float = DEADLINE_S) -> Any:
-        """The next thing it says."""
+    def receive(self, timeout_s: float = DEADLINE_S) -> Any:
+        """Return the next message of the process."""
         if not self.connection.poll(timeout_s):
-            raise Broken(f"process {self.pid} hangs: nothing heard of it for {timeout_s:g} s")
+            raise Broken(f"process {self.pid} hangs: no message for {timeout_s:g} s")
         try:
-            said = self.connection.recv()
+            message = self.connection.recv()
         except EOFError:
-            raise Broken(f"process {self.pid} ended with {self._process.exitcode} and a word missing") from None
-        if isinstance(said, Exception):
-            raise said
-        return said
+            raise Broken(f"process {self.pid} ended with {self._process.exitcode} before its result") from None
+        if isinstance(message, Exception):
+            raise message
+        return message
 
     def kill(self) -> None:
-        """kill -9, and wait until it is gone."""
+        """kill -9, and wait for the end of the process."""
         os.kill(self.pid, signal.SIGKILL)
         self.stop()
 
@@ -61,7 +61,7 @@ class Child:
 
 
 class Children:
-    """Starts children, and ends them however the proof ends."""
+    """Starts children, and stops them however the test ends."""
 
     def __init__(self) -> None:
         self._stack = ExitStack()
@@ -80,24 +80,24 @@ class Children:
         self._stack.close()
 
 
-def hear_all(children: list[Child], meanwhile: Callable[[], None] = lambda: None) -> list[Any]:
-    """The next word of each, in their order; an error of any ends the wait. `meanwhile` is called every second."""
-    words: dict[int, Any] = {}
+def receive_all(children: list[Child], meanwhile: Callable[[], None] = lambda: None) -> list[Any]:
+    """Return the next message of each, in their order; an error of one ends the wait. `meanwhile` runs every second."""
+    results: dict[int, Any] = {}
     deadline = time.monotonic() + DEADLINE_S
-    while len(words) < len(children):
-        silent = [child.connection for child in children if child.pid not in words]
+    while len(results) < len(children):
+        silent = [child.connection for child in children if child.pid not in results]
         ready = wait_any(silent, 1.0)
         meanwhile()
         if time.monotonic() > deadline:
-            raise Broken(f"{len(silent)} processes hang: nothing heard of them for {DEADLINE_S:g} s")
+            raise Broken(f"{len(silent)} processes hang: no message for {DEADLINE_S:g} s")
         for child in children:
             if child.connection in ready:
-                words[child.pid] = child.hear()
-    return [words[child.pid] for child in children]
+                results[child.pid] = child.receive()
+    return [results[child.pid] for child in children]
 
 
 def shared_counters(count: int) -> Any:
-    """Numbers that all children see, 0 at first."""
+    """Return numbers shared with all children, 0 at first."""
     return _context.RawArray("q", count)
 
 
@@ -106,7 +106,7 @@ def shared_bytes(count: int) -> Any:
 
 
 class Growth:
-    """Of this process's own memory, from the time when `warm_after` messages were through."""
+    """Growth of this process's own memory after its first `warm_after` messages."""
 
     def __init__(self, warm_after: int) -> None:
         self._left = max(1, warm_after)
@@ -123,11 +123,11 @@ class Growth:
 
 def _memory_kb() -> int:
     status = Path("/proc/self/status").read_text()
-    return int(status.split("RssAnon:")[1].split()[0])  # without shared pages and those of files
+    return int(status.split("RssAnon:")[1].split()[0])  # without shared and file-backed pages
 
 
 def _run(role: Callable[..., Any], connection: Connection, *args: Any) -> None:
-    die_with_parent()  # however that ends
+    die_with_parent()  # also when that is killed
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         connection.send(role(connection, *args))

@@ -1,8 +1,8 @@
-"""Messages that check themselves, from writers that never pause: not one may be a mixture of two.
+"""Self-checking messages from writers that never pause: none may be a mixture of two.
 
 Every number in a message is its frame_id; a frame holds it 180,000 times. Half of the frames are read in place and
-looked at again after the writer went on, half are copied. The channels have few slots, so that the writer comes back
-to each at once.
+checked again after the writer has continued, half are copied. The channels have few slots, so that the writer soon
+reuses each.
 """
 
 import itertools
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.soak.processes import Broken, Children, hear_all
+from benchmarks.soak.processes import Broken, Children, receive_all
 from lkas.integration.shared_memory import ControlChannel, DetectionChannel, ImageChannel, SHMBufferFullError
 from lkas.integration.shared_memory.messages import ControlMessage, ControlMode, DetectionMessage, LaneMessage
 
@@ -24,22 +24,22 @@ SLOTS = 4
 
 
 def prove(share: float, progress: Callable[[str], None]) -> dict[str, Any]:
-    """Reads, messages that readers found new or passed over, seconds; by channel and number of readers."""
+    """Return reads, newest sequence and seconds, by channel and number of readers."""
     rows = []
     for kind, readers in itertools.product(READS, READERS):
         reads = max(20, round(READS[kind] * share / len(READERS) / readers))
         began = time.monotonic()
         with Children() as children:
             name = f"{kind}-{readers}"
-            children.start(_WRITERS[kind], name).hear()
+            children.start(_WRITERS[kind], name).receive()
             reading = [children.start(_read, kind, name, reads) for _ in range(readers)]
-            written = max(hear_all(reading))
+            written = max(receive_all(reading))
         rows.append(
             {
                 "channel": kind,
                 "readers": readers,
                 "reads": reads * readers,
-                "torn": 0,  # the first one ends the proof
+                "torn": 0,  # the first one ends the test
                 "written": written,
                 "seconds": round(time.monotonic() - began, 1),
             }
@@ -80,7 +80,7 @@ def _write_images(connection: Connection, name: str) -> None:
 
 
 def draw(channel: ImageChannel, frame_id: int) -> None:
-    """A frame full of its own number; none when every slot is pinned."""
+    """Publish a frame filled with its own number, unless every slot is pinned."""
     try:
         with channel.loan(frame_id=frame_id, timestamp=float(frame_id)) as image:
             image.reshape(-1).view(np.int64)[:] = frame_id
@@ -95,7 +95,7 @@ _WRITERS = {"control": _write_controls, "detection": _write_detections, "image":
 
 
 def _read(connection: Connection, kind: str, name: str, reads: int) -> int:
-    """The newest sequence seen."""
+    """Return the newest sequence seen."""
     return max(itertools.islice(_CHECKED[kind](name), reads))
 
 
@@ -124,7 +124,7 @@ def _checked_images(name: str) -> Iterator[int]:
                 if message is None:
                     continue
                 check_image(message.frame_id, message.timestamp, message.image)
-                time.sleep(0)  # the writer goes on
+                time.sleep(0)  # lets the writer continue
                 check_image(message.frame_id, message.timestamp, message.image)
                 sequence = message.sequence
             yield sequence

@@ -1,4 +1,4 @@
-/* Reads the commands to the car and prints each one, as an actuator written in C would take them.
+/* Reads the commands to the vehicle and prints each one, as an actuator written in C would receive them.
  *
  *   control [INSTANCE [COUNT]]     until COUNT commands came, or Ctrl-C
  */
@@ -33,7 +33,7 @@ int main(int count, char **words) {
     if (!lkas_path(path, NULL, instance, "vehicle_control")) return 2;
     lkas_reader_init(&reader, path, &spec); /* attaches by itself when the writer appears */
     while (left != 0) {
-        const int has_news = lkas_wait(&reader, PATIENCE_NS, &error); /* asleep: costs nothing */
+        const int has_news = lkas_wait(&reader, PATIENCE_NS, &error); /* asleep: costs no CPU */
         if (has_news < 0) return fail();
         if (!has_news) {
             fprintf(stderr, "no command for %.1f s: an actuator brakes now\n", 1e-9 * PATIENCE_NS);

@@ -1,4 +1,4 @@
-/* A perception core in C: publishes what it sees and the lines it follows ten times a second and what it expects once
+/* A perception core in C: publishes its detections and tracks ten times a second and its predicted timeline once
  * a second, writes a status file, and answers commands. LKASClient is the other side.
  *
  *   perception [INSTANCE [COUNT]]     until COUNT rounds are done, or Ctrl-C
@@ -20,7 +20,7 @@
 #define CONFIDENCE 0.9
 #define HALF_LANE_M 1.75
 #define HALF_CAR_M 0.9
-#define SETTLING_S 1.5      /* in which the car is expected to come back to the centre */
+#define SETTLING_S 1.5      /* in which the vehicle is predicted to return to the centre */
 #define FOCAL_PX 800.0      /* of an image of 800 x 600 px, level, 1.5 m above the ground */
 #define CAMERA_HEIGHT_M 1.5
 #define NEAR_M 4.0
@@ -30,7 +30,7 @@ typedef struct stamps {
     int64_t session, frame_id, capture_ns;
 } stamps;
 
-/* What commands may change. */
+/* The parameters that commands change. */
 typedef struct settings {
     double threshold; /* lines of less confidence are not published */
 } settings;
@@ -48,7 +48,7 @@ static int fail(void) {
     return 1;
 }
 
-/* Every message has the same first fields; publish_ns and sequence are the channel's. */
+/* Every message has the same first fields; publish_ns and sequence are set by the channel. */
 #define STAMP(message, when)                                 \
     do {                                                     \
         (message)->session = (when)->session;                \
@@ -68,7 +68,7 @@ static struct lkas_lane_message lane_in_image(double y_m) {
 }
 
 static void see(struct lkas_detection_message *message, const stamps *when, const settings *set, double offset_m) {
-    memset(message, 0, sizeof *message); /* whatever has_... is 0 is unknown */
+    memset(message, 0, sizeof *message); /* has_... = 0: unknown */
     STAMP(message, when);
     message->has_left_lane = message->has_right_lane = CONFIDENCE >= set->threshold;
     message->left_lane = lane_in_image(HALF_LANE_M - offset_m);
@@ -106,7 +106,7 @@ static void expect(struct lkas_timeline_message *message, const stamps *when, do
     }
 }
 
-/* CONFIG_UPDATE: all of it, or nothing and why not. */
+/* CONFIG_UPDATE: apply all of it, or nothing and return the reason. */
 static const char *update(settings *set, lkas_json params) {
     static char reason[160];
     settings wanted = *set;
@@ -136,7 +136,7 @@ static void answer(lkas_commands *commands, settings *set) {
     }
 }
 
-/* One round: without a free slot a message is dropped and counted, and the next one tries. */
+/* One round: without a free slot a message is dropped and counted; the next round tries again. */
 static int publish(lkas_writer writers[3], const stamps *when, const settings *set) {
     struct lkas_detection_message detection;
     struct lkas_tracks_message tracks;
@@ -188,7 +188,7 @@ int main(int count, char **words) {
         if (when.frame_id++ % ROUNDS_PER_STATUS == 0 && lkas_status_write(status_path, &status, &error)) return fail();
         if (!publish(writers, &when, &set)) return fail();
         due_ns += PERIOD_NS;
-        if (due_ns < lkas_now_ns()) due_ns = lkas_now_ns(); /* late: no catching up */
+        if (due_ns < lkas_now_ns()) due_ns = lkas_now_ns(); /* late: do not catch up */
         for (int64_t left_ns; !is_stopping && (left_ns = due_ns - lkas_now_ns()) > 0;) {
             lkas_commands_wait(&commands, left_ns);
             answer(&commands, &set);

@@ -1,4 +1,4 @@
-"""One sends, all receive. Run it: python examples/sockets/publish_subscribe.py"""
+"""One process sends, all receive. Run it: python examples/sockets/publish_subscribe.py"""
 
 from multiprocessing import Process
 
@@ -17,5 +17,5 @@ if __name__ == "__main__":
         for process in robots:
             process.start()
         commands.send({"cmd": "move", "pos": [1.0, 2.0, 3.0]}, timeout=10_000)  # waits for the first robot
-        while any(process.is_alive() for process in robots):  # the other one may come later
+        while any(process.is_alive() for process in robots):  # the other one may start later
             commands.send({"cmd": "stop"}, timeout=100)

@@ -1,4 +1,4 @@
-"""Work for several processes. Run it: python examples/sockets/push_pull.py"""
+"""Distribute work over several processes. Run it: python examples/sockets/push_pull.py"""
 
 from multiprocessing import Process
 

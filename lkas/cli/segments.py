@@ -1,4 +1,4 @@
-"""What `lkas doctor` says of each segment: its owner, its rate, what is wrong with it and what to do."""
+"""The report of `lkas doctor` on each segment: its owner, its rate, its problem and the remedy."""
 
 import time
 from typing import Any
@@ -8,8 +8,8 @@ from msgspec import Struct
 from lkas.integration.shared_memory.segment import SegmentInfo, list_segments
 
 RATE_WINDOW_S = 0.3
-SILENT_S = 1.0  # longer than any living channel keeps quiet
-DROPS_SHARE = 0.01  # of the messages; a few come with readers that were stopped in a debugger
+SILENT_S = 1.0  # longer than the period of any channel of a healthy process
+DROPS_SHARE = 0.01  # of the messages; readers stopped in a debugger cause a few
 
 _CREATORS = {
     "ImageMessage": "`simulation`",
@@ -20,10 +20,10 @@ _CREATORS = {
 
 
 class SegmentState(Struct, frozen=True, kw_only=True):
-    """One segment, looked at twice."""
+    """One segment, with its rate between two checks."""
 
     segment: SegmentInfo
-    rate_hz: float | None  # messages per second just now; None: nobody writes
+    rate_hz: float | None  # current messages per second; None: no process writes it
     state: str
     advice: str | None  # what to do; None: nothing
 
@@ -33,7 +33,7 @@ class SegmentState(Struct, frozen=True, kw_only=True):
 
 
 def segment_states() -> list[SegmentState]:
-    """This user's channels of all instances. Takes a third of a second where somebody writes; disturbs nobody."""
+    """Check this user's channels of all instances; takes 0.3 s when one has a writer. Does not disturb them."""
     before, began = _channels(), time.monotonic()
     if any(segment.writer_pid is not None for segment in before):
         time.sleep(RATE_WINDOW_S)
@@ -53,7 +53,7 @@ def _rate_hz(segment: SegmentInfo, sequence_before: int | None, took_s: float) -
 
 
 def judged(segment: SegmentInfo, rate_hz: float | None) -> SegmentState:
-    """The state of a segment in words, and what to do about it."""
+    """Return the state of a segment as text, and the remedy."""
     state, advice = "in use", None
     creator = _CREATORS.get(segment.record_type, "its writer")
     instance = "" if segment.instance == "default" else f" with --instance {segment.instance}"
@@ -61,16 +61,21 @@ def judged(segment: SegmentInfo, rate_hz: float | None) -> SegmentState:
         state, advice = f"stale: {segment.stale}", "`lkas doctor --clean` removes it"
     elif segment.writer_pid is None:
         waiting = f"{segment.readers} reader{'' if segment.readers == 1 else 's'} wait{'s' * (segment.readers == 1)}"
-        state, advice = f"no writer, {waiting}", f"start {creator}{instance}: readers go on by themselves"
+        state, advice = f"no writer, {waiting}", f"start {creator}{instance}: its readers then continue by themselves"
     elif segment.age_s is None:
-        state, advice = "nothing was written yet", f"{creator} (process {segment.writer_pid}) waits for its own inputs"
+        state, advice = (
+            "nothing has been written yet",
+            f"{creator} (process {segment.writer_pid}) waits for its own inputs",
+        )
     elif segment.age_s > SILENT_S:
         state = f"silent for {segment.age_s:.1f} s"
-        advice = f"process {segment.writer_pid} lives but writes nothing: see `lkas status`, it waits, paused or hangs"
+        advice = (
+            f"process {segment.writer_pid} lives but writes nothing: it waits, is paused or hangs, see `lkas status`"
+        )
     elif segment.corrupt:
-        state = f"{segment.corrupt} messages failed their checksum and were passed over"
-        advice = f"another program or the disk changes {segment.path}: find out who has it open, or move the channel"
+        state = f"{segment.corrupt} messages failed their checksum and were skipped"
+        advice = f"another program or the disk changes {segment.path}: find who has it open, or move the channel"
     elif segment.drops > DROPS_SHARE * segment.sequence:
         state = "drops messages"
-        advice = "readers hold their views for too long: copy what is kept, or create the channel with more slots"
+        advice = "readers hold their views too long: copy what is kept, or create the channel with more slots"
     return SegmentState(segment=segment, rate_hz=rate_hz, state=state, advice=advice)

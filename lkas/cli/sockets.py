@@ -1,4 +1,4 @@
-"""What `lkas doctor` says of each socket over shared memory: who uses it, what is wrong with it and what to do."""
+"""The report of `lkas doctor` on each socket over shared memory: its users, its problem and the remedy."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ _RECEIVERS = {"pubsub": "Subscriber", "pushpull": "Puller", "reqrep": "Replier"}
 
 
 class SocketState(Struct, frozen=True, kw_only=True):
-    """One socket, looked at once."""
+    """One socket and its state."""
 
     socket: SocketInfo
     state: str
@@ -24,12 +24,12 @@ class SocketState(Struct, frozen=True, kw_only=True):
 
 
 def socket_states() -> list[SocketState]:
-    """This user's sockets of all instances; disturbs nobody."""
+    """Check this user's sockets of all instances; does not disturb them."""
     return [judged_socket(socket) for socket in list_sockets()]
 
 
 def judged_socket(socket: SocketInfo) -> SocketState:
-    """The state of a socket in words, and what to do about it."""
+    """Return the state of a socket as text, and the remedy."""
     state, advice = "in use", None
     receiving = [receiver for receiver in socket.receivers if receiver.role != "req"]
     left = sum(receiver.waiting for receiver in receiving if not receiver.is_alive)
@@ -38,16 +38,18 @@ def judged_socket(socket: SocketInfo) -> SocketState:
     if socket.stale is not None:
         state, advice = f"stale: {socket.stale}", "`lkas doctor --clean` removes it"
         if left and socket.pattern == "pushpull":
-            state += f", with {left} messages nobody took"
-            advice = f"start a {kind} to take them; `lkas doctor --clean` removes them"
+            state += f", with {left} messages that no process took"
+            advice = f"start a {kind} to receive them; `lkas doctor --clean` removes them"
     elif not any(receiver.is_alive for receiver in receiving):
-        state = "nobody receives" + (f", {left} messages of a dead process wait" if left else "")
-        advice = f"start a {kind}({socket.name!r}) with LKAS_INSTANCE={socket.instance}: what is sent now returns False"
+        state = "no receiver" + (f", {left} messages of a dead process wait" if left else "")
+        advice = (
+            f"start a {kind}({socket.name!r}) with LKAS_INSTANCE={socket.instance}: until then send() returns False"
+        )
     elif behind is not None:
         state = f"process {behind.pid} is behind: {behind.waiting} of {behind.slots} messages wait"
         if behind.dropped:
             state += f", {behind.dropped} found no room"
-        advice = "receive more often, give send() a timeout, or make the receiver with more slots and capacity"
+        advice = "receive more often, give send() a timeout, or give the receiver more slots and capacity"
     return SocketState(socket=socket, state=state, advice=advice)
 
 

@@ -30,7 +30,7 @@ from lkas.integration.shared_memory import (
 )
 from lkas.integration.shared_memory.errors import SHMError
 from lkas.integration.shared_memory.messages import ControlMessage, TimelineMessage
-from lkas.integration.shared_memory.ownership import unless_written, when_free
+from lkas.integration.shared_memory.ownership import open_if_free, retry_until_free
 from lkas.integration.zmq.ports import ZmqConfig
 from lkas.plugins.load import OwnCodeError
 from lkas.runtime.child import Child
@@ -101,13 +101,13 @@ def main() -> int:
 
 
 def _serve(child: Child, keeper: LaneKeeper, configuration: Configuration) -> int:
-    taken = when_free(lambda: (_last_control(), ControlChannel(create=True)), child.keeps_running)
+    taken = retry_until_free(lambda: (_last_control(), ControlChannel(create=True)), child.keeps_running)
     if taken is None:
         return 0
     last, controls = taken
     if last is not None:
         keeper.restore(last)
-    timelines = unless_written(TimelineChannel)
+    timelines = open_if_free(TimelineChannel)
     channels = DecisionChannels(DetectionChannel(), VehicleChannel(), controls, timelines)
     client = connect(configuration["zmq"], configuration["decision"], keeper) if child.broadcast else None
     clock = MonotonicClock()

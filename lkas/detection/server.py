@@ -91,13 +91,13 @@ def _serve(
     child: Child, parameters: DetectionParameters, camera: CameraConfig, client: "ParameterClient | None"
 ) -> int:
     from lkas.integration.shared_memory import DetectionChannel, ImageChannel, TracksChannel, VehicleChannel
-    from lkas.integration.shared_memory.ownership import unless_written, when_free
+    from lkas.integration.shared_memory.ownership import open_if_free, retry_until_free
 
     clock = MonotonicClock()
-    detections = when_free(lambda: DetectionChannel(create=True), child.keeps_running)
+    detections = retry_until_free(lambda: DetectionChannel(create=True), child.keeps_running)
     if detections is None:
         return 0
-    tracks = unless_written(TracksChannel)
+    tracks = open_if_free(TracksChannel)
     channels = DetectionChannels(ImageChannel(), VehicleChannel(), detections, tracks)
     if parameters.calibration_file is not None:
         camera = with_saved_pose(camera, parameters.calibration_file)

@@ -3,7 +3,7 @@
  *   lkas_commands commands;
  *   lkas_commands_open(&commands, instance, LKAS_COMMANDS_NAME, &error);
  *   for (;;) {
- *       lkas_commands_wait(&commands, until_the_next_cycle_ns);          a sleep that a command ends
+ *       lkas_commands_wait(&commands, until_the_next_cycle_ns);          sleeps; a command ends the sleep
  *       while (lkas_commands_take(&commands, &command))
  *           lkas_commands_answer(&commands, &command, reason_or_NULL);   NULL: done
  *   }
@@ -11,25 +11,26 @@
  *
  * One replier of the sockets over shared memory (lkas_ring.h), with JSON as raw bytes: a command is
  * {"action": "CONFIG_UPDATE", "params": {"threshold": 0.7}}, its answer {"request_id": "", "ok": true, "applied": true}
- * or {"request_id": "", "ok": false, "error": "why"}. What is no such command is refused here and counted.
- * Inboxes that killed programs left are taken away by the next Python socket of the name, or by `lkas doctor --clean`.
+ * or {"request_id": "", "ok": false, "error": "why"}. Anything else is refused here and counted.
+ * Inboxes that killed programs left are removed by the next Python socket of the name, or by `lkas doctor --clean`.
  */
 #ifndef LKAS_COMMANDS_H
 #define LKAS_COMMANDS_H
 
-#include "lkas_json.h"
 #include "lkas_ring.h"
 
+#include "lkas_json.h"
+
 #define LKAS_COMMANDS_NAME "lkas_commands"
-#define LKAS_COMMANDS_SLOTS 64u                       /* commands that may wait */
-#define LKAS_COMMANDS_BYTES (UINT64_C(256) << 10)     /* and their bytes */
-#define LKAS_COMMAND_BYTES 8192u                      /* the longest that is read */
+#define LKAS_COMMANDS_SLOTS 64u                       /* waiting commands */
+#define LKAS_COMMANDS_BYTES (UINT64_C(256) << 10)     /* bytes of waiting commands */
+#define LKAS_COMMAND_BYTES 8192u                      /* the longest command */
 #define LKAS_COMMANDS_TURN_NS INT64_C(50000000)       /* the longest wait for another sender's copy, when answering */
 
 typedef struct lkas_commands {
     char base[LKAS_PATH_BYTES];
     lkas_ring *bell, *inbox;
-    uint64_t refused; /* that were no commands */
+    uint64_t refused; /* messages that were no commands */
 } lkas_commands;
 
 typedef struct lkas_command {
@@ -54,7 +55,7 @@ static inline int lkas_commands_open(lkas_commands *commands, const char *instan
     } while (!commands->inbox && error->code == LKAS_E_WRITER_EXISTS);
     if (!commands->inbox) {
         lkas_bell_close(commands->bell);
-        lkas_ring_drop(commands->bell);
+        lkas_ring_release(commands->bell);
         return error->code;
     }
     lkas_bell_announce(commands->bell);
@@ -66,7 +67,7 @@ static inline void lkas_commands_wait(lkas_commands *commands, int64_t duration_
     if (duration_ns > 0) lkas_inbox_wait(commands->inbox, duration_ns);
 }
 
-/* Answer a command: done, or the reason why not. Returns 0 when its sender is gone or has no room. */
+/* Answer a command: done (NULL), or the reason why not. Returns 0 when its sender is gone or has no room. */
 static inline int lkas_commands_answer(lkas_commands *commands, const lkas_command *command, const char *reason) {
     char path[LKAS_PATH_BYTES + 32], words[512], text[600];
     lkas_error error;
@@ -84,11 +85,11 @@ static inline int lkas_commands_answer(lkas_commands *commands, const lkas_comma
         memcpy(room.place, text, strlen(text));
         lkas_ring_commit(outlet, &room, LKAS_RING_PLAIN, 1, 0, command->request);
     }
-    lkas_ring_drop(outlet);
+    lkas_ring_release(outlet);
     return is_handed;
 }
 
-/* Why a text is no command; NULL: it is one. */
+/* Parse a command: NULL, or why the text is none. */
 static inline const char *lkas__command_read(lkas_command *command, uint32_t kind, uint64_t bytes) {
     lkas_json object, name;
     if (kind != LKAS_RING_PLAIN) return "not raw bytes: ask with serializer=\"raw\"";
@@ -97,7 +98,7 @@ static inline const char *lkas__command_read(lkas_command *command, uint32_t kin
     if (!lkas_json_find(object, "action", &name) || !lkas_json_text(name, command->name, sizeof command->name))
         return "no \"action\" of 1 to 64 bytes";
     if (!command->name[0]) return "no \"action\" of 1 to 64 bytes";
-    if (!lkas_json_find(object, "params", &command->params)) { /* as good as an empty one */
+    if (!lkas_json_find(object, "params", &command->params)) { /* no params: same as empty ones */
         command->params.start = "{}";
         command->params.end = command->params.start + 2;
     }
@@ -126,9 +127,9 @@ static inline int lkas_commands_take(lkas_commands *commands, lkas_command *comm
 
 static inline void lkas_commands_close(lkas_commands *commands) {
     lkas_inbox_close(commands->inbox, commands->bell, 0);
-    lkas_ring_drop(commands->inbox);
+    lkas_ring_release(commands->inbox);
     lkas_bell_close(commands->bell);
-    lkas_ring_drop(commands->bell);
+    lkas_ring_release(commands->bell);
 }
 
 #endif /* LKAS_COMMANDS_H */

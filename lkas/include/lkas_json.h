@@ -1,11 +1,11 @@
-/* lkas_json.h: as much JSON as commands and status files need. Reads what it did not write, allocates nothing.
+/* lkas_json.h: the JSON that commands and status files need. Accepts any input, allocates nothing.
  *
  *   lkas_json object, value;
  *   if (lkas_json_object(bytes, count, &object) && lkas_json_find(object, "threshold", &value)) lkas_json_number(...)
  *
- * A text is checked as a whole before anything is looked up in it (RFC 8259: escapes, numbers, nesting, no rest behind
- * the end), so that a value is never half of something. Of equal names the first counts. Nothing here asks whether
- * bytes above 0x7f are UTF-8.
+ * A text is checked as a whole before anything is looked up in it (RFC 8259: escapes, numbers, nesting, nothing after
+ * the end), so that a value is always complete. Of equal names the first one counts. Bytes above 0x7f are not checked
+ * for UTF-8.
  */
 #ifndef LKAS_JSON_H
 #define LKAS_JSON_H
@@ -20,7 +20,7 @@
 #define LKAS_JSON_DEPTH 16   /* of objects and arrays within each other */
 #define LKAS_JSON_DIGITS 64  /* of a number, sign and exponent included */
 
-/* A value as it stands in the text: no copy, valid while the text is. */
+/* A value in the text: no copy, valid as long as the text. */
 typedef struct lkas_json {
     const char *start, *end;
 } lkas_json;
@@ -35,7 +35,7 @@ static inline const char *lkas__json_space(const char *at, const char *end) {
     return at;
 }
 
-/* Each of the following is given where something begins, and says where it ends: NULL when it is not that. */
+/* Each of the following gets the start of a token and returns its end: NULL when it is not one. */
 static inline const char *lkas__json_hex(const char *at, const char *end, unsigned *code) {
     *code = 0;
     for (int i = 0; i < 4; ++i, ++at) {
@@ -82,7 +82,7 @@ static inline const char *lkas__json_number(const char *at, const char *end) {
 
 static inline const char *lkas__json_value(const char *at, const char *end, int depth);
 
-/* `"name" : ` in front of a value: where the value begins. */
+/* Skip `"name" : ` in front of a value: the start of the value. */
 static inline const char *lkas__json_name(const char *at, const char *end) {
     if (!(at = lkas__json_text(at, end))) return NULL;
     at = lkas__json_space(at, end);
@@ -163,8 +163,8 @@ static inline size_t lkas__json_put_utf8(char *place, unsigned code) {
     return 4;
 }
 
-/* A text without quotes and escapes, with a closing zero. 0: it is no text, holds a zero or half of a surrogate pair,
- * or does not fit. */
+/* Copy a string without quotes and escapes, with a closing zero. 0: it is no string, holds a zero or half of a
+ * surrogate pair, or does not fit. */
 static inline int lkas_json_text(lkas_json value, char *text, size_t capacity) {
     static const char escaped[] = "\"\\/bfnrt", meant[] = "\"\\/\b\f\n\r\t";
     size_t bytes = 0;
@@ -193,7 +193,7 @@ static inline int lkas_json_text(lkas_json value, char *text, size_t capacity) {
     return 1;
 }
 
-/* A finite number. 0: it is none. Follows the locale's decimal point, which is a dot unless the program calls
+/* Read a finite number. 0: it is none. Follows the locale's decimal point, which is a dot unless the program calls
  * setlocale(). */
 static inline int lkas_json_number(lkas_json value, double *number) {
     char digits[LKAS_JSON_DIGITS];
@@ -205,7 +205,7 @@ static inline int lkas_json_number(lkas_json value, double *number) {
     return isfinite(*number);
 }
 
-/* The value of a name. 0: the object has none. */
+/* Find the value of a name. 0: the object has none. */
 static inline int lkas_json_find(lkas_json object, const char *name, lkas_json *value) {
     lkas_json_member member;
     for (const char *at = NULL; lkas_json_next(object, &at, &member);) {
@@ -217,7 +217,8 @@ static inline int lkas_json_find(lkas_json object, const char *name, lkas_json *
     return 0;
 }
 
-/* `words` as a JSON text with its quotes, cut so that it fits in `capacity` (8 at least); what is not printable ASCII becomes a question mark. */
+/* Write `words` as a JSON string with its quotes, cut to fit in `capacity` (at least 8); whatever is not printable ASCII
+ * becomes a question mark. */
 static inline const char *lkas_json_quote(char *text, size_t capacity, const char *words) {
     size_t bytes = 0;
     text[bytes++] = '"';

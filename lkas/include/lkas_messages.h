@@ -1,8 +1,8 @@
 /* lkas_messages.h: the messages of the pipeline as C structs.
  *
- * Written from lkas/integration/shared_memory/messages.py by `make defaults`; do not edit. Meaning, units and signs of
- * the fields stand there. `has_x` tells whether `x` is known; a text has `x_bytes` bytes and no closing zero; of an
- * array the first `x_count` elements count. Each LKAS_..._SPEC initialises a `struct lkas_spec` of lkas_channel.h.
+ * Written from lkas/integration/shared_memory/messages.py by `make defaults`; do not edit. That file has the meaning,
+ * units and signs of the fields. `has_x`: `x` is known; a text has `x_bytes` bytes and no closing zero; the first
+ * `x_count` elements of an array are valid. Each LKAS_..._SPEC initialises a `struct lkas_spec` of lkas_channel.h.
  */
 #ifndef LKAS_MESSAGES_H
 #define LKAS_MESSAGES_H

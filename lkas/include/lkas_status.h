@@ -3,18 +3,18 @@
  *   char path[LKAS_PATH_BYTES];
  *   lkas_runtime_path(path, instance, LKAS_STATUS_NAME, &error);
  *   lkas_status status = {"perception", "running", "1.2", lkas_now_ns()};
- *   lkas_status_write(path, &status, &error);             at least twice a second: it is the heartbeat as well
+ *   lkas_status_write(path, &status, &error);             at least twice a second: it is also the heartbeat
  *
- * The runtime directory is $XDG_RUNTIME_DIR/lkas/<instance>, or /tmp/lkas-<uid>/<instance> where there is no
- * XDG_RUNTIME_DIR of one's own; open to its user only. lkas/runtime/instance.py has the same rule for Python.
+ * The runtime directory is $XDG_RUNTIME_DIR/lkas/<instance>, or /tmp/lkas-<uid>/<instance> where
+ * XDG_RUNTIME_DIR is not the user's own; accessible to its user only. lkas/runtime/instance.py has the same rule for Python.
  */
 #ifndef LKAS_STATUS_H
 #define LKAS_STATUS_H
 
+#include "lkas_channel.h"
+
 #include "lkas_json.h"
 #include "lkas_messages.h"
-#include "lkas_system.h"
-#include "lkas_channel.h"
 
 #define LKAS_STATUS_NAME "status.json"
 
@@ -25,13 +25,13 @@ typedef struct lkas_status {
     int64_t started_ns;  /* monotonic */
 } lkas_status;
 
-/* A directory of one's own, made when it is not there: 0700, no link. */
+/* Create a private directory (0700, no link), or check that it is one. */
 static inline int lkas__own_directory(const char *path, lkas_error *error) {
     struct stat found;
     if (mkdir(path, 0700) && errno != EEXIST)
-        return lkas__fail(error, LKAS_E_SYSTEM, "%s: can not make it: %s", path, strerror(errno));
+        return lkas__fail(error, LKAS_E_SYSTEM, "%s: cannot create it: %s", path, strerror(errno));
     if (lstat(path, &found))
-        return lkas__fail(error, LKAS_E_SYSTEM, "%s: can not look at it: %s", path, strerror(errno));
+        return lkas__fail(error, LKAS_E_SYSTEM, "%s: cannot read its attributes: %s", path, strerror(errno));
     if (!S_ISDIR(found.st_mode) || found.st_uid != getuid() || (found.st_mode & 077))
         return lkas__fail(error, LKAS_E_SYSTEM, "%s: expected a directory of user %u with mode 0700, found mode %o of "
                           "user %u: remove it", path, (unsigned)getuid(), (unsigned)found.st_mode & 07777,
@@ -39,7 +39,7 @@ static inline int lkas__own_directory(const char *path, lkas_error *error) {
     return LKAS_OK;
 }
 
-/* Where a file of this instance lives; makes the directories. `instance` NULL: "default". */
+/* Path of a file of this instance; creates the directories. `instance` NULL: "default". */
 static inline int lkas_runtime_path(char path[LKAS_PATH_BYTES], const char *instance, const char *name,
                                     lkas_error *error) {
     const char *const given = getenv("XDG_RUNTIME_DIR");
@@ -57,7 +57,7 @@ static inline int lkas_runtime_path(char path[LKAS_PATH_BYTES], const char *inst
     return lkas__fail(error, LKAS_E_ARGUMENT, "the path of %s is longer than %d bytes", name, LKAS_PATH_BYTES);
 }
 
-/* Write the file in one go: a reader sees the old one or the new one. */
+/* Write the file atomically: a reader sees the old one or the new one. */
 static inline int lkas_status_write(const char *path, const lkas_status *status, lkas_error *error) {
     char temporary[LKAS_PATH_BYTES + 32], name[72], state[256], version[72], text[768];
     snprintf(temporary, sizeof temporary, "%s.new-%d", path, (int)getpid());
@@ -69,12 +69,12 @@ static inline int lkas_status_write(const char *path, const lkas_status *status,
         lkas_json_quote(state, sizeof state, status->state), (long long)status->started_ns, (long long)lkas_now_ns(),
         lkas_json_quote(version, sizeof version, status->version), LKAS_LAYOUT_VERSION,
         (unsigned long long)LKAS_DETECTION_MESSAGE_SCHEMA);
-    unlink(temporary); /* of one of the same number, who died over it */
+    unlink(temporary); /* left by a dead process with the same pid */
     const int fd = lkas__open_file(temporary, LKAS__CREATE);
     const int is_written = fd >= 0 && write(fd, text, (size_t)length) == (ssize_t)length;
     if (fd >= 0) lkas__close_file(fd);
     if (is_written && lkas__rename(temporary, path) == 0) return LKAS_OK;
-    lkas__fail(error, LKAS_E_SYSTEM, "%s: can not write it: %s", path, strerror(errno));
+    lkas__fail(error, LKAS_E_SYSTEM, "%s: cannot write it: %s", path, strerror(errno));
     unlink(temporary);
     return error->code;
 }

@@ -1,1 +1,1 @@
-"""What `lkas bench ipc` compares, and how it measures it."""
+"""The transports that `lkas bench ipc` compares, and the measurement."""

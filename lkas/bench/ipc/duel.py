@@ -1,7 +1,7 @@
 """Measures the rows of `lkas bench ipc`: a writing and a reading process per row, all rows in turn, round after round.
 
-Only ratios within one run mean anything on a machine that does other things too; therefore the rows take turns within
-each round, and a figure is the median over rounds of each round's percentile.
+On a machine that runs other programs too, only ratios within one run are meaningful; therefore the rows take turns
+within each round, and each result is the median over rounds of the percentile of a round.
 """
 
 import multiprocessing
@@ -16,11 +16,12 @@ from lkas.bench.ipc.plan import COPY_NAME, Test, plan
 from lkas.bench.ipc.roles import IDLE_S, JOIN_S, TEST_S, work
 from lkas.bench.ipc.row import Row
 
-Figure = tuple[str, str, float, float]  # row, metric, p50 and p99 in microseconds
+Measurement = tuple[str, str, float, float]  # row, metric, p50 and p99 in microseconds
+Percentiles = dict[str, float]  # p50_us, p99_us
 
 
 class Duel:
-    """The processes, and one measurement after the other."""
+    """The processes of a run: one writer, several readers. Measures one row at a time."""
 
     def __init__(self, rows: list[type[Row]], readers: int) -> None:
         context = multiprocessing.get_context("spawn")
@@ -38,7 +39,7 @@ class Duel:
         self._topics = (f"bench-{os.getpid()}-{i}" for i in range(1 << 30))
 
     def measure(self, row: type[Row], test: Test) -> tuple[list[int], list[int]]:
-        """(one-way times over all readers, the sender's costs), both in ns."""
+        """Return (one-way times of all readers, durations of the sender's calls), both in ns."""
         topic = next(self._topics)
         self._board[:] = [0, 0, 0]
         writer, readers = self._peers[0], self._peers[1 : 1 + test.readers]
@@ -58,7 +59,7 @@ class Duel:
         return self._answer(self._peers[1])
 
     def copy_frame(self) -> list[int]:
-        """Numpy's costs of one copy, in the process and on the CPU that the frames are written in."""
+        """Return durations of one NumPy copy (ns), in the process and on the CPU that write the frames."""
         self._peers[0].send(("copy", None, None, None))
         return self._answer(self._peers[0])
 
@@ -71,7 +72,7 @@ class Duel:
 
     def _answer(self, peer: Connection) -> Any:
         if not peer.poll(JOIN_S + 2 * TEST_S):
-            raise TimeoutError("a process of the benchmark does not answer")
+            raise TimeoutError("a process of the benchmark does not respond")
         answer = peer.recv()
         if isinstance(answer, Exception):
             raise answer
@@ -86,8 +87,8 @@ def _percentile(values: list[int], share: float) -> float:
 
 def run(
     rounds: int, scale: float, readers: int, rows: list[type[Row]], floor: Floor
-) -> Iterator[tuple[float, list[Figure]]]:
-    """(share done, figures of a step) after each step. The rows of a test take turns in being the first."""
+) -> Iterator[tuple[float, list[Measurement]]]:
+    """Yield (share done, measurements of a step) after each step. Another row is the first in each round."""
     duel = Duel(rows, readers)
     try:
         for number in range(rounds):
@@ -100,7 +101,7 @@ def run(
         duel.close()
 
 
-def _step(duel: Duel, test: Test | None, row: type[Row] | str, floor: Floor) -> Iterator[Figure]:
+def _step(duel: Duel, test: Test | None, row: type[Row] | str, floor: Floor) -> Iterator[Measurement]:
     if isinstance(row, str):
         assert test is not None
         values = duel.copy_frame() if row == COPY_NAME else floor.wake(test.count, round(IDLE_S * 1e9))
@@ -109,7 +110,7 @@ def _step(duel: Duel, test: Test | None, row: type[Row] | str, floor: Floor) -> 
         measured = [(row.name, "empty_poll", duel.poll_empty(row))]
     else:
         times, costs = duel.measure(row, test)
-        if test.kind == "round_trip":  # what the sender pays is the whole way
+        if test.kind == "round_trip":  # the sender's call is the whole round trip
             measured = [(row.name, test.metric, costs)]
         else:
             measured = [(row.name, test.metric, times), (row.name, f"{test.metric}_call", costs)]
@@ -118,10 +119,10 @@ def _step(duel: Duel, test: Test | None, row: type[Row] | str, floor: Floor) -> 
             yield name, metric, _percentile(values, 0.5), _percentile(values, 0.99)
 
 
-def medians(figures: list[Figure]) -> dict[str, dict[str, dict[str, float]]]:
-    """row -> metric -> {p50_us, p99_us}, over the rounds."""
+def medians(measurements: list[Measurement]) -> dict[str, dict[str, Percentiles]]:
+    """Return row -> metric -> {p50_us, p99_us}, over the rounds."""
     collected: dict[str, dict[str, list[tuple[float, float]]]] = {}
-    for row, metric, p50, p99 in figures:
+    for row, metric, p50, p99 in measurements:
         collected.setdefault(row, {}).setdefault(metric, []).append((p50, p99))
     return {
         row: {

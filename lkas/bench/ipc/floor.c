@@ -1,4 +1,4 @@
-/* What a wake-up between two processes costs here without anything around it: the floor of `lkas bench ipc`.
+/* Measure a bare wake-up between two processes on this machine: the lower bound of `lkas bench ipc`.
  *
  *   ipc_floor COUNT IDLE_NS     prints COUNT one-way times in ns, one per line
  *

@@ -1,4 +1,4 @@
-"""The floor under every wake-up: two C processes and a futex (`floor.c`), built when the benchmark starts."""
+"""The lower bound of every wake-up: two C processes and a futex (`floor.c`), compiled when the benchmark starts."""
 
 import shutil
 import subprocess
@@ -12,7 +12,7 @@ BUILD_S, RUN_S = 60.0, 60.0
 
 
 class Floor:
-    """A context manager that owns the built program."""
+    """Context manager that compiles the program and removes it at the end."""
 
     name = "C futex"
 
@@ -36,11 +36,11 @@ class Floor:
         self._folder.cleanup()
 
     def missing(self) -> str | None:
-        """Why there is no such row here, or None."""
+        """Return why this row cannot be measured here, or None."""
         return self._missing
 
     def wake(self, count: int, idle_ns: int) -> list[int]:
-        """One-way times in ns of waking a sleeper `count` times, each after `idle_ns` of rest."""
+        """Return one-way times (ns) of waking a sleeper `count` times, each after `idle_ns` of idle time."""
         command = [str(self._program), str(count), str(idle_ns)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=RUN_S, check=True)
         return [int(line) for line in done.stdout.split()]

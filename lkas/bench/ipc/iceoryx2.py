@@ -1,4 +1,4 @@
-"""The row of iceoryx2, where it is installed: publish-subscribe with a buffer of one, its event service to wake."""
+"""The rows of iceoryx2, where it is installed: publish-subscribe with a buffer of one, and its event service."""
 
 import ctypes
 import functools
@@ -12,7 +12,7 @@ import numpy as np
 
 from lkas.bench.ipc.row import FRAME_BYTES, NINE_VALUES, QUEUED, SMALL_BYTES, STAMP, Receiver, Row, Sender, streaming
 
-MOST_READERS = 16
+MAX_READERS = 16
 
 
 class _Nine(ctypes.Structure):
@@ -44,8 +44,8 @@ def _services(topic: str, kind: str) -> tuple[Any, Any, Any]:
         _node()
         .service_builder(iceoryx2.ServiceName.new(topic))
         .publish_subscribe(payload)
-        .max_subscribers(MOST_READERS)
-        .max_nodes(4 * MOST_READERS)
+        .max_subscribers(MAX_READERS)
+        .max_nodes(4 * MAX_READERS)
         .enable_safe_overflow(True)
         .subscriber_max_buffer_size(1)
         .open_or_create()
@@ -54,8 +54,8 @@ def _services(topic: str, kind: str) -> tuple[Any, Any, Any]:
         _node()
         .service_builder(iceoryx2.ServiceName.new(f"{topic}/event"))
         .event()
-        .max_listeners(MOST_READERS)
-        .max_nodes(4 * MOST_READERS)
+        .max_listeners(MAX_READERS)
+        .max_nodes(4 * MAX_READERS)
         .open_or_create()
     )
     return iceoryx2, messages, events
@@ -155,8 +155,8 @@ class Iceoryx2Stream(Row):
             _node()
             .service_builder(iceoryx2.ServiceName.new(topic))
             .publish_subscribe(iceoryx2.Slice[ctypes.c_uint8])
-            .max_subscribers(MOST_READERS)
-            .max_nodes(4 * MOST_READERS)
+            .max_subscribers(MAX_READERS)
+            .max_nodes(4 * MAX_READERS)
             .enable_safe_overflow(False)
             .subscriber_max_buffer_size(QUEUED)
             .open_or_create()

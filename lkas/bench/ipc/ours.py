@@ -1,4 +1,4 @@
-"""Our rows: channels for the latest value, sockets for queued messages."""
+"""The rows of lkas: channels for the latest value, sockets for queued messages."""
 
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -8,16 +8,16 @@ from msgspec import Meta, Struct
 
 from lkas.bench.ipc.row import (
     HEIGHT,
-    PATIENCE_MS,
     QUEUED,
     QUEUED_KINDS,
     SMALL_BYTES,
     STAMP,
+    TIMEOUT_MS,
     WIDTH,
     Receiver,
     Row,
     Sender,
-    question,
+    request,
     streaming,
 )
 
@@ -48,7 +48,7 @@ class Channels(Row):
         if kind == "small":
             small = MessageChannel(Small, topic, create=True)
             publish, pack = small.write, STAMP.pack_into
-            content: Any = bytearray(SMALL_BYTES)  # any buffer will do
+            content: Any = bytearray(SMALL_BYTES)  # any buffer works
 
             def send_small(stamp: int) -> None:
                 pack(content, 0, stamp)
@@ -114,17 +114,17 @@ class Sockets(Row):
             pusher = Pusher(topic, serializer="raw")
 
             def push(content: bytearray) -> None:
-                if not pusher.send(content, PATIENCE_MS):
-                    raise TimeoutError("no puller takes anything")
+                if not pusher.send(content, TIMEOUT_MS):
+                    raise TimeoutError("no puller receives")
 
             return Sender(streaming(push), pusher.close)
         requester = Requester(topic, serializer="msgpack")
 
         def ask(stamp: int) -> None:
-            requester.send(question(stamp), PATIENCE_MS)
+            requester.send(request(stamp), TIMEOUT_MS)
             while True:
                 try:
-                    answer = requester.recv(PATIENCE_MS if wakes else 0)
+                    answer = requester.recv(TIMEOUT_MS if wakes else 0)
                 except SHMTimeoutError:
                     continue
                 if answer["stamp"] == stamp:

@@ -1,4 +1,4 @@
-"""What `lkas bench ipc` measures: its tests, and the order in which the rows go through them."""
+"""The tests of `lkas bench ipc`, and the order of its measurements."""
 
 from msgspec import Struct
 
@@ -12,22 +12,24 @@ from lkas.bench.ipc.row import Row
 ROWS: tuple[type[Row], ...] = (
     Channels, Iceoryx2, Seqlock, Pipe, Zmq, Sockets, Iceoryx2Stream, PipeStream, ZmqSockets,
 )  # fmt: skip
-COPY_NAME = "numpy copyto"  # the floor under every copied frame
+COPY_NAME = "numpy copyto"  # the lower bound of every copied frame
 
 
 class Test(Struct, frozen=True, kw_only=True):
     """One measurement of one row."""
 
-    metric: str  # one-way times; what the sender pays is `<metric>_call`
+    metric: str  # one-way times; the duration of the sender's call is `<metric>_call`
     kind: str
-    count: int  # messages of a segment
-    segments: int = 1  # made anew in each round: where one lies in memory makes a large copy one or four times as long
+    count: int  # messages per segment
+    segments: int = (
+        1  # new ones in each round: depending on its place in memory a large copy takes one or four times as long
+    )
     sleeps: bool = False
     readers: int = 1
 
 
 def tests(scale: float, readers: int) -> list[Test]:
-    """What is measured; `scale` shortens or lengthens each test."""
+    """Return the tests; `scale` multiplies the messages of each."""
 
     def count(messages: int) -> int:
         return max(5, round(messages * scale))
@@ -48,7 +50,7 @@ def tests(scale: float, readers: int) -> list[Test]:
 
 
 def plan(scale: float, readers: int, rows: list[type[Row]], floor: Floor) -> list[tuple[Test | None, type[Row] | str]]:
-    """The steps of a round: (test, row), the test None for looks at nothing; the row's name alone for a floor."""
+    """Return the steps of a round: (test, row). Test None: polls that find nothing; a name as row: a lower bound."""
     steps: list[tuple[Test | None, type[Row] | str]] = []
     for test in tests(scale, readers):
         fitting = [row for row in rows if test.kind in row.kinds and (test.readers == 1 or row.has_many_readers)]

@@ -1,4 +1,4 @@
-"""What Python brings by itself: a seqlock over shared memory as a program would write it, and pipes."""
+"""The rows of plain Python: a seqlock over shared memory, as a program would write it, and pipes."""
 
 import mmap
 import os

@@ -10,15 +10,15 @@ import msgspec
 import zmq
 
 from lkas.bench.ipc.row import (
-    PATIENCE_MS,
     QUEUED,
     QUEUED_KINDS,
     STAMP,
+    TIMEOUT_MS,
     Receiver,
     Row,
     Sender,
     packing,
-    question,
+    request,
     streaming,
     unpacked,
 )
@@ -27,7 +27,7 @@ _encode, _decode = msgspec.msgpack.Encoder().encode, msgspec.msgpack.Decoder().d
 
 
 class Zmq(Row):
-    """PUB and SUB with CONFLATE: the latest value, as the channels have it."""
+    """PUB and SUB with CONFLATE: the latest value, as in the channels."""
 
     name = "pyzmq ipc"
 
@@ -81,7 +81,7 @@ class ZmqSockets(Row):
         socket = zmq.Context.instance().socket(kind)
         socket.linger = 0
         socket.sndhwm = socket.rcvhwm = QUEUED
-        socket.sndtimeo = socket.rcvtimeo = PATIENCE_MS
+        socket.sndtimeo = socket.rcvtimeo = TIMEOUT_MS
         (socket.bind if binds else socket.connect)(f"ipc://{path}")
 
         def close() -> None:
@@ -100,7 +100,7 @@ class ZmqSockets(Row):
         socket, close = ZmqSockets._socket(topic, zmq.REQ, binds=True)
 
         def ask(stamp: int) -> None:
-            socket.send(_encode(question(stamp)))
+            socket.send(_encode(request(stamp)))
             while True:
                 try:
                     answer = socket.recv(0 if wakes else zmq.NOBLOCK)

@@ -1,4 +1,4 @@
-"""What the processes of a measurement do: one writes, one or many read, in lock-step or as fast as they can."""
+"""The processes of a measurement: one writes, one or many read, in lock-step or at full speed."""
 
 import os
 import time
@@ -11,17 +11,17 @@ from lkas.bench.ipc.row import FRAME_BYTES, Receiver, Row
 
 WARM_UP = 10
 IDLE_S = 0.002  # before each message to a sleeping reader
-JOIN_S = 10.0  # for a connection to come up
-LOST_S = 1.0  # without an acknowledgement a message counts as lost
+JOIN_S = 10.0  # to connect
+LOST_S = 1.0  # after so long without acknowledgement a message counts as lost
 TEST_S = 30.0
 LAST = -1  # the stamp that ends a stream
-ACKNOWLEDGED, ENDED, BEGAN = range(3)  # words of the board that the two processes of a row share
+ACKNOWLEDGED, ENDED, BEGAN = range(3)  # indices of the words that the processes of a row share
 
 now = time.perf_counter_ns
 
 
 def work(conn: Connection, board: Any, pipes: dict[str, Any], cpu: int | None) -> None:
-    """Carry out what the parent asks for, until it sends None. `cpu` pins this process."""
+    """Execute the commands of the parent until it sends None. `cpu` pins this process."""
     rows = {row.__name__: row for row in ROWS}
     if cpu is not None:
         os.sched_setaffinity(0, {cpu})
@@ -40,7 +40,7 @@ def work(conn: Connection, board: Any, pipes: dict[str, Any], cpu: int | None) -
 
 
 def _write(row: type[Row], topic: str, test: Test, shared: Any, board: Any, conn: Connection) -> list[int]:
-    """Send one message at a time: what each `send` took."""
+    """Send one message at a time; return the duration of each `send` (ns)."""
     sender = row.sender(topic, test.kind, shared, wakes=test.sleeps)
     conn.send("open")
     conn.recv()  # the readers are there
@@ -65,8 +65,8 @@ def _write(row: type[Row], topic: str, test: Test, shared: Any, board: Any, conn
         costs.append(now() - stamp)
         if test.readers > 1:
             continue
-        patience = time.monotonic() + LOST_S
-        while board[ACKNOWLEDGED] != stamp and time.monotonic() < patience:
+        lost_at = time.monotonic() + LOST_S
+        while board[ACKNOWLEDGED] != stamp and time.monotonic() < lost_at:
             if test.sleeps:
                 time.sleep(1e-4)
         if time.monotonic() > deadline:
@@ -79,7 +79,7 @@ def _write(row: type[Row], topic: str, test: Test, shared: Any, board: Any, conn
 
 
 def _read(row: type[Row], topic: str, test: Test, shared: Any, board: Any, conn: Connection) -> list[int]:
-    """How long each message took, from before it was sent until its content was in hand."""
+    """Return the time (ns) of each message, from before it was sent until its content was received."""
     receiver = row.receiver(topic, test.kind, shared)
     conn.send("open")
     times, deadline = [], time.monotonic() + JOIN_S + TEST_S
@@ -90,7 +90,7 @@ def _read(row: type[Row], topic: str, test: Test, shared: Any, board: Any, conn:
         return times
     has_ended = False
     while not has_ended and time.monotonic() < deadline:
-        has_ended = bool(board[ENDED])  # then for a last look: who was held up has missed some, but not the newest
+        has_ended = bool(board[ENDED])  # one more poll: a delayed reader has missed some, but not the newest
         for _ in range(1 if test.sleeps else 200):
             stamp = receiver.poll() if has_ended else receive()
             if stamp is None:
@@ -104,7 +104,7 @@ def _read(row: type[Row], topic: str, test: Test, shared: Any, board: Any, conn:
 
 
 def _drain(receiver: Receiver, count: int, board: Any) -> list[int]:
-    """The time per message of a whole stream, polled: falling asleep and being woken has tests of its own."""
+    """Return the time per message (ns) of a whole stream, polled; other tests measure sleeping readers."""
     received, begin, deadline = 0, 0, time.monotonic() + JOIN_S + TEST_S
     while time.monotonic() < deadline:
         stamp = receiver.poll()
@@ -120,11 +120,11 @@ def _drain(receiver: Receiver, count: int, board: Any) -> list[int]:
             begin = now()
         else:
             board[ACKNOWLEDGED] = stamp
-    raise TimeoutError(f"the stream of {count} messages did not end; {received} came")
+    raise TimeoutError(f"the stream of {count} messages did not end; {received} were received")
 
 
 def _copy_frame() -> list[int]:
-    """The floor under every copied frame: numpy copyto."""
+    """Measure the lower bound of every copied frame: numpy copyto."""
     import numpy as np
 
     source, target = np.ones(FRAME_BYTES, np.uint8), np.empty(FRAME_BYTES, np.uint8)
@@ -137,7 +137,7 @@ def _copy_frame() -> list[int]:
 
 
 def _poll_empty(row: type[Row], topic: str, shared: Any) -> list[int]:
-    """What looking costs when there is nothing, in turns of 300."""
+    """Measure a poll that finds nothing (ns), as the mean of 300."""
     sender = row.sender(topic, "small", shared, wakes=False)
     receiver = row.receiver(topic, "small", shared)
     look, costs = receiver.look, []

@@ -1,8 +1,8 @@
-"""A row of `lkas bench ipc`: one way to bring messages from one process to another, and the messages themselves.
+"""A row of `lkas bench ipc`: one way to send messages from one process to another, and the messages themselves.
 
-A row gives a `Sender` and a `Receiver` for each kind of message it can carry. `send(stamp)` makes a message that
-carries the stamp visible; `poll()` returns the newest one's stamp once its content is in hand, or None; `wait(s)` is
-the same, asleep until there is one. Kinds of the latest value:
+A row gives a `Sender` and a `Receiver` for each kind of message it can carry. `send(stamp)` publishes a message
+that carries the stamp; `poll()` receives the newest message and returns its stamp, or None; `wait(s)` does the same
+and sleeps until there is one. Kinds with the latest value:
 
 - control: nine fields, written as values and read as attributes
 - control_full: our ControlMessage with every field set
@@ -10,10 +10,10 @@ the same, asleep until there is one. Kinds of the latest value:
 - frame: 800 x 600 x 3 bytes, copied in and out
 - frame_in_place: the same without a copy on either side, where a row can
 
-Kinds of queued messages:
+Kinds with queued messages:
 
-- stream: 64 bytes, one after the other, as fast as the receiver takes them; none may be lost
-- round_trip: a small dict as msgpack to another process and an answer back; a sender's `send` is the whole way
+- stream: 64 bytes, at full speed, as fast as the receiver takes them; none may be lost
+- round_trip: a small dict as msgpack to another process and a reply; a sender's `send` is the whole round trip
 """
 
 import struct
@@ -30,12 +30,12 @@ NINE = struct.Struct("<8dq")
 NINE_VALUES = (0.1, 0.2, 0.0, 1.0, 0.3, 0.4, 2.3, 5.0)
 STAMP = struct.Struct("<q")
 QUEUED_KINDS = ("stream", "round_trip")
-QUEUED = 1000  # messages that may wait, at each row
-PATIENCE_MS = 5000  # for room in a queue, or an answer
+QUEUED = 1000  # messages that may wait, in each row
+TIMEOUT_MS = 5000  # for room in a queue, or a reply
 
 
 class Nine(Struct):
-    """What a Python program would unpack nine numbers into."""
+    """Nine numbers, as a Python program would unpack them."""
 
     steering: float
     throttle: float
@@ -56,12 +56,12 @@ class Sender(Struct, frozen=True):
 class Receiver(Struct, frozen=True):
     poll: Callable[[], int | None]
     wait: Callable[[float], int | None]
-    look: Callable[[], Any]  # the bare call of the library that finds nothing
+    look: Callable[[], Any]  # the library's own call, when there is no message
     close: Callable[[], Any]
 
 
 class Row:
-    """One line of the table. `shared` is what `prepare` made, handed to both processes."""
+    """One line of the table. `shared` is the result of `prepare`, passed to both processes."""
 
     name: str
     kinds: tuple[str, ...] = ("control", "small", "frame")
@@ -69,12 +69,12 @@ class Row:
 
     @staticmethod
     def missing() -> str | None:
-        """Why this row can not be measured here, or None."""
+        """Return why this row cannot be measured here, or None."""
         return None
 
     @staticmethod
     def prepare(context: Any) -> Any:
-        """Made once in the parent, where a row needs something inherited."""
+        """Create what the processes inherit; called once, in the parent."""
         return None
 
     @staticmethod
@@ -87,7 +87,7 @@ class Row:
 
 
 def sleeping(poll: Callable[[], int | None]) -> Callable[[float], int | None]:
-    """A wait for rows without one: look every 50 us."""
+    """Return a `wait` for rows without one: it polls every 50 us."""
 
     def wait(timeout: float) -> int | None:
         end = time.monotonic() + timeout
@@ -103,7 +103,7 @@ def payload(kind: str) -> bytearray:
 
 
 def packing(kind: str, send: Callable[[Any], Any]) -> Callable[[int], Any]:
-    """Put the stamp, or all nine fields, into bytes, and send those."""
+    """Return a `send` that packs the stamp, or all nine fields, into bytes."""
     if kind == "control":
         return lambda stamp: send(NINE.pack(*NINE_VALUES, stamp))
     buffer = payload(kind)
@@ -119,7 +119,7 @@ def unpacked(kind: str, content: Any) -> int:
     return Nine(*NINE.unpack(content)).stamp if kind == "control" else STAMP.unpack_from(content)[0]
 
 
-def question(stamp: int) -> dict[str, Any]:
+def request(stamp: int) -> dict[str, Any]:
     return {"query": "status", "stamp": stamp, "values": [1.0, 2.0, 3.0]}
 
 

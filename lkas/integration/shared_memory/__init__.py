@@ -1,6 +1,6 @@
 """Typed channels over shared memory: one writer, any number of readers, the latest value wins. See README.md.
 
-Names are looked up when they are first used, so that importing `.messages` alone loads neither numpy nor the core.
+Names are imported on first use, so that importing `.messages` alone loads neither numpy nor the C core.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -76,8 +76,8 @@ class Channel(Generic[MessageT]):
         """The newest message this reader has not read yet, or None.
 
         With a timeout (s) it sleeps until there is one. Costs less than a microsecond; an image, the reader's own copy,
-        one copy of the pixels, into memory that an earlier frame was let go of. SHMSchemaError when the segment holds
-        another message, SHMError after close() or a fork, or when all 64 reader places are taken.
+        one copy of the pixels, into the memory of an earlier frame that was released. SHMSchemaError when the segment
+        holds another message, SHMError after close() or a fork, or when all 64 reader places are taken.
         """
     def latest(self) -> MessageT | None:
         """The newest message, read before or not, or None.
@@ -85,14 +85,14 @@ class Channel(Generic[MessageT]):
         Does not count as reading it. Costs and errors as read().
         """
     def close(self) -> None:
-        """Let go of the segment and end waits of other threads; arrays over it stay readable.
+        """Detach from the segment and end waits of other threads; arrays over it stay readable.
 
         May be called twice, and from another thread.
         """
     def unlink(self) -> None:
         """Remove the writer's segment, before or after close(). Does nothing for a reader.
 
-        Its readers are woken and look for the next one. SHMError without permission.
+        Its readers wake up and look for the next one. SHMError without permission.
         """
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -101,15 +101,15 @@ class Channel(Generic[MessageT]):
     def _view(self, timeout: float = 0.0) -> View:
         """A context manager that gives the newest unread message, its image read-only and without a copy, or None.
 
-        `timeout` (s): sleep so long for one. The slot stays pinned until the block ends; keep no array of it longer.
-        Two views at a time per reader, a third is an SHMError. Costs well under a microsecond.
+        `timeout` (s): sleep at most so long for one. The slot stays pinned until the block ends; keep no array of it
+        longer. Two views at a time per reader, a third is an SHMError. Costs well under a microsecond.
         """
     def _write_values(self, *values: Any) -> bool: ...
     def _write_message(self, message: MessageT, /) -> bool:
         """Publish a whole message, its publish_ns and sequence set by the channel.
 
-        False: dropped and counted, for want of a free slot. SHMSerializationError names a bad field. Costs
-        less than a microsecond, more for nested messages.
+        False: no slot was free, the message is dropped and counted. SHMSerializationError names a bad field. Costs less
+        than a microsecond, more for nested messages.
         """
     def _write_image(self, image: Any, *values: Any) -> bool: ...
     def _loan(self, *values: Any) -> Loan: ...
@@ -119,10 +119,10 @@ class Channel(Generic[MessageT]):
     def _shape(self) -> tuple[int, int, int] | None: ...
 
 def wait_any(channels: Sequence[ChannelT], timeout: float, /) -> list[ChannelT]:
-    """Sleep until one of the channels has something new, at most `timeout` seconds: those that have."""
+    """Sleep until one of the channels has something new, at most `timeout` seconds; return those that have."""
 
 def inspect(path: str, /) -> dict[str, Any] | None:
-    """What stands in a segment, or None; disturbs nobody."""
+    """Return a description of a segment, or None; does not disturb its users."""
 
 def remove_idle(path: str, /) -> bool:
-    """Remove a segment without writer and readers: whether it was."""
+    """Remove a segment without writer and readers: whether it was removed."""

@@ -1,4 +1,4 @@
-/* How a message struct lies in memory, and the ways there and back without an object in between. */
+/* The Record type: where each field of a message is in the binary record and in the struct object. */
 #include "_record.h"
 
 #include <structmember.h>
@@ -33,7 +33,7 @@ static int parse_enum(field *f, PyObject *members) {
     return 0;
 }
 
-/* (name, kind, offset, presence, count, capacity, stride, detail), as records.py writes it */
+/* (name, kind, offset, presence, count, capacity, stride, detail), as packing.py makes it */
 static int parse_field(field *f, PyObject *description) {
     const char *kind;
     PyObject *name, *detail;
@@ -66,7 +66,7 @@ static int parse_field(field *f, PyObject *description) {
     return 0;
 }
 
-/* Where the struct keeps this attribute: structs have slots, and a slot's descriptor knows its place. */
+/* Find the offset of an attribute in the struct object, from the descriptor of its slot. */
 static int find_member(PyTypeObject *type, field *f) {
     PyObject *descriptor = PyObject_GetAttr((PyObject *)type, f->name);
     if (!descriptor) return -1;
@@ -123,225 +123,5 @@ PyTypeObject Record_Type = {
     .tp_new = PyType_GenericNew,
     .tp_init = (initproc)Record_init,
     .tp_dealloc = (destructor)Record_dealloc,
-    .tp_doc = "Record(message_type, size, schema_hash, stamp_offset, fields): how a struct lies in memory.",
+    .tp_doc = "Record(message_type, size, schema_hash, stamp_offset, fields): the memory layout of a struct.",
 };
-
-/* ------------------------------------------------------------------ packing */
-
-static int pack_fields(const Record *record, char *base, PyObject *value);
-
-/* Say which field, and what was there; an exception of the conversion itself becomes the cause's text. */
-static int refuse(const Record *record, const field *f, const char *expected, PyObject *value) {
-    PyErr_Clear();
-    PyErr_Format(record_error, "%s.%U: expected %s, found %.200R (%s)", record->name, f->name, expected, value,
-                 Py_TYPE(value)->tp_name);
-    return -1;
-}
-
-static int pack_text(const Record *record, const field *f, char *base, PyObject *value) {
-    Py_ssize_t length;
-    const char *text = PyUnicode_Check(value) ? PyUnicode_AsUTF8AndSize(value, &length) : NULL;
-    if (!text) return refuse(record, f, "a text", value);
-    if (length > f->capacity) {
-        length = f->capacity;
-        while (length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80) --length; /* not within a character */
-    }
-    uint32_t count = (uint32_t)length;
-    memcpy(base + f->count, &count, sizeof count);
-    memcpy(base + f->offset, text, (size_t)length);
-    return 0;
-}
-
-/* From anything with contiguous bytes. Unlike a text they are never cut. */
-static int pack_bytes(const Record *record, const field *f, char *base, PyObject *value) {
-    Py_buffer view;
-    if (PyObject_GetBuffer(value, &view, PyBUF_SIMPLE)) return refuse(record, f, "bytes", value);
-    const Py_ssize_t length = view.len;
-    if (length <= f->capacity) {
-        uint32_t count = (uint32_t)length;
-        memcpy(base + f->count, &count, sizeof count);
-        memcpy(base + f->offset, view.buf, (size_t)length);
-    } else {
-        PyErr_Format(record_error, "%s.%U: expected at most %zd bytes, found %zd", record->name, f->name, f->capacity,
-                     length);
-    }
-    PyBuffer_Release(&view);
-    return length <= f->capacity ? 0 : -1;
-}
-
-static int pack_value(const Record *record, const field *f, char *base, PyObject *value) {
-    char *place = base + f->offset;
-    switch (f->kind) {
-    case KIND_FLOAT: {
-        double number = PyFloat_CheckExact(value) ? PyFloat_AS_DOUBLE(value) : PyFloat_AsDouble(value);
-        if (number == -1.0 && PyErr_Occurred()) return refuse(record, f, "a number", value);
-        memcpy(place, &number, sizeof number);
-        return 0;
-    }
-    case KIND_INT: {
-        long long number = PyLong_AsLongLong(value); /* takes whatever has __index__ */
-        if (number == -1 && PyErr_Occurred()) return refuse(record, f, "a whole number of at most 64 bits", value);
-        memcpy(place, &number, sizeof number);
-        return 0;
-    }
-    case KIND_BOOL: {
-        int truth = PyObject_IsTrue(value);
-        if (truth < 0) return refuse(record, f, "true or false", value);
-        *place = (char)truth;
-        return 0;
-    }
-    case KIND_ENUM: {
-        int32_t ordinal = 0, count = (int32_t)PyTuple_GET_SIZE(f->members);
-        while (ordinal < count && PyTuple_GET_ITEM(f->members, ordinal) != value) ++ordinal;
-        if (ordinal == count) { /* a StrEnum's plain text counts as the member */
-            PyObject *index = PyDict_GetItemWithError(f->ordinals, value);
-            if (!index) return refuse(record, f, "a member of its enum", value);
-            ordinal = (int32_t)PyLong_AsLong(index);
-        }
-        memcpy(place, &ordinal, sizeof ordinal);
-        return 0;
-    }
-    case KIND_TEXT:
-        return pack_text(record, f, base, value);
-    case KIND_BYTES:
-        return pack_bytes(record, f, base, value);
-    case KIND_STRUCT:
-        if (!PyObject_TypeCheck(value, f->record->type)) return refuse(record, f, f->record->name, value);
-        return pack_fields(f->record, place, value);
-    case KIND_TUPLE: {
-        PyObject *items = PyUnicode_Check(value) ? NULL : PySequence_Tuple(value);
-        if (!items) return refuse(record, f, "a tuple", value);
-        uint32_t count = (uint32_t)PyTuple_GET_SIZE(items);
-        int failed = PyTuple_GET_SIZE(items) > f->capacity;
-        if (failed)
-            PyErr_Format(record_error, "%s.%U: expected at most %zd elements, found %zd", record->name, f->name,
-                         f->capacity, PyTuple_GET_SIZE(items));
-        for (uint32_t i = 0; i < count && !failed; ++i) {
-            field element = *f->element;
-            element.name = f->name;
-            failed = pack_value(record, &element, place + i * (size_t)f->stride, PyTuple_GET_ITEM(items, i));
-        }
-        Py_DECREF(items);
-        memcpy(base + f->count, &count, sizeof count);
-        return failed ? -1 : 0;
-    }
-    case KIND_STAMP:
-    case KIND_OBJECT:
-        break;
-    }
-    return 0;
-}
-
-/* The record at `base` is zeroed, so that None leaves a clear presence flag. */
-static int pack_field(const Record *record, const field *f, char *base, PyObject *value) {
-    if (f->presence >= 0) {
-        if (value == Py_None) return 0;
-        base[f->presence] = 1;
-    }
-    return pack_value(record, f, base, value);
-}
-
-static int pack_fields(const Record *record, char *base, PyObject *value) {
-    for (Py_ssize_t i = 0; i < record->field_count; ++i) {
-        const field *f = &record->fields[i];
-        PyObject *attribute = *(PyObject **)((char *)value + f->member_offset);
-        if (!attribute) {
-            PyErr_Format(record_error, "%s.%U is not set", record->name, f->name);
-            return -1;
-        }
-        if (pack_field(record, f, base, attribute)) return -1;
-    }
-    return 0;
-}
-
-int record_pack(const Record *record, char *base, PyObject *message) {
-    memset(base, 0, (size_t)record->size);
-    return pack_fields(record, base, message);
-}
-
-int record_pack_values(const Record *record, char *base, PyObject *const *values, Py_ssize_t count) {
-    if (count != record->given_count) {
-        PyErr_Format(PyExc_TypeError, "%s: expected %zd values, found %zd", record->name, record->given_count, count);
-        return -1;
-    }
-    memset(base, 0, (size_t)record->size);
-    for (Py_ssize_t i = 0; i < record->field_count; ++i) {
-        const field *f = &record->fields[i];
-        if (f->kind == KIND_STAMP || f->kind == KIND_OBJECT) continue;
-        if (pack_field(record, f, base, *values++)) return -1;
-    }
-    return 0;
-}
-
-/* ------------------------------------------------------------------ unpacking */
-
-static PyObject *unpack_value(const field *f, const char *base, PyObject *image) {
-    const char *place = base + f->offset;
-    switch (f->kind) {
-    case KIND_FLOAT: {
-        double number;
-        memcpy(&number, place, sizeof number);
-        return PyFloat_FromDouble(number);
-    }
-    case KIND_INT:
-    case KIND_STAMP: {
-        long long number;
-        memcpy(&number, place, sizeof number);
-        return PyLong_FromLongLong(number);
-    }
-    case KIND_BOOL:
-        return PyBool_FromLong(*place);
-    case KIND_ENUM: {
-        int32_t ordinal;
-        memcpy(&ordinal, place, sizeof ordinal);
-        if (ordinal < 0 || ordinal >= PyTuple_GET_SIZE(f->members)) {
-            PyErr_Format(record_error, "%U: no member has index %d", f->name, (int)ordinal);
-            return NULL;
-        }
-        return Py_NewRef(PyTuple_GET_ITEM(f->members, ordinal));
-    }
-    case KIND_TEXT:
-    case KIND_BYTES: {
-        uint32_t length;
-        memcpy(&length, base + f->count, sizeof length);
-        if (length > f->capacity) length = (uint32_t)f->capacity;
-        if (f->kind == KIND_BYTES) return PyBytes_FromStringAndSize(place, (Py_ssize_t)length);
-        /* a C writer's slip must not stop a reader */
-        return PyUnicode_DecodeUTF8(place, (Py_ssize_t)length, "replace");
-    }
-    case KIND_STRUCT:
-        return record_unpack(f->record, place, NULL);
-    case KIND_TUPLE: {
-        uint32_t count;
-        memcpy(&count, base + f->count, sizeof count);
-        if (count > f->capacity) count = (uint32_t)f->capacity;
-        PyObject *items = PyTuple_New((Py_ssize_t)count);
-        for (uint32_t i = 0; items && i < count; ++i) {
-            PyObject *item = unpack_value(f->element, place + i * (size_t)f->stride, NULL);
-            if (item) PyTuple_SET_ITEM(items, i, item);
-            else Py_CLEAR(items);
-        }
-        return items;
-    }
-    case KIND_OBJECT:
-        return Py_NewRef(image ? image : Py_None);
-    }
-    Py_UNREACHABLE();
-}
-
-PyObject *record_unpack(const Record *record, const char *base, PyObject *image) {
-    PyObject *message = record->type->tp_alloc(record->type, 0);
-    if (!message) return NULL;
-    for (Py_ssize_t i = 0; i < record->field_count; ++i) {
-        const field *f = &record->fields[i];
-        const int is_absent = f->presence >= 0 && !base[f->presence];
-        PyObject *value = is_absent ? Py_NewRef(Py_None) : unpack_value(f, base, image);
-        if (!value) {
-            Py_DECREF(message);
-            return NULL;
-        }
-        *(PyObject **)((char *)message + f->member_offset) = value;
-    }
-    if (PyType_IS_GC(record->type)) PyObject_GC_UnTrack(message); /* plain values only: no cycle can go through it */
-    return message;
-}

@@ -1,4 +1,4 @@
-/* A message struct and its binary record; layout.py decides where everything lies, packing.py hands it over. */
+/* A message struct and its binary record; layout.py places the fields, packing.py passes the places on. */
 #ifndef LKAS_RECORD_H
 #define LKAS_RECORD_H
 
@@ -35,12 +35,12 @@ struct Record {
 };
 
 extern PyTypeObject Record_Type;
-extern PyObject *record_error; /* SHMSerializationError, set by the module */
+extern PyObject *record_error; /* SHMSerializationError, set when the module is imported */
 
 /* `base` has the record's size. These return 0, or -1 with an exception that names the field. */
 int record_pack(const Record *record, char *base, PyObject *message);
 
-/* The values a caller gives, in the order of the struct's fields: all but those that the channel sets. */
+/* From the values of a call, in the order of the struct's fields: all but those that the channel sets. */
 int record_pack_values(const Record *record, char *base, PyObject *const *values, Py_ssize_t count);
 
 /* A new message; `image` becomes its field of kind object. */

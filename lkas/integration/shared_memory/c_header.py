@@ -1,4 +1,4 @@
-"""lkas_messages.h: the messages as C structs, written from the records of layout.py.
+"""Writes lkas_messages.h: the messages as C structs, from the records of layout.py.
 
 `make defaults` writes lkas/include/lkas_messages.h.
 """
@@ -17,7 +17,7 @@ HEADER = Path(get_include()) / "lkas_messages.h"
 
 
 def c_header() -> str:
-    """The text of lkas_messages.h."""
+    """Return the text of lkas_messages.h."""
     parts = [_C_PREAMBLE]
     parts += [_c_enum(kind) for kind in _enums()]
     parts += [_c_struct(record) for record in _records_inside_out()]
@@ -28,9 +28,9 @@ def c_header() -> str:
 _C_PREAMBLE = """\
 /* lkas_messages.h: the messages of the pipeline as C structs.
  *
- * Written from lkas/integration/shared_memory/messages.py by `make defaults`; do not edit. Meaning, units and signs of
- * the fields stand there. `has_x` tells whether `x` is known; a text has `x_bytes` bytes and no closing zero; of an
- * array the first `x_count` elements count. Each LKAS_..._SPEC initialises a `struct lkas_spec` of lkas_channel.h.
+ * Written from lkas/integration/shared_memory/messages.py by `make defaults`; do not edit. That file has the meaning,
+ * units and signs of the fields. `has_x`: `x` is known; a text has `x_bytes` bytes and no closing zero; the first
+ * `x_count` elements of an array are valid. Each LKAS_..._SPEC initialises a `struct lkas_spec` of lkas_channel.h.
  */
 #ifndef LKAS_MESSAGES_H
 #define LKAS_MESSAGES_H
@@ -46,7 +46,7 @@ _C_TYPES = {"bool": "uint8_t", "int": "int64_t", "stamp": "int64_t", "float": "d
 
 
 def _records_inside_out() -> Iterator[Record]:
-    """Every record once, each after those it contains."""
+    """Every record once, each after the records it contains."""
     seen: set[type] = set()
 
     def visit(record: Record) -> Iterator[Record]:
@@ -126,5 +126,5 @@ def _c_type(field: Field) -> str:
 
 
 def snake_case(name: str) -> str:
-    """`LaneMessage` -> `lane_message`: how C names it."""
+    """The name in C: `LaneMessage` -> `lane_message`."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()

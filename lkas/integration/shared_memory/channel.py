@@ -1,8 +1,8 @@
-"""What every channel is: a name, a role, options, figures; and a channel for a message of your own.
+"""What all channels have: a name, a role, options, statistics; and a channel for custom messages.
 
-A writer never waits: a write takes what its fields take to copy (under a microsecond, plus the pixels of an image) and,
-when readers sleep, one system call to wake them. A reader's look when there is nothing takes some tens of nanoseconds.
-README.md has the measured figures.
+A writer never waits: a write takes the time to copy its fields (under a microsecond, plus the pixels of an image) and,
+when readers sleep, one system call to wake them. A read that finds nothing takes some tens of nanoseconds.
+docs/channels.md has the measurements.
 """
 
 import os
@@ -24,20 +24,20 @@ ChannelT = TypeVar("ChannelT", bound=_core.Channel[Any])
 
 
 class ChannelStats(Struct, frozen=True, kw_only=True):
-    """How a channel is doing. Counts are of the segment's whole life; a reader's own three since it was made."""
+    """Statistics of a channel. Counts cover the segment's whole life; `missed`, `restarts`, `corrupt` one reader."""
 
     attached: bool
     generation: int = 0  # counts writers
     sequence: int = 0  # of the newest message
-    drops: int = 0  # messages that found no free slot
-    missed: int = 0  # messages this reader did not see, because newer ones came first
-    restarts: int = 0  # times this reader saw another writer take over
-    corrupt: int = 0  # messages that failed their checksum and were passed over; for a writer: at all its readers
-    writer_pid: int | None = None  # None: nobody writes
+    drops: int = 0  # messages that were dropped, because no slot was free
+    missed: int = 0  # messages that were replaced before this reader read them
+    restarts: int = 0  # times that another writer took over
+    corrupt: int = 0  # messages that failed their checksum and were skipped; for a writer: at all its readers
+    writer_pid: int | None = None  # None: no process writes it
 
 
 class ChannelOptions(TypedDict, total=False):
-    """What every channel may be made with besides its name and its role; Channel says what each means."""
+    """The options of every channel besides name and role; Channel describes them."""
 
     slots: int
     instance: str | None
@@ -48,25 +48,25 @@ class ChannelOptions(TypedDict, total=False):
 
 
 class Channel(_core.Channel[MessageT]):
-    """What the typed channels share: naming, roles, options and the wait for a first writer.
+    """Base of the typed channels: naming, roles, options and the wait for a first writer.
 
     | Option | Meaning |
     |---|---|
     | `name` | which channel: 1 to 64 letters, digits, - or _ (ValueError) |
-    | `create` | True: write it, SHMWriterExistsError when somebody does; False: read it, once there is a writer |
-    | `slots` | messages that fit at a time, 2 to 64, default 8; the writer's choice |
-    | `checksum` | True: each message carries a CRC-32 that readers check; the writer's choice |
+    | `create` | True: write it, SHMWriterExistsError when another process does; False: read it once it exists |
+    | `slots` | number of messages that fit, 2 to 64, default 8; set by the writer |
+    | `checksum` | True: each message carries a CRC-32 that readers check; set by the writer |
     | `instance` | which of several stacks on this machine; default LKAS_INSTANCE, else `default` |
-    | `directory` | where the file is, default /dev/shm |
-    | `attach_timeout` | s; a reader waits so long for a living writer, then raises SHMConnectionError |
-    | `spin_us` | a reader that waits looks so long before it sleeps; costs CPU, saves the kernel's wake-up |
+    | `directory` | folder of the file, default /dev/shm |
+    | `attach_timeout` | s; a reader waits at most so long for a living writer, then raises SHMConnectionError |
+    | `spin_us` | a waiting reader polls for so long before it sleeps; costs CPU, saves the kernel's wake-up |
 
     A writer raises SHMError when there is no room or no permission, with the numbers; every call raises it after
     close() and in the child of a fork.
     """
 
-    message_type: type[Struct]  # what it carries
-    default_name: ClassVar[str]  # of the segment, where none is given
+    message_type: type[Struct]  # of the messages in the channel
+    default_name: ClassVar[str]  # of the segment, when no name is given
     creator: ClassVar[str]  # the program that usually writes it, for error texts
 
     __slots__ = ("instance", "name")
@@ -94,7 +94,7 @@ class Channel(_core.Channel[MessageT]):
 
     @property
     def stats(self) -> ChannelStats:
-        """Figures of this moment; costs a look at the writer's lock (some microseconds), so ask now and then."""
+        """Current statistics; costs a check of the writer's lock (some microseconds): not for each message."""
         state = self._state()
         if state is None:
             return ChannelStats(attached=False)
@@ -120,14 +120,14 @@ class Channel(_core.Channel[MessageT]):
                 found = "it has no living writer" if self._attach() else "it does not exist"
                 self.close()
                 raise SHMConnectionError(
-                    f"channel {self.name!r} (instance {self.instance!r}): nobody wrote it within {timeout_s:g} s: "
-                    f"{self.path}: {found}; it is created by {self.creator}: start that, with the same instance"
+                    f"channel {self.name!r} (instance {self.instance!r}): no process wrote it within {timeout_s:g} s: "
+                    f"{self.path}: {found}; it is created by {self.creator}: start that program with the same instance"
                 )
             time.sleep(_ATTACH_POLL_S)
 
 
 class MessageChannel(Channel[MessageT]):
-    """A channel for a message of your own: any msgspec Struct whose fields a record can hold (`messages` says which).
+    """A channel for custom messages: any msgspec Struct whose fields a record can hold (`messages` lists them).
 
         class Wheels(Message, frozen=True, kw_only=True):
             speeds_mps: Annotated[tuple[float, ...], Meta(max_length=4)]
@@ -135,8 +135,7 @@ class MessageChannel(Channel[MessageT]):
 
         MessageChannel(Wheels, "wheels", create=True).write(Wheels(speeds_mps=(8.1, 8.1, 8.0, 8.0)))
 
-    A Struct that does not derive from Message carries no stamps, which makes it as small as it says. TypeError for a
-    field that has no place in a record.
+    A Struct that does not derive from Message carries no stamps. TypeError for a field that a record cannot hold.
     """
 
     creator = "a program that writes it"
@@ -156,9 +155,9 @@ class MessageChannel(Channel[MessageT]):
 
 
 def wait_any(channels: Sequence[ChannelT], timeout: float) -> list[ChannelT]:
-    """Sleep until one of the readers has something new, at most `timeout` seconds: those that have.
+    """Sleep until a reader has a new message, at most `timeout` seconds; return the readers that have one.
 
-    For 1 to 64 readers (ValueError), in one system call. It reads nothing, and costs no CPU while it sleeps. Errors as
+    For 1 to 64 readers (ValueError), in one system call. Reads no message, and costs no CPU while it sleeps. Errors as
     read(); SHMError for a writer.
     """
     return _core.wait_any(channels, timeout)

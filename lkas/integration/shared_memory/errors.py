@@ -1,24 +1,24 @@
-"""What can go wrong with a channel. The texts carry the numbers: which segment, whose pid, expected and found."""
+"""The exceptions of channels and sockets. Texts name the segment, the process, expected and found values."""
 
 
 class SHMError(Exception):
-    """Any failure of a shared-memory channel."""
+    """Base of all exceptions of channels and sockets."""
 
 
 class SHMConnectionError(SHMError, ConnectionError):
-    """Nobody is at the other end: no writer (yet), a dead replier, a closed socket; the text says who should be."""
+    """There is no other end: no writer (yet), a dead replier, a closed socket; the text names what is missing."""
 
 
 class SHMTimeoutError(SHMError, TimeoutError):
-    """The time given for an exchange is over."""
+    """The timeout of a call has expired."""
 
 
 class SHMBufferFullError(SHMError):
-    """No room: every slot is the newest or pinned by a reader, or a message is larger than every inbox."""
+    """There is no room: every slot is the newest or pinned, or a message is larger than every inbox."""
 
 
 class SHMSerializationError(SHMError, ValueError):
-    """A value that the binary record can not hold; the text names the field."""
+    """A value that the binary record cannot hold; the text names the field."""
 
 
 class SHMSchemaError(SHMError):

@@ -26,7 +26,7 @@ RECORD_TYPES: tuple[type[Struct], ...] = (
     messages.VehicleState,
 )
 
-# Fields of Message that the core sets on publishing: two words side by side.
+# Fields of Message that the core sets on publishing: two adjacent words.
 CHANNEL_STAMPS = ("publish_ns", "sequence")
 
 _SCALARS = {bool: ("bool", 1), int: ("int", 8), float: ("float", 8)}  # kind, bytes = alignment
@@ -43,14 +43,14 @@ class Field(Struct, frozen=True, kw_only=True):
     offset: int = 0
     size: int = 0
     alignment: int = 1
-    presence_offset: int | None = None  # of the flag, for `X | None`
+    presence_offset: int | None = None  # of the presence flag, for `X | None`
     count_offset: int | None = None  # of the length, for text and tuples
     capacity: int = 0  # bytes of a text or of bytes, elements of a tuple
     detail: Any = None  # Enum class, nested Record, or Field of a tuple's element
 
 
 class Record(Struct, frozen=True, kw_only=True):
-    """Where every field of a message stands in memory."""
+    """The place of every field of a message in memory."""
 
     type: type[Struct]
     fields: tuple[Field, ...]
@@ -68,7 +68,7 @@ class Record(Struct, frozen=True, kw_only=True):
 
     @property
     def schema(self) -> str:
-        """The record in words, nested records included: what the schema hash covers."""
+        """The record as text, nested records included: the input of the schema hash."""
         return f"{self.name}[{self.size}]{{{', '.join(_described(field) for field in self.fields)}}}"
 
     @property
@@ -79,7 +79,7 @@ class Record(Struct, frozen=True, kw_only=True):
 
 @functools.cache
 def record_of(message_type: type[Struct]) -> Record:
-    """The record of a message. Raises TypeError for a field that has no place in one."""
+    """Return the record of a message. TypeError for a field that a record cannot hold."""
     hints = typing.get_type_hints(message_type, include_extras=True)
     end, alignment, fields = 0, 1, []
     for name in message_type.__struct_fields__:
@@ -91,13 +91,13 @@ def record_of(message_type: type[Struct]) -> Record:
 
 
 def _placed(path: str, hint: Any, end: int) -> tuple[Field, int]:
-    """A field put at the first fitting place from `end` on, and the new end."""
+    """Place a field at the first aligned offset from `end` on; return it and the new end."""
     hint, meta = _without_meta(hint, Meta())
     presence_offset = None
     if typing.get_origin(hint) in (types.UnionType, typing.Union):
         present = [arg for arg in typing.get_args(hint) if arg is not types.NoneType]
         if len(present) != 1:
-            raise TypeError(f"{path}: {hint} can not be in a record; only `X | None` can")
+            raise TypeError(f"{path}: {hint} cannot be in a record; only `X | None` can")
         hint, presence_offset, end = present[0], end, end + 1
         hint, meta = _without_meta(hint, meta)
     value = _value(path, hint, meta)
@@ -118,7 +118,7 @@ def _without_meta(hint: Any, meta: Meta) -> tuple[Any, Meta]:
 
 
 def _value(path: str, hint: Any, meta: Meta) -> Field:
-    """What a value of this type needs, at offset 0."""
+    """The field of a value of this type, at offset 0."""
     if hint in _SCALARS:
         kind, size = _SCALARS[hint]
         return Field(name="", kind=kind, size=size, alignment=size)
@@ -144,7 +144,7 @@ def _value(path: str, hint: Any, meta: Meta) -> Field:
         return Field(
             name="", kind="tuple", size=size, alignment=element.alignment, capacity=meta.max_length, detail=element
         )
-    raise TypeError(f"{path}: {hint} can not be in a record")
+    raise TypeError(f"{path}: {hint} cannot be in a record")
 
 
 def _replaced(field: Field, **changes: Any) -> Field:

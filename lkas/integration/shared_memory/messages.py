@@ -1,7 +1,8 @@
-"""Every message of the pipeline: the single truth.
+"""Every message of the pipeline, declared once.
 
 The binary record in shared memory, its schema hash, the C structs and the JSON on the wire are derived from
-these classes. New fields go to the end, with a default; none is reordered or reused.
+these classes, and so are the calls that write them. New fields go to the end, with a default; none is reordered or
+reused.
 
 Signs. `steering`, `lateral_offset`, `lateral_offset_meters` and `heading_angle` are positive to the right, as a
 steering command is applied. Every other signed field is ISO 8855: x forward, y left, angles counter-clockwise, so
@@ -10,7 +11,7 @@ left is positive. The ego origin is the ground below the centre of gravity.
 Clocks. `timestamp` and `valid_until` are world time in seconds (simulated, media time, or monotonic for a live
 camera). `capture_ns` and `publish_ns` are this machine's monotonic clock and serve ages and latencies only.
 
-What a record field may be: bool, int (64 bit), float (64 bit), an Enum, a nested Struct, `X | None` (a presence
+Types of a record field: bool, int (64 bit), float (64 bit), an Enum, a nested Struct, `X | None` (a presence
 flag), `Text` with a byte capacity, or a tuple of records with a capacity.
 """
 
@@ -57,7 +58,7 @@ ReasonText = Annotated[str, _text(96)]
 
 
 def asdict(message: Struct) -> dict[str, Any]:
-    """A message as a plain dict, nested structs included (an image stays an array)."""
+    """Return a message as a plain dict, nested structs included (an image stays an array)."""
     return {
         name: asdict(value) if isinstance(value, Struct) else value
         for name, value in ((field, getattr(message, field)) for field in message.__struct_fields__)
@@ -67,11 +68,11 @@ def asdict(message: Struct) -> dict[str, Any]:
 class Message(Struct, frozen=True, gc=False, kw_only=True):
     """Stamps that every message carries. Joins and gap counts use (session, frame_id)."""
 
-    session: int = 0  # random, new with every start of a world; below 2**53, so that JSON keeps it
+    session: int = 0  # random, drawn at each start of a world; below 2**53, so that JSON keeps it
     frame_id: int = 0  # the camera frame this message belongs to
     timestamp: float = 0.0  # s, world time at which that frame was exposed (vehicle state: of the state)
     capture_ns: int = 0  # monotonic ns of the exposure
-    publish_ns: int = 0  # monotonic ns of this message's own writing, set by the channel
+    publish_ns: int = 0  # monotonic ns at which this message was written, set by the channel
     sequence: int = 0  # counts this channel's messages, across restarts of its writer; set by the channel
 
 
@@ -100,7 +101,7 @@ class LineColour(StrEnum):
 
 
 class LineOrigin(StrEnum):
-    """Where a line's figures come from; decision ignores `predicted`."""
+    """The source of a line's values; decision ignores `predicted`."""
 
     MEASURED = "measured"
     OTHER_LINE = "other_line"
@@ -121,13 +122,13 @@ class LaneMessage(Struct, frozen=True, gc=False):
     y1: float  # px
     x2: float  # px, top end, always below the horizon
     y2: float  # px
-    confidence: float = 1.0  # [0, 1]: how often a line like this one is right
+    confidence: float = 1.0  # [0, 1]: probability that such a line is correct
 
 
 class CameraGeometry(Struct, frozen=True, gc=False, kw_only=True):
     """A camera over the ground, placed in the ego frame. Angles in radians, ISO 8855 (left, up-to-down).
 
-    A pinhole, and a lens that bends what it shows (lkas.lens; all zero: it does not).
+    A pinhole camera with lens distortion (lkas.lens; all zero: none).
     pitch_rad > 0 looks down, yaw_rad > 0 looks left, roll_rad > 0 leans right (clockwise seen from behind).
     """
 
@@ -148,7 +149,7 @@ class CameraGeometry(Struct, frozen=True, gc=False, kw_only=True):
 
 
 class Calibration(CameraGeometry, frozen=True, kw_only=True):
-    """The camera geometry a lane model was measured with, and how far to trust it."""
+    """The camera geometry a lane model was measured with, and its quality."""
 
     status: CalibrationStatus = CalibrationStatus.GIVEN
     percent: float = 100.0  # of the frames a full estimate needs
@@ -166,7 +167,7 @@ class LaneLine(Struct, frozen=True, gc=False, kw_only=True):
     sigma_c1: float
     sigma_c2: float
     sigma_c3: float
-    x_min_m: float  # the stretch that was seen
+    x_min_m: float  # the visible range
     x_max_m: float
     confidence: float  # [0, 1]
     type: LineType = LineType.UNKNOWN
@@ -176,17 +177,17 @@ class LaneLine(Struct, frozen=True, gc=False, kw_only=True):
 
 
 class LaneModel(Struct, frozen=True, gc=False, kw_only=True):
-    """This frame's own measurement of the ego lane with its own covariance, never smoothed over time."""
+    """The measurement of the ego lane in this frame alone, with its covariance; never smoothed over time."""
 
     left: LaneLine | None
     right: LaneLine | None
-    width_m: float | None  # of this lane; None when only one line is seen
+    width_m: float | None  # of this lane; None when only one line is visible
     width_sigma_m: float | None
     calibration: Calibration
 
 
 class DetectionMessage(Message, frozen=True, kw_only=True):
-    """What the detector saw in one frame."""
+    """The lines that the detector found in one frame."""
 
     left_lane: LaneMessage | None = None
     right_lane: LaneMessage | None = None
@@ -240,7 +241,7 @@ class DepartureStatus(StrEnum):
 
 
 class LimiterFlag(IntFlag):
-    """Which limits shaped a command."""
+    """The limits that changed a command."""
 
     STEERING_ANGLE = 1
     STEERING_RATE = 2
@@ -253,26 +254,26 @@ class LimiterFlag(IntFlag):
 
 
 class SteeringTerms(Struct, frozen=True, kw_only=True):
-    """What the curvature that the steering law asks for is the sum of, before the limiter. 1/m, left positive."""
+    """The terms whose sum is the curvature that the controller requests, before the limiter. 1/m, left positive."""
 
-    feedforward: float  # what the lane itself needs
-    offset: float  # towards the lane centre
-    heading: float  # towards the lane's direction
-    integral: float  # learned from offsets that stay
-    handover: float  # what is left of the difference to the law before this one
-    trim: float  # against what the vehicle model misses: a crooked wheel, side wind, a banked road
+    feedforward: float  # the curvature of the lane
+    offset: float  # from the offset to the lane centre
+    heading: float  # from the heading error
+    integral: float  # from persistent offsets
+    handover: float  # remaining difference to the controller before this one
+    trim: float  # for what the vehicle model lacks: a misaligned wheel, side wind, a banked road
 
 
 class ControlMessage(Message, frozen=True, kw_only=True):
-    """One command to the car, and what led to it. None means unknown."""
+    """One command to the vehicle, and its reasons. None means unknown."""
 
     steering: float  # [-1, 1] of the largest road-wheel angle, positive right
     throttle: float  # [0, 1]
     brake: float  # [0, 1]
     mode: ControlMode = ControlMode.MANUAL
-    lateral_offset: float | None = None  # share of the lane width, positive: the car is right of the centre
+    lateral_offset: float | None = None  # share of the lane width, positive: the vehicle is right of the centre
     lateral_offset_meters: float | None = None  # m, positive right
-    heading_angle: float | None = None  # deg, positive: the car points right of the lane
+    heading_angle: float | None = None  # deg, positive: the vehicle points right of the lane
     lane_width_pixels: float | None = None  # px, at the lowest row both lines share
     departure_status: DepartureStatus | None = None
     curvature: float | None = None  # 1/m of the lane here, left positive
@@ -280,7 +281,7 @@ class ControlMessage(Message, frozen=True, kw_only=True):
     ttlc_right_s: float | None = None
     limiter: int = 0  # LimiterFlag bits
     state_reason: ReasonText = ""
-    valid_until: float = 0.0  # s, world time; later the world stops the car by itself
+    valid_until: float = 0.0  # s, world time; after it the world stops the vehicle by itself
     terms: SteeringTerms | None = None  # None: the steering does not follow the lane
 
 
@@ -293,14 +294,14 @@ class TimelinePoint(Struct, frozen=True, gc=False, kw_only=True):
 
 
 class TimelineMessage(Message, frozen=True, kw_only=True):
-    """The next 3 s as decision expects them, 0.1 s apart."""
+    """The predicted motion over the next 3 s, one point each 0.1 s."""
 
     points: Annotated[tuple[TimelinePoint, ...], Meta(max_length=31)] = ()
     ttlc_left_s: float | None = None
     ttlc_right_s: float | None = None
 
 
-# ---------------------------------------------------------------- the car
+# ---------------------------------------------------------------- vehicle
 
 
 class Pose(Struct, frozen=True, gc=False, kw_only=True):
@@ -315,16 +316,16 @@ class Pose(Struct, frozen=True, gc=False, kw_only=True):
 
 
 class VehicleState(Message, frozen=True, kw_only=True):
-    """The car as its own sensors report it. None: this world does not know (a film has no yaw rate)."""
+    """The vehicle as its own sensors report it. None: this world does not know (a video has no yaw rate)."""
 
     speed_mps: float | None = None
     yaw_rate_radps: float | None = None  # left positive
     steering_angle_rad: float | None = None  # at the road wheel, left positive
     pose: Pose | None = None
-    acceleration_mps2: float | None = None  # along the car
+    acceleration_mps2: float | None = None  # longitudinal
     lateral_acceleration_mps2: float | None = None  # left positive
     paused: bool = False
-    max_steer_rad: float | None = None  # road-wheel angle of steering = 1; None: the car can not be steered
+    max_steer_rad: float | None = None  # road-wheel angle of steering = 1; None: the vehicle cannot be steered
     rate: float = 1.0  # world seconds per real second, 0 while paused
     tick_s: float = 0.01  # world seconds between two states
-    camera: CameraGeometry | None = None  # where this world placed its camera; None: unknown (a film)
+    camera: CameraGeometry | None = None  # the camera as placed by this world; None: unknown (a video)

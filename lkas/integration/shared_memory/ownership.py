@@ -1,7 +1,7 @@
-"""Who writes a channel that several programs want to write: one of them, and the others wait for its end or do without.
+"""Share a channel that several programs want to write: one writes, the others wait for its end or continue without it.
 
-A perception core of the user's own takes the place of `detection` by being there first; when it ends, `detection` goes
-on. A second `lkas` waits in the same way for the first one.
+A custom perception core replaces `detection` when it starts first; when it ends, `detection` takes over. A second
+`lkas` waits in the same way for the first one.
 """
 
 import logging
@@ -20,28 +20,28 @@ C = TypeVar("C", bound=Channel[Any])
 logger = logging.getLogger(__name__)
 
 
-def when_free(attempt: Callable[[], T], go_on: Callable[[], bool]) -> T | None:
-    """What `attempt` gives as soon as it raises no SHMWriterExistsError; None when `go_on` says False first.
+def retry_until_free(attempt: Callable[[], T], keep_waiting: Callable[[], bool]) -> T | None:
+    """Return the result of `attempt` once it raises no SHMWriterExistsError; None when `keep_waiting` returns False.
 
-    `go_on` is called before each attempt but the first. Who is waited for is logged once.
+    `keep_waiting` is called before each attempt but the first. The current writer is logged once.
     """
-    is_told = False
+    is_logged = False
     while True:
         try:
             return attempt()
         except SHMWriterExistsError as error:
-            if not is_told:
+            if not is_logged:
                 logger.warning("%s; waiting until it ends", error)
-                is_told = True
+                is_logged = True
         time.sleep(RETRY_S)
-        if not go_on():
+        if not keep_waiting():
             return None
 
 
-def unless_written(kind: type[C]) -> C | None:
-    """A new writer of this kind; None, and a line in the log, when another process writes that channel already."""
+def open_if_free(kind: type[C]) -> C | None:
+    """Open a writer of this kind; None, and a log line, when another process already writes that channel."""
     try:
         return kind(create=True)
     except SHMWriterExistsError as error:
-        logger.info("%s; going on without it", error)
+        logger.info("%s; continuing without it", error)
         return None

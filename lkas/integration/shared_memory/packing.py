@@ -7,12 +7,12 @@ from msgspec import Struct
 from lkas.integration.shared_memory import _core, layout
 
 _WORD_BYTES = 8  # records move as whole words
-_NO_STAMPS = 0xFFFFFFFF  # LKAS_NO_STAMPS: a record that is only ever nested
+_NO_STAMPS = 0xFFFFFFFF  # LKAS_NO_STAMPS: a record without stamps
 
 
 @functools.cache
 def packed_record(message_type: type[Struct]) -> _core.Record:
-    """The record of a message, made once per process."""
+    """Return the packed record of a message, made once per process."""
     record = layout.record_of(message_type)
     return _core.Record(
         message_type,

@@ -1,4 +1,4 @@
-"""`lkas bench ipc` measures every row it can; the figures themselves are nobody's to assert."""
+"""`lkas bench ipc` measures every row that is installed; the values themselves are not asserted."""
 
 from types import SimpleNamespace
 
@@ -6,8 +6,8 @@ import msgspec
 from typer.testing import CliRunner
 
 from lkas.bench.ipc import plan, roles
+from lkas.bench.ipc.targets import TARGETS, TITLES
 from lkas.cli.app import app
-from lkas.cli.bench_ipc import TARGETS, TITLES
 
 
 def test_a_tiny_run_has_every_row_and_metric():
@@ -20,26 +20,26 @@ def test_a_tiny_run_has_every_row_and_metric():
     assert {"stream", "round_trip", "round_trip_asleep"} <= set(report["rows"]["pyzmq ipc"])
     assert {metric for metric in report["rows"]["lkas"] if not metric.endswith("_call")} == set(TITLES)
     for metrics in report["rows"].values():
-        for figures in metrics.values():
-            assert set(figures) == {"p50_us", "p99_us"}
-            assert 0 < figures["p50_us"] <= figures["p99_us"]
+        for percentiles in metrics.values():
+            assert set(percentiles) == {"p50_us", "p99_us"}
+            assert 0 < percentiles["p50_us"] <= percentiles["p99_us"]
     assert [(target["metric"], target["against"]) for target in report["targets"]] == [
         (target.metric, target.against) for target in TARGETS
     ]
 
 
-def test_a_reader_that_was_held_up_until_the_end_has_the_newest():
+def test_a_delayed_reader_receives_the_newest_at_the_end():
     stamps = [5]
     receiver = SimpleNamespace(poll=lambda: stamps.pop() if stamps else None, close=lambda: None)
     test = plan.Test(metric="many_small", kind="small", count=5, sleeps=True, readers=2)
-    has_ended_and_began_at_5 = [0, 1, 5]
+    board_of_an_ended_test = [0, 1, 5]
     row, connection = SimpleNamespace(receiver=lambda *_: receiver), SimpleNamespace(send=lambda word: None)
-    assert len(roles._read(row, "topic", test, None, has_ended_and_began_at_5, connection)) == 1
+    assert len(roles._read(row, "topic", test, None, board_of_an_ended_test, connection)) == 1
 
 
-def test_what_is_printed_names_the_machine(monkeypatch):
-    figures = [("lkas", "small", 1.0, 2.0), ("lkas", "small_call", 0.5, 0.6), ("iceoryx2", "small", 5.0, 6.0)]
-    monkeypatch.setattr("lkas.bench.ipc.duel.run", lambda *_: iter([(0.5, figures[:2]), (1.0, figures[2:])]))
+def test_the_tables_name_the_machine(monkeypatch):
+    percentiles = [("lkas", "small", 1.0, 2.0), ("lkas", "small_call", 0.5, 0.6), ("iceoryx2", "small", 5.0, 6.0)]
+    monkeypatch.setattr("lkas.bench.ipc.duel.run", lambda *_: iter([(0.5, percentiles[:2]), (1.0, percentiles[2:])]))
     done = CliRunner().invoke(app, ["bench", "ipc", "--quick"])
     assert done.exit_code == 0, done.output
     assert "64 bytes, polled" in done.stdout

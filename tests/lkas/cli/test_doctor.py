@@ -39,14 +39,14 @@ LIVING = SegmentInfo(
         ({"drops": 5}, "in use", None),
         ({"drops": 50}, "drops messages", "more slots"),
         ({"stale": "its writer is gone"}, "stale: its writer is gone", "--clean"),
-        ({"writer_pid": None}, "no writer, 2 readers wait", "start `simulation`: readers go on"),
+        ({"writer_pid": None}, "no writer, 2 readers wait", "start `simulation`: its readers then continue"),
         (
             {"writer_pid": None, "readers": 1, "instance": "b", "record_type": "ControlMessage"},
             "no writer, 1 reader waits",
             "start `lkas` with --instance b",
         ),
-        ({"age_s": None, "sequence": 0}, "nothing was written yet", "process 7"),
-        ({"corrupt": 3}, "3 messages failed their checksum and were passed over", "who has it open"),
+        ({"age_s": None, "sequence": 0}, "nothing has been written yet", "process 7"),
+        ({"corrupt": 3}, "3 messages failed their checksum and were skipped", "who has it open"),
         ({"age_s": 4.0}, "silent for 4.0 s", "process 7 lives but writes nothing"),
     ],
 )
@@ -82,8 +82,8 @@ SOCKET = SocketInfo(name="work", instance="default", pattern="pushpull", users=[
     [
         ({}, "in use", None),
         ({"receivers": [RECEIVER, DEAD]}, "in use", None),  # the living one takes over
-        ({"receivers": []}, "nobody receives", "start a Puller('work') with LKAS_INSTANCE=default"),
-        ({"receivers": [DEAD]}, "nobody receives, 10 messages of a dead process wait", "start a Puller"),
+        ({"receivers": []}, "no receiver", "start a Puller('work') with LKAS_INSTANCE=default"),
+        ({"receivers": [DEAD]}, "no receiver, 10 messages of a dead process wait", "start a Puller"),
         (
             {"receivers": [structs.replace(RECEIVER, waiting=95, dropped=3)]},
             "process 7 is behind: 95 of 100 messages wait, 3 found no room",
@@ -91,8 +91,12 @@ SOCKET = SocketInfo(name="work", instance="default", pattern="pushpull", users=[
         ),
         ({"receivers": [structs.replace(RECEIVER, dropped=2)]}, "process 7 is behind: 10 of 100", "more often"),
         ({"stale": "unused", "receivers": []}, "stale: unused", "`lkas doctor --clean` removes it"),
-        ({"stale": "unused", "receivers": [DEAD]}, "stale: unused, with 10 messages nobody took", "take them"),
-        ({"pattern": "reqrep", "receivers": [structs.replace(RECEIVER, role="req")]}, "nobody receives", "Replier"),
+        (
+            {"stale": "unused", "receivers": [DEAD]},
+            "stale: unused, with 10 messages that no process took",
+            "receive them",
+        ),
+        ({"pattern": "reqrep", "receivers": [structs.replace(RECEIVER, role="req")]}, "no receiver", "Replier"),
     ],
 )
 def test_each_problem_of_a_socket_has_its_advice(changes, state, advice):
@@ -117,7 +121,7 @@ def test_sockets_are_listed_with_users_and_counters(instance):
     report = msgspec.json.decode(done.stdout)
     assert [found for found in report["segments"] if found["instance"] == instance] == []
     service, topic = [found for found in report["sockets"] if found["instance"] == instance]
-    assert (service["name"], service["pattern"], service["state"]) == ("service", "reqrep", "nobody receives")
+    assert (service["name"], service["pattern"], service["state"]) == ("service", "reqrep", "no receiver")
     assert (topic["name"], topic["users"], topic["stale"]) == ("topic", [os.getpid()], None)
     (receiver,) = topic["receivers"]
     assert (receiver["role"], receiver["pid"]) == ("sub", os.getpid())

@@ -1,4 +1,4 @@
-"""What all sockets share: name, options, figures, an inbox for those that receive, closing."""
+"""Base of all sockets: name, options, statistics, an inbox for those that receive, closing."""
 
 import os
 import weakref
@@ -15,23 +15,23 @@ from lkas.integration.shared_memory.sockets.registry import Registry
 from lkas.integration.shared_memory.sockets.serialize import Parts, Serializer, decoders, encoder, refusal
 from lkas.integration.shared_memory.sockets.waiting import deadline_of, left_s
 
-SLOTS = 4096  # messages an inbox holds: what ZMQ and the kernel hold together by default
-CAPACITY_BYTES = 32 << 20  # and bytes: three messages of 10 MB; memory is taken when it is first needed
-LOOK_AROUND_S = 0.1  # the longest sleep of those that watch other processes
+SLOTS = 4096  # messages in an inbox: as many as ZMQ and the kernel queue together by default
+CAPACITY_BYTES = 32 << 20  # of an inbox: three messages of 10 MB; memory is allocated on first use
+CHECK_PERIOD_S = 0.1  # the longest sleep of a socket that watches other processes
 
 
 class SocketStats(Struct, frozen=True, kw_only=True):
-    """What a socket did so far."""
+    """Statistics of a socket since it was made."""
 
-    sent: int  # messages handed over
+    sent: int  # messages delivered
     received: int
-    dropped: int  # sender: not handed over, per receiver; receiver: missed for want of room, or answers come too late
-    errors: int  # objects that could not be made or read, and sends that found no memory
+    dropped: int  # sender: not delivered, per receiver; receiver: no room in the inbox, or answers that came too late
+    errors: int  # objects that could not be serialized or read, and sends that found no memory
     bytes: int  # of the messages sent and received
 
 
 class EndpointOptions(TypedDict, total=False):
-    """What every socket may be made with besides its name; Endpoint says what each means."""
+    """The options of every socket besides its name; Endpoint describes them."""
 
     serializer: Serializer
     instance: str | None
@@ -46,16 +46,16 @@ class Endpoint:
     | `name` | which socket: 1 to 64 letters, digits, - or _ (ValueError) |
     | `serializer` | `pickle` (any object), `msgpack` (plain data), `raw` (bytes and arrays); the same at both ends |
     | `instance` | which of several stacks on this machine; default LKAS_INSTANCE, else `default` |
-    | `directory` | where the files are, default /dev/shm |
-    | `copy` | receivers: False gives arrays and raw bytes as read-only views of the inbox, which hold their room |
-    | `slots`, `capacity` | receivers: messages, and bytes, that wait for it; more are dropped and counted |
+    | `directory` | folder of the files, default /dev/shm |
+    | `copy` | receivers: False gives arrays and raw bytes as read-only views of the inbox, which occupy their room |
+    | `slots`, `capacity` | receivers: messages, and bytes, that may wait for it; more are dropped and counted |
 
     SHMBufferFullError when there is no room for a receiver; every call raises SHMConnectionError after close() and in
     the child of a fork.
     """
 
-    pattern: ClassVar[str]  # which kinds of socket share a name
-    bequeaths: ClassVar[bool] = False  # whether others take over what was not received here
+    pattern: ClassVar[str]  # sockets of one pattern share a name
+    keeps_messages: ClassVar[bool] = False  # whether other sockets take over messages not received here
 
     def __init__(
         self,
@@ -70,12 +70,14 @@ class Endpoint:
         self._make_parts = encoder(serializer)
         self._decoders = decoders(serializer)
         self._registry = Registry(name, self.pattern, instance, directory)
-        self._inboxes: list[Inbox] = []  # its own, then those of dead ones it goes through
-        self._ways: list[Receivers] = []  # to those it sends to
+        self._inboxes: list[Inbox] = []  # its own, then those of dead receivers that it empties
+        self._receiver_sets: list[Receivers] = []  # to which it sends
         self._copy = True
         self._nothing = f"<{type(self).__name__} {name!r}>: no message"
-        self._received = self._dropped = self._errors = self._bytes = 0  # beside what inboxes and ways count
-        self._finish = weakref.finalize(self, _finish, self._registry, self._inboxes, self._ways, self.bequeaths)
+        self._received = self._dropped = self._errors = self._bytes = 0  # besides the counts of inboxes and receivers
+        self._finish = weakref.finalize(
+            self, _finish, self._registry, self._inboxes, self._receiver_sets, self.keeps_messages
+        )
 
     @property
     def closed(self) -> bool:
@@ -85,15 +87,15 @@ class Endpoint:
     def stats(self) -> SocketStats:
         """Counts since the socket was made; costs a few microseconds."""
         return SocketStats(
-            sent=sum(way.sent for way in self._ways),
+            sent=sum(receivers.sent for receivers in self._receiver_sets),
             received=self._received + sum(inbox.received for inbox in self._inboxes),
             dropped=self._dropped + sum(inbox.dropped for inbox in self._inboxes[:1]),
-            errors=self._errors + sum(way.failures for way in self._ways),
-            bytes=self._bytes + sum(end.bytes for end in (*self._inboxes, *self._ways)),
+            errors=self._errors + sum(receivers.failures for receivers in self._receiver_sets),
+            bytes=self._bytes + sum(end.bytes for end in (*self._inboxes, *self._receiver_sets)),
         )
 
     def close(self) -> None:
-        """Let go of the name and end waits of other threads. Arrays that lie in the inbox stay readable."""
+        """Stop using the name and end waits of other threads. Arrays in the inbox stay readable."""
         self._finish()
 
     def __enter__(self) -> Self:
@@ -113,9 +115,9 @@ class Endpoint:
         self._copy = copy
         return number, inbox
 
-    def _open_way(self, role: str) -> Receivers:
-        self._ways.append(Receivers(self._registry, role))
-        return self._ways[0]
+    def _open_receivers(self, role: str) -> Receivers:
+        self._receiver_sets.append(Receivers(self._registry, role))
+        return self._receiver_sets[0]
 
     def _encode(self, item: Any) -> tuple[int, Parts]:
         try:
@@ -124,8 +126,8 @@ class Endpoint:
             self._errors += 1
             raise
 
-    def _open(self, taken: Any) -> Any:
-        """The item of a message as the inbox gave it."""
+    def _decode(self, taken: Any) -> Any:
+        """Decode a message that was taken from the inbox."""
         if type(taken) is not tuple:
             return taken
         kind, _, _, parts = taken
@@ -142,14 +144,14 @@ class Endpoint:
         return item
 
     def _wait(self, timeout: float | None, look: Callable[[], Any] | None = None) -> Any:
-        """The next message, when there is none now. `look` is asked before each sleep, which then is a short one."""
+        """Wait for the next message. `look` is called before each sleep, and limits the sleep to CHECK_PERIOD_S."""
         if look is not None and (taken := look()) is not NOTHING:
             return taken
         if timeout == 0:
             raise SHMTimeoutError(self._nothing)
         inbox, deadline = self._inboxes[0], deadline_of(timeout)
         while (left := left_s(deadline)) > 0:
-            inbox.wait(left if look is None else min(left, LOOK_AROUND_S))
+            inbox.wait(left if look is None else min(left, CHECK_PERIOD_S))
             if (taken := inbox.take(self._copy)) is not NOTHING:
                 return taken
             if look is not None and (taken := look()) is not NOTHING:
@@ -157,9 +159,9 @@ class Endpoint:
         raise SHMTimeoutError(f"{self._nothing} within {timeout:g} ms")
 
 
-def _finish(registry: Registry, inboxes: list[Inbox], ways: list[Receivers], keep_messages: bool) -> None:
+def _finish(registry: Registry, inboxes: list[Inbox], receiver_sets: list[Receivers], keep_messages: bool) -> None:
     for inbox in inboxes:
         inbox.close(keep_messages)
-    for receivers in ways:
+    for receivers in receiver_sets:
         receivers.close()
     registry.close()

@@ -1,4 +1,4 @@
-"""One to many: every subscriber gets every message; one that falls behind misses some, counted.
+"""One to many: every subscriber gets every message; one that falls behind misses some, which are counted.
 
     publisher = Publisher("robot_commands")
     publisher.send({"cmd": "move", "pos": [1.0, 2.0, 3.0]})
@@ -22,14 +22,14 @@ class Publisher(Endpoint):
 
     def __init__(self, name: str, **options: Unpack[EndpointOptions]) -> None:
         super().__init__(name, **options)
-        self._receivers = self._open_way("sub")
+        self._receivers = self._open_receivers("sub")
 
     def send(self, item: Any, timeout: float | None = 0) -> bool:
-        """Hand an object to every subscriber: whether anybody has it.
+        """Send an object to every subscriber; return whether at least one got it.
 
-        With a timeout (ms; None: for ever) it waits for a first subscriber, and for room where one is behind. Costs
-        what the serializer takes, and a copy for each subscriber. SHMSerializationError for an object that it can not
-        take, SHMBufferFullError for one that is larger than every inbox.
+        With a timeout (ms; None: no limit) it waits for a first subscriber, and for room where one is behind. Costs
+        the serializer, and a copy for each subscriber. SHMSerializationError for an object that it cannot
+        serialize, SHMBufferFullError for one that is larger than every inbox.
         """
         kind, parts = self._encode(item)
         handed, dropped = self._receivers.send_to_all(kind, parts, timeout)
@@ -39,10 +39,10 @@ class Publisher(Endpoint):
 
 
 class Subscriber(Endpoint):
-    """Receives what all publishers of a name send.
+    """Receives the messages of all publishers of a name.
 
-    `slots` messages and `capacity` bytes wait for it; what finds no room is dropped and counted. With `copy=False`
-    arrays and raw bytes are read-only views of the inbox, which hold their room until they are gone.
+    `slots` messages and `capacity` bytes may wait for it; more are dropped and counted. With `copy=False`
+    arrays and raw bytes are read-only views of the inbox, which occupy their room until they are released.
     """
 
     pattern = "pubsub"
@@ -60,10 +60,10 @@ class Subscriber(Endpoint):
         _, self._inbox = self._open_inbox("sub", slots, capacity, copy)
 
     def recv(self, timeout: float | None = None) -> Any:
-        """The next object; SHMTimeoutError when none came within the timeout (ms; None: wait for ever).
+        """Return the next object; SHMTimeoutError when none came within the timeout (ms; None: no limit).
 
-        Costs a copy, and what the serializer takes; it sleeps in the kernel. SHMSerializationError for a message that
-        can not be read; the next one is.
+        Costs a copy and the serializer; sleeps in the kernel. SHMSerializationError for a message that
+        cannot be read; the next call goes on with the next one.
         """
         taken = self._inbox.take(self._copy)
-        return self._open(self._wait(timeout) if taken is NOTHING else taken)
+        return self._decode(self._wait(timeout) if taken is NOTHING else taken)

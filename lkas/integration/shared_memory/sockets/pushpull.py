@@ -1,4 +1,4 @@
-"""Work for many: each item goes to one worker, each worker in its turn.
+"""Distribute work: each item goes to one worker, in turn.
 
     pusher = Pusher("frames_to_annotate")
     pusher.send(item, timeout=1000)             # milliseconds; False when every worker is full
@@ -6,8 +6,8 @@
     puller = Puller("frames_to_annotate")
     item = puller.recv()
 
-Several pushers may share a name. A worker that has no room is passed over. What a worker that died or closed had not
-received yet, the others take over; the item it was working on is lost.
+Several pushers may share a name. A worker without room is skipped. The items that a worker had not received when
+it died or closed go to the others; the item it was working on is lost.
 """
 
 import time
@@ -16,7 +16,7 @@ from typing import Any, Unpack
 from lkas.integration.shared_memory.sockets._ring import NOTHING
 from lkas.integration.shared_memory.sockets.endpoint import (
     CAPACITY_BYTES,
-    LOOK_AROUND_S,
+    CHECK_PERIOD_S,
     SLOTS,
     Endpoint,
     EndpointOptions,
@@ -24,20 +24,20 @@ from lkas.integration.shared_memory.sockets.endpoint import (
 
 
 class Pusher(Endpoint):
-    """Hands work to the pullers of a name."""
+    """Sends work to the pullers of a name."""
 
     pattern = "pushpull"
 
     def __init__(self, name: str, **options: Unpack[EndpointOptions]) -> None:
         super().__init__(name, **options)
-        self._receivers = self._open_way("pull")
+        self._receivers = self._open_receivers("pull")
         self._push_next, self._push_plain = self._receivers.push_next, self._receivers.push_next_plain
         self._is_raw = options.get("serializer") == "raw"
 
     def send(self, item: Any, timeout: float | None = 0) -> bool:
-        """Hand an object to the next worker that has room: whether there is one within the timeout (ms; None: ever).
+        """Send an object to the next worker with room; False: there was none within the timeout (ms; None: no limit).
 
-        Costs what the serializer takes, and one copy. SHMSerializationError for an object that it can not take,
+        Costs the serializer and one copy. SHMSerializationError for an object that it cannot serialize,
         SHMBufferFullError for one that is larger than every inbox.
         """
         if self._is_raw and self._push_plain(item) is not None:
@@ -50,14 +50,14 @@ class Pusher(Endpoint):
 
 
 class Puller(Endpoint):
-    """Receives its share of the work, and in idle moments that of workers which died.
+    """Receives its share of the work, and when idle the items of dead workers.
 
-    `slots` messages and `capacity` bytes wait for it. With `copy=False` arrays and raw bytes are read-only views of
-    the inbox, which hold their room until they are gone.
+    `slots` messages and `capacity` bytes may wait for it. With `copy=False` arrays and raw bytes are read-only views of
+    the inbox, which occupy their room until they are released.
     """
 
     pattern = "pushpull"
-    bequeaths = True
+    keeps_messages = True
 
     def __init__(
         self,
@@ -70,22 +70,22 @@ class Puller(Endpoint):
     ) -> None:
         super().__init__(name, **options)
         _, self._inbox = self._open_inbox("pull", slots, capacity, copy)
-        self._look_due = 0.0
+        self._check_due = 0.0
 
     def recv(self, timeout: float | None = None) -> Any:
-        """The next object; SHMTimeoutError when none came within the timeout (ms; None: wait for ever).
+        """Return the next object; SHMTimeoutError when none came within the timeout (ms; None: no limit).
 
-        Costs a copy, and what the serializer takes; it sleeps in the kernel. SHMSerializationError for a message that
-        can not be read; the next one is.
+        Costs a copy and the serializer; sleeps in the kernel. SHMSerializationError for a message that
+        cannot be read; the next call goes on with the next one.
         """
         taken = self._inbox.take(self._copy)
-        return self._open(self._wait(timeout, self._take_inherited) if taken is NOTHING else taken)
+        return self._decode(self._wait(timeout, self._take_inherited) if taken is NOTHING else taken)
 
     def _take_inherited(self) -> Any:
-        """A message of a worker that is gone, or NOTHING."""
+        """Return a message of a dead worker, or NOTHING."""
         now_s = time.monotonic()
-        if now_s >= self._look_due:
-            self._look_due = now_s + LOOK_AROUND_S
+        if now_s >= self._check_due:
+            self._check_due = now_s + CHECK_PERIOD_S
             self._inboxes += self._registry.adopt_inboxes("pull")
         while len(self._inboxes) > 1:
             emptied = self._inboxes[-1]

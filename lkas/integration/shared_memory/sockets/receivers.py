@@ -1,4 +1,4 @@
-"""The living receivers of one role, as a sender sees them."""
+"""The living receivers of one role, for a sender."""
 
 from lkas.integration.shared_memory.errors import SHMBufferFullError
 from lkas.integration.shared_memory.sockets._ring import FULL, GONE, HANDED, NO_SPACE, TOO_LARGE, Outlet, Outlets
@@ -8,31 +8,31 @@ from lkas.integration.shared_memory.sockets.waiting import rounds
 
 
 class Receivers:
-    """Looked up in the registry again when the bell says that they changed; a dead one is noticed by pushing to it."""
+    """Looked up in the registry again when the bell announces a change; a push to a dead receiver reports it."""
 
     def __init__(self, registry: Registry, role: str) -> None:
         self._registry = registry
         self._role = role
         self._outlets: dict[int, Outlet] = {}
-        self._order: list[tuple[int, Outlet]] = []  # the same, oldest first
-        self._quick = Outlets(registry.bell)  # and again
-        self.push_next = self._quick.push_next  # send_to_next() for when all is well; None: call that
-        self.push_next_plain = self._quick.push_next_plain  # the same for bytes as they are
-        self._members = -1  # the bell's count at the last look
+        self._order: list[tuple[int, Outlet]] = []  # the same outlets, oldest first
+        self._quick = Outlets(registry.bell)  # the same outlets, for sending in one call
+        self.push_next = self._quick.push_next  # the fast send_to_next(); None: call that
+        self.push_next_plain = self._quick.push_next_plain  # the same for raw bytes
+        self._members = -1  # the bell's count at the last lookup
         self.failures = 0  # pushes that found no memory left in the directory
 
     @property
     def sent(self) -> int:
-        """Messages that somebody has."""
+        """Messages that at least one receiver has."""
         return self._quick.sent
 
     @property
     def bytes(self) -> int:
-        """And their bytes, for each who has them."""
+        """Their bytes, once per receiver."""
         return self._quick.bytes
 
     def send_to_all(self, kind: int, parts: Parts, timeout: float | None) -> tuple[int, int]:
-        """Hand a message to everybody: how many have it, and how many had no room within the timeout (ms)."""
+        """Send a message to all; return how many got it, and how many had no room within the timeout (ms)."""
         handed = self._quick.push_all(kind, parts)
         if handed and handed == len(self._order):
             return handed, 0
@@ -51,7 +51,7 @@ class Receivers:
     def send_to_next(
         self, kind: int, parts: Parts, timeout: float | None, sender: int = 0, request: int = 0
     ) -> Outlet | None:
-        """Hand a message to one of them, each in its turn: who has it; None: nobody within the timeout (ms)."""
+        """Send a message to the next receiver with room and return it; None: there was none within the timeout (ms)."""
         outlet = self._push_to_next(kind, parts, sender, request)
         if outlet is None and timeout != 0:
             for _ in rounds(self._registry.bell, timeout):
@@ -61,7 +61,7 @@ class Receivers:
         return outlet
 
     def send_to(self, number: int, kind: int, parts: Parts, timeout: float | None, request: int) -> int:
-        """Hand a message to one receiver by its number: HANDED, GONE, or FULL when the timeout (ms) is over."""
+        """Send a message to the receiver of this number: HANDED, GONE, or FULL when the timeout (ms) has expired."""
         result = self._push_to(number, kind, parts, request)
         if result == FULL and timeout != 0:
             for _ in rounds(self._registry.bell, timeout):
@@ -77,7 +77,7 @@ class Receivers:
             outlet.close()
 
     def _push_to_all(self, kind: int, parts: Parts, done: set[int]) -> list[Outlet]:
-        """One try with everybody not in `done`; those that had no room."""
+        """Try once with every receiver not in `done`; return those that had no room."""
         behind, largest = [], 0
         for number, outlet in self._living():
             if number in done:
@@ -97,7 +97,7 @@ class Receivers:
         return behind
 
     def _push_to_next(self, kind: int, parts: Parts, sender: int, request: int) -> Outlet | None:
-        """One try with each, passing over those without room."""
+        """Try once with each receiver, in turn, until one has room."""
         outlets = self._living()
         start, count = self._quick.turn, len(outlets)
         largest, is_behind = 0, False
@@ -152,7 +152,7 @@ class Receivers:
         self._quick.fill(list(outlets.values()), members)
 
     def _forget(self, number: int) -> None:
-        """Drop a receiver that died or closed, and what it left."""
+        """Remove a receiver that died or closed, and the files it left."""
         self._outlets.pop(number).close()
         self._keep(self._outlets, self._members)
         self._registry.clean()
@@ -162,5 +162,5 @@ def _too_large(parts: Parts, capacity: int) -> SHMBufferFullError:
     size = sum(len(part) for part in parts)
     return SHMBufferFullError(
         f"a message of {size} bytes is larger than the receivers' inboxes of {capacity} bytes: "
-        f"make the receiver with a larger capacity"
+        f"give the receiver a larger capacity"
     )

@@ -1,4 +1,4 @@
-"""Questions and answers.
+"""Requests and replies.
 
     server = Replier("control_service")
     request = server.recv()
@@ -9,7 +9,7 @@
     response = client.recv(timeout=1000)        # milliseconds
 
 Any number of requesters; with several repliers each request goes to the next one. A replier that dies, closes or takes
-another request before it has answered is an error at the requester that waits for it, never a hang.
+another request before it has answered raises an error at the requester that waits for it; the requester never hangs.
 """
 
 from typing import Any, Unpack
@@ -24,7 +24,7 @@ NO_CONTENT = (b"",)
 
 
 class Requester(Endpoint):
-    """Asks the repliers of a name, one question at a time."""
+    """Sends requests to the repliers of a name, one at a time."""
 
     pattern = "reqrep"
 
@@ -38,63 +38,65 @@ class Requester(Endpoint):
     ) -> None:
         super().__init__(name, **options)
         self._number, self._inbox = self._open_inbox("req", SLOTS, capacity, copy)
-        self._receivers = self._open_way("rep")
+        self._receivers = self._open_receivers("rep")
         self._request = 0
-        self._asked: Outlet | None = None
+        self._replier: Outlet | None = None
 
     def send(self, item: Any, timeout: float | None = 0) -> bool:
-        """Ask: whether a replier has the question within the timeout (ms; None: for ever).
+        """Send a request; return whether a replier got it within the timeout (ms; None: no limit).
 
-        A question asked before and not answered yet is given up; its answer will be dropped. Costs what the serializer
-        takes, and one copy. SHMSerializationError for an object that it can not take, SHMBufferFullError for one
-        that is larger than every inbox.
+        An earlier request without a reply is dropped, and so is its reply when it comes. Costs the serializer and one
+        copy. SHMSerializationError for an object that it cannot serialize, SHMBufferFullError for one that is larger
+        than every inbox.
         """
         kind, parts = self._encode(item)
         self._request += 1
-        self._asked = None
-        self._asked = self._receivers.push_next(kind, parts, self._number, self._request)
-        if self._asked is None:
-            self._asked = self._receivers.send_to_next(kind, parts, timeout, self._number, self._request)
-        self._dropped += self._asked is None
-        return self._asked is not None
+        self._replier = None
+        self._replier = self._receivers.push_next(kind, parts, self._number, self._request)
+        if self._replier is None:
+            self._replier = self._receivers.send_to_next(kind, parts, timeout, self._number, self._request)
+        self._dropped += self._replier is None
+        return self._replier is not None
 
     def recv(self, timeout: float | None = None) -> Any:
-        """The answer.
+        """Return the reply.
 
-        SHMTimeoutError when it did not come within the timeout (ms; None: wait for ever), then it may still be waited
-        for; SHMConnectionError when it will not come, SHMSerializationError when it can not be read. Costs a copy, and
-        what the serializer takes; it sleeps in the kernel.
+        SHMTimeoutError when it did not come within the timeout (ms; None: no limit): call again to wait longer.
+        SHMConnectionError when it will not come, SHMSerializationError when it cannot be read. Costs a copy and the
+        serializer; sleeps in the kernel.
         """
-        if self.closed or self._asked is None:
-            why = "it is closed" if self.closed else "no question is open: send() one, and look whether it returns True"
+        if self.closed or self._replier is None:
+            why = "it is closed" if self.closed else "no request is open: call send(), and check that it returns True"
             raise SHMConnectionError(f"{self!r}: {why}")
         deadline = deadline_of(timeout)
         while True:
             taken = self._inbox.take(self._copy)
             if taken is NOTHING:
-                taken = self._wait(timeout, self._check_asked)
+                taken = self._wait(timeout, self._check_replier)
             if taken[2] == self._request:
                 break
-            self._dropped += 1  # the answer to a question given up
+            self._dropped += 1  # the reply to a dropped request
             timeout = None if timeout is None else max(0.0, left_s(deadline) * 1000)
-        pid, self._asked = self._asked.pid, None
+        pid, self._replier = self._replier.pid, None
         if taken[0] == NO_ANSWER:
-            raise SHMConnectionError(f"{self!r}: process {pid} took the question and did not answer it")
-        return self._open(taken)
+            raise SHMConnectionError(f"{self!r}: process {pid} took the request and did not reply")
+        return self._decode(taken)
 
-    def _check_asked(self) -> Any:
-        asked = self._asked
-        if asked is None or asked.is_alive():
+    def _check_replier(self) -> Any:
+        replier = self._replier
+        if replier is None or replier.is_alive():
             return NOTHING
-        taken = self._inbox.take(self._copy)  # it may have answered and gone
+        taken = self._inbox.take(self._copy)  # it may have replied before it ended
         if taken is NOTHING:
-            self._asked = None
-            raise SHMConnectionError(f"{self!r}: process {asked.pid}, which was asked, is gone: ask again")
+            self._replier = None
+            raise SHMConnectionError(
+                f"{self!r}: process {replier.pid}, which has the request, has ended: send it again"
+            )
         return taken
 
 
 class Replier(Endpoint):
-    """Answers the requesters of a name, one question at a time."""
+    """Replies to the requesters of a name, one request at a time."""
 
     pattern = "reqrep"
 
@@ -109,43 +111,43 @@ class Replier(Endpoint):
     ) -> None:
         super().__init__(name, **options)
         _, self._inbox = self._open_inbox("rep", slots, capacity, copy)
-        self._receivers = self._open_way("req")
-        self._asker: tuple[int, int] | None = None  # requester and number of the question to answer
+        self._receivers = self._open_receivers("req")
+        self._requester: tuple[int, int] | None = None  # requester and number of the open request
 
     def recv(self, timeout: float | None = None) -> Any:
-        """The next question; SHMTimeoutError when none came within the timeout (ms; None: wait for ever).
+        """Return the next request; SHMTimeoutError when none came within the timeout (ms; None: no limit).
 
-        One that was not answered is given up: its requester gets an error. So does that of one that can not be read,
-        which is a SHMSerializationError here. Costs a copy, and what the serializer takes; it sleeps in the kernel.
+        An earlier request without a reply is dropped: its requester gets an error. A request that cannot be read is a
+        SHMSerializationError here and an error at its requester. Costs a copy and the serializer; sleeps in the kernel.
         """
-        self._give_up()
+        self._drop_request()
         taken = self._inbox.take(self._copy)
         if taken is NOTHING:
             taken = self._wait(timeout)
-        self._asker = taken[1], taken[2]
+        self._requester = taken[1], taken[2]
         try:
-            return self._open(taken)
+            return self._decode(taken)
         except SHMSerializationError:
-            self._give_up()
+            self._drop_request()
             raise
 
     def send(self, item: Any, timeout: float | None = 0) -> bool:
-        """Answer: whether the requester has it within the timeout (ms; None: for ever).
+        """Send the reply; return whether the requester got it within the timeout (ms; None: no limit).
 
-        SHMError when nobody asked, SHMSerializationError and SHMBufferFullError as in Requester.send(). Costs what the
-        serializer takes, and one copy.
+        SHMError when there is no request, SHMSerializationError and SHMBufferFullError as in Requester.send(). Costs
+        the serializer and one copy.
         """
-        if self._asker is None:
-            raise SHMError(f"{self!r}: there is no question to answer: recv() one first")
+        if self._requester is None:
+            raise SHMError(f"{self!r}: there is no request to reply to: call recv() first")
         kind, parts = self._encode(item)
-        result = self._receivers.send_to(self._asker[0], kind, parts, timeout, self._asker[1])
+        result = self._receivers.send_to(self._requester[0], kind, parts, timeout, self._requester[1])
         if result != FULL:
-            self._asker = None
+            self._requester = None
         self._dropped += result != HANDED
         return result == HANDED
 
-    def _give_up(self) -> None:
-        if self._asker is not None:
-            (number, request), self._asker = self._asker, None
+    def _drop_request(self) -> None:
+        if self._requester is not None:
+            (number, request), self._requester = self._requester, None
             self._errors += 1
             self._receivers.send_to(number, NO_ANSWER, NO_CONTENT, 0, request)

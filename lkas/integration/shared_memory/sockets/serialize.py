@@ -1,7 +1,7 @@
 """Objects to buffers and back.
 
-A message says how it was made, and a receiver takes what its own `serializer` trusts: "pickle" everything, "msgpack"
-and "raw" nothing that could run code.
+A message names its serializer, and a receiver accepts what its own `serializer` trusts: "pickle" accepts everything,
+"msgpack" and "raw" nothing that could run code.
 """
 
 import pickle
@@ -17,20 +17,20 @@ from lkas.integration.shared_memory.sockets._ring import PLAIN
 Serializer = Literal["pickle", "msgpack", "raw"]
 Parts = tuple[Any, ...]  # buffers of bytes
 
-MAX_BUFFERS = 1000  # beside the stream itself; an object with more of them goes as one stream
+MAX_BUFFERS = 1000  # besides the stream itself; an object with more of them is sent as one stream
 
 
-# What the parts of a message are. Plain numbers: looking up the member of an enum takes as long as sending.
-NO_ANSWER = 0  # nothing: the replier gave a request up
+# The kinds of a message. Plain numbers: looking up the member of an enum takes as long as sending.
+NO_ANSWER = 0  # no parts: the replier dropped the request
 PICKLE = 1  # stream, then the buffers of large arrays
 MSGPACK = 2
-BYTES = PLAIN  # as they are; the inbox itself makes the item
+BYTES = PLAIN  # raw; the inbox itself returns the item
 ARRAY = 4  # dtype and shape as msgpack, then the elements in C order
 _NAMES = {NO_ANSWER: "no answer", PICKLE: "pickle", MSGPACK: "msgpack", BYTES: "bytes", ARRAY: "array"}
 
 
 def encoder(serializer: Serializer) -> Callable[[Any], tuple[int, Parts]]:
-    """The function that makes (kind, parts) of an object; ValueError for an unknown name."""
+    """Return the function that turns an object into (kind, parts); ValueError for an unknown serializer."""
     try:
         return {"pickle": _encode_pickle, "msgpack": _encode_msgpack, "raw": _encode_raw}[serializer]
     except KeyError:
@@ -38,7 +38,7 @@ def encoder(serializer: Serializer) -> Callable[[Any], tuple[int, Parts]]:
 
 
 def decoders(serializer: Serializer) -> dict[int, Callable[[Parts], Any]]:
-    """What a receiver takes, by the message's kind."""
+    """Return the decoders that a receiver accepts, by the kind of message."""
     accepted: dict[int, Callable[[Parts], Any]] = {BYTES: _decode_bytes, ARRAY: _decode_array}
     if serializer != "raw":
         accepted[MSGPACK] = _decode_msgpack
@@ -48,10 +48,10 @@ def decoders(serializer: Serializer) -> dict[int, Callable[[Parts], Any]]:
 
 
 def refusal(kind: int, serializer: Serializer) -> SHMSerializationError:
-    """Why a message without decoder is not read."""
+    """Return the error for a message whose kind the receiver does not accept."""
     name = _NAMES.get(kind, f"an unknown serializer ({kind})")
     return SHMSerializationError(
-        f"a message made with {name} came to a receiver with serializer={serializer!r}, which does not take it: "
+        f"a message made with {name} came to a receiver with serializer={serializer!r}, which does not accept it: "
         f"give both ends the same serializer"
     )
 
@@ -66,14 +66,14 @@ def _encode_pickle(item: Any) -> tuple[int, Parts]:
             return PICKLE, (pickle.dumps(item, protocol=5),)
         return PICKLE, (stream, *(buffer.raw() for buffer in buffers))
     except Exception as error:  # pickling runs the object's own methods
-        raise SHMSerializationError(f"{type(item).__name__} can not be pickled: {error}") from error
+        raise SHMSerializationError(f"{type(item).__name__} cannot be pickled: {error}") from error
 
 
 def _encode_msgpack(item: Any) -> tuple[int, Parts]:
     try:
         return MSGPACK, (msgspec.msgpack.encode(item),)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise SHMSerializationError(f"{type(item).__name__} can not be sent as msgpack: {error}") from error
+        raise SHMSerializationError(f"{type(item).__name__} cannot be sent as msgpack: {error}") from error
 
 
 def _encode_raw(item: Any) -> tuple[int, Parts]:
@@ -82,7 +82,7 @@ def _encode_raw(item: Any) -> tuple[int, Parts]:
     if isinstance(item, (bytearray, memoryview)):
         view = memoryview(item)
         return BYTES, (view.cast("B") if view.c_contiguous else view.tobytes(),)
-    numpy = sys.modules.get("numpy")  # where nobody loaded it, nothing is an array
+    numpy = sys.modules.get("numpy")  # not imported: the item is no array
     if numpy is None or not isinstance(item, numpy.ndarray):
         raise SHMSerializationError(
             f"{type(item).__name__} is not raw: expected bytes, bytearray, memoryview or ndarray"
@@ -97,14 +97,14 @@ def _decode_pickle(parts: Parts) -> Any:
     try:
         return pickle.loads(parts[0], buffers=parts[1:])
     except Exception as error:  # unpickling runs the sender's classes: anything can come out of it
-        raise SHMSerializationError(f"a pickle of {len(parts[0])} bytes can not be read: {error}") from error
+        raise SHMSerializationError(f"a pickle of {len(parts[0])} bytes cannot be read: {error}") from error
 
 
 def _decode_msgpack(parts: Parts) -> Any:
     try:
         return msgspec.msgpack.decode(parts[0])
     except msgspec.DecodeError as error:
-        raise SHMSerializationError(f"{len(parts[0])} bytes of msgpack can not be read: {error}") from error
+        raise SHMSerializationError(f"{len(parts[0])} bytes of msgpack cannot be read: {error}") from error
 
 
 def _decode_bytes(parts: Parts) -> Any:
@@ -118,4 +118,4 @@ def _decode_array(parts: Parts) -> Any:
         dtype, shape = msgspec.msgpack.decode(parts[0], type=tuple[str, tuple[int, ...]])
         return np.ndarray(shape, np.dtype(dtype), buffer=parts[1])
     except (msgspec.DecodeError, IndexError, TypeError, ValueError) as error:
-        raise SHMSerializationError(f"an array can not be read: {error}") from error
+        raise SHMSerializationError(f"an array cannot be read: {error}") from error

@@ -1,4 +1,4 @@
-"""Which sockets there are on this machine: who uses a name, who receives, what went through. Disturbs nobody."""
+"""List the sockets of this machine: users, receivers and message counts of each name. Does not disturb them."""
 
 import contextlib
 import os
@@ -19,13 +19,13 @@ class ReceiverInfo(Struct, frozen=True, kw_only=True):
     """One receiver's inbox."""
 
     role: str  # sub, pull, rep; req: a requester, which receives answers
-    pid: int  # of the process that made it, or took it over
+    pid: int  # of the process that created it or took it over
     is_alive: bool
     received: int  # messages it has taken
     waiting: int  # messages it has not taken yet
     dropped: int  # messages that found no room
     slots: int  # messages that may wait
-    memory_bytes: int  # taken so far
+    memory_bytes: int  # allocated so far
     path: str
 
 
@@ -37,11 +37,11 @@ class SocketInfo(Struct, frozen=True, kw_only=True):
     pattern: str  # pubsub, pushpull, reqrep
     users: list[int]  # processes that have it open, senders and receivers
     receivers: list[ReceiverInfo]
-    stale: str | None  # why nobody needs it any more; None: somebody uses it
+    stale: str | None  # why no process needs it; None: it is in use
 
 
 def list_sockets(directory: str | os.PathLike[str] | None = None, instance: str | None = None) -> list[SocketInfo]:
-    """This user's sockets, of one instance or of all; by instance and name."""
+    """List this user's sockets, of one instance or of all, by instance and name."""
     files = [info for info in list_segments(directory, instance) if info.kind != "channel"]
     names: dict[tuple[str, str, str], list[SegmentInfo]] = {}
     for info in files:
@@ -64,22 +64,22 @@ def list_sockets(directory: str | os.PathLike[str] | None = None, instance: str 
 
 
 def _receiver(info: SegmentInfo) -> ReceiverInfo | None:
-    """None when it went away meanwhile, or is of another version."""
+    """Describe a receiver; None when it was removed meanwhile, or is of another version."""
     match = _INBOX.fullmatch(info.name)
     try:
         inbox = Outlet(info.path)
     except (FileNotFoundError, SHMError):
         return None
-    figures = inbox.figures()
+    counts = inbox.counts()
     found = ReceiverInfo(
         role=match[2] if match else "",
         pid=inbox.pid,
         is_alive=inbox.is_alive(),
-        received=figures["taken"],
-        waiting=figures["handed"] - figures["taken"],
-        dropped=figures["dropped"],
-        slots=figures["slots"],
-        memory_bytes=figures["allocated"],
+        received=counts["taken"],
+        waiting=counts["handed"] - counts["taken"],
+        dropped=counts["dropped"],
+        slots=counts["slots"],
+        memory_bytes=counts["allocated"],
         path=info.path,
     )
     inbox.close()
@@ -87,7 +87,7 @@ def _receiver(info: SegmentInfo) -> ReceiverInfo | None:
 
 
 def _users(paths: Iterable[str]) -> dict[str, list[int]]:
-    """The processes of this user that have each file open; none are known where there is no /proc."""
+    """Return the processes of this user that have each file open; empty where there is no /proc."""
     users: dict[str, list[int]] = {path: [] for path in paths}
     for pid in map(int, filter(str.isdecimal, os.listdir("/proc") if users and os.path.isdir("/proc") else ())):
         for path in users.keys() & _open_files(pid):
@@ -97,7 +97,7 @@ def _users(paths: Iterable[str]) -> dict[str, list[int]]:
 
 def _open_files(pid: int) -> set[str]:
     files = set()
-    with contextlib.suppress(OSError):  # it ended, or belongs to somebody else
+    with contextlib.suppress(OSError):  # it ended, or belongs to another user
         for descriptor in os.listdir(f"/proc/{pid}/fd"):
             with contextlib.suppress(FileNotFoundError):  # closed meanwhile
                 files.add(os.readlink(f"/proc/{pid}/fd/{descriptor}"))

@@ -63,7 +63,7 @@ def test_a_reader_and_writer_per_thread(opened):
 
 
 def as_nobody(action) -> str:
-    """What `action` returned or raised for a user without rights (in a child, who can not come back)."""
+    """What `action` returned or raised for a user without rights (in a child, who cannot come back)."""
 
     def dropped():
         if os.geteuid() == 0:
@@ -80,7 +80,7 @@ def test_no_permission_for_the_directory(instance, tmp_path):
     finally:
         tmp_path.chmod(0o700)
     assert said.startswith("SHMError: ")
-    assert "can not" in said
+    assert "cannot" in said
     assert said.endswith("Permission denied")
 
 
@@ -91,7 +91,7 @@ def test_no_permission_for_the_segment(opened):
         os.chmod(writer.path, 0)
     for action in (lambda: ControlChannel().read(), lambda: ControlChannel(create=True)):
         said = as_nobody(action)
-        assert said == f"SHMError: {writer.path}: can not open the segment: Permission denied"
+        assert said == f"SHMError: {writer.path}: cannot open the segment: Permission denied"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")

@@ -106,8 +106,8 @@ def test_the_schema_hash_covers_nested_records(change):
         (bytes, "bytes needs a capacity"),
         (tuple[float, ...], "needs a capacity"),
         (float | str, "only `X | None` can"),
-        (list[float], "can not be in a record"),
-        (dict, "can not be in a record"),
+        (list[float], "cannot be in a record"),
+        (dict, "cannot be in a record"),
         (Annotated[tuple[float | None, ...], Meta(max_length=3)], "plain records or numbers"),
     ],
 )

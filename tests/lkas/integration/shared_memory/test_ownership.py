@@ -3,20 +3,20 @@
 import logging
 
 from lkas.integration.shared_memory import DetectionChannel, TracksChannel
-from lkas.integration.shared_memory.ownership import unless_written, when_free
+from lkas.integration.shared_memory.ownership import open_if_free, retry_until_free
 
 
 def test_who_comes_second_waits_until_the_first_one_ends(instance, caplog):
     first = DetectionChannel(create=True)
     looks = []
 
-    def go_on() -> bool:
+    def keep_waiting() -> bool:
         looks.append(1)
         if len(looks) == 3:
             first.close()
         return True
 
-    second = when_free(lambda: DetectionChannel(create=True), go_on)
+    second = retry_until_free(lambda: DetectionChannel(create=True), keep_waiting)
     assert second is not None
     assert second.write(None, None, frame_id=1)
     assert len(looks) == 3
@@ -29,7 +29,7 @@ def test_who_comes_second_waits_until_the_first_one_ends(instance, caplog):
 
 def test_waiting_ends_when_it_is_told_to(instance):
     with DetectionChannel(create=True) as first:
-        assert when_free(lambda: DetectionChannel(create=True), lambda: False) is None
+        assert retry_until_free(lambda: DetectionChannel(create=True), lambda: False) is None
         first.unlink()
 
 
@@ -37,7 +37,7 @@ def test_a_channel_that_is_free_is_taken_at_once(instance):
     def never() -> bool:
         raise AssertionError("nobody is waited for")
 
-    channel = when_free(lambda: DetectionChannel(create=True), never)
+    channel = retry_until_free(lambda: DetectionChannel(create=True), never)
     assert channel is not None
     channel.close()
     channel.unlink()
@@ -46,10 +46,10 @@ def test_a_channel_that_is_free_is_taken_at_once(instance):
 def test_a_channel_one_can_do_without_is_left_to_its_writer(instance, caplog):
     caplog.set_level(logging.INFO)
     with TracksChannel(create=True) as first:
-        assert unless_written(TracksChannel) is None
-        assert "going on without it" in caplog.text
+        assert open_if_free(TracksChannel) is None
+        assert "continuing without it" in caplog.text
         first.unlink()
-    own = unless_written(TracksChannel)
+    own = open_if_free(TracksChannel)
     assert own is not None
     own.close()
     own.unlink()

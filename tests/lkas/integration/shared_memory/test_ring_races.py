@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lkas import get_include
-from tests.lkas.integration.shared_memory.test_races import FOLDER, RACE, SANITIZERS, TORN, compiler_has
+from tests.lkas.integration.shared_memory.test_races import FOLDER, RACE, SANITIZERS, TORN, compiler_has, copy_headers
 
 COUNT = 400  # messages per sender; the mutants are found within the first few hundred
 
@@ -28,7 +27,7 @@ MUTATIONS = {
     ),
     "released messages stay so": ("lkas__store(&entry->is_released, 0u, relaxed);", ""),
     "slots are not counted": ("if (tail - freed >= header->slots) return LKAS_RING_FULL;", ""),
-    "senders take no turns": ("if (lkas__swap_if(&header->turn, &nobody, ring->seat + 1)) return", "return"),
+    "senders take no turns": ("if (lkas__swap_if(&header->turn, &unused, ring->seat + 1)) return", "return"),
 }
 
 
@@ -40,15 +39,10 @@ def build(tmp_path):
         flags, environment = SANITIZERS[sanitizer]
         if not compiler_has(tuple(flags), tmp_path):
             pytest.skip(f"gcc {' '.join(flags)} is missing or does not run here")
-        for name in ("lkas_channel.h", "lkas_ring.h"):
-            text = (Path(get_include()) / name).read_text()
-            if mutation and name == "lkas_ring.h":
-                assert text.count(mutation[0]) == 1, f"expected this once in {name}: {mutation[0]}"
-                text = text.replace(*mutation)
-            (tmp_path / name).write_text(text)
+        copy_headers(tmp_path, [mutation] if mutation else [])
         program = tmp_path / "ring"
         options = ["-std=c11", "-D_GNU_SOURCE", "-O1", "-g", "-fno-builtin", "-pthread", "-Wall", "-Wextra", *flags]
-        folders = ["-I", tmp_path, "-I", get_include()]
+        folders = ["-I", tmp_path]
         subprocess.run(["gcc", *options, *folders, "-o", program, FOLDER / "ring.c"], check=True, timeout=300)
         return program, environment
 

@@ -57,7 +57,7 @@ def test_any_directory_backs_a_channel(opened, tmp_path):
 
 
 def test_a_directory_that_is_not_there_is_an_error(instance, tmp_path):
-    with pytest.raises(SHMError, match="can not create the segment"):
+    with pytest.raises(SHMError, match="cannot create the segment"):
         ControlChannel(create=True, directory=tmp_path / "nowhere")
 
 
@@ -90,7 +90,7 @@ def test_a_segment_with_readers_only_waits_for_its_writer(opened, instance):
     assert remove_stale(instance=instance) == []
     reader.close()
     (removed,) = remove_stale(instance=instance)
-    assert removed.stale == f"its writer (process {os.getpid()}) is gone and nobody reads it"
+    assert removed.stale == f"its writer (process {os.getpid()}) has ended and no process reads it"
 
 
 def test_listing_disturbs_nobody(opened, instance):
@@ -170,7 +170,7 @@ def test_what_an_interrupted_creator_left_is_listed_and_removed(instance):
     path.write_bytes(b"\0" * 10000)
     (info,) = list_segments(instance=instance)
     assert info.size_bytes == 10000
-    assert (info.name, info.stale) == ("vehicle_control", "its creator died before it was finished")
+    assert (info.name, info.stale) == ("vehicle_control", "its creator died before it was complete")
     assert len(remove_stale(instance=instance)) == 1
 
 

@@ -89,7 +89,7 @@ static void play_written_before_copying_record(void) {
 }
 
 static void play_published_before_sleep(void) {
-    lkas_awaited awaited = {reader.segment, reader.last, &reader.is_closed};
+    lkas_awaited awaited = {reader.channel, reader.last, &reader.is_closed};
     at(WAIT_LOOKED, publish);
     lkas_wait_slice(&awaited, 1, INT64_C(3600000000000));
     must(lkas_has_new(&reader), "woke for nothing");
@@ -105,7 +105,7 @@ static void *publish_later(void *unused) {
 static void start_publishing(void) { must(pthread_create(&other_thread, NULL, publish_later, NULL) == 0, "no thread"); }
 
 static void play_published_to_a_sleeper(void) {
-    lkas_awaited awaited = {reader.segment, reader.last, &reader.is_closed};
+    lkas_awaited awaited = {reader.channel, reader.last, &reader.is_closed};
     at(WAIT_LOOKED, start_publishing);
     lkas_wait_slice(&awaited, 1, INT64_C(3600000000000));
     must(lkas_has_new(&reader), "woke for nothing");
@@ -116,7 +116,7 @@ static void close_meanwhile(void) { lkas_close_wakes(&reader); }
 
 static void play_closed_before_sleep(void) {
     publish();
-    lkas_awaited awaited = {reader.segment, 1 << 8, &reader.is_closed};
+    lkas_awaited awaited = {reader.channel, 1 << 8, &reader.is_closed};
     at(WAIT_LOOKED, close_meanwhile);
     lkas_wait_slice(&awaited, 1, INT64_C(3600000000000));
 }
@@ -158,7 +158,7 @@ static void play_pinned_while_claiming(void) {
     pthread_join(other_thread, NULL);
     check_image(lkas_view_bulk(&late_view), 1);
     must(late_view.slot == 0 && writer.slot == 2, "expected the next free slot");
-    must(lkas__load(&lkas_slot_at(writer.segment, 0)->mark, acquire) == 2, "the pinned slot lost its mark");
+    must(lkas__load(&lkas_slot_at(writer.channel, 0)->mark, acquire) == 2, "the pinned slot lost its mark");
     publish_checked(&writer);
     lkas_view_record(&late_view, &message);
     check_record(&message);
@@ -186,7 +186,7 @@ int main(int count, char **words) {
     alarm((unsigned)atoi(words[3])); /* seconds until a sleep counts as one without end */
     if (lkas_open(&writer, words[1], &spec, &error)) stop_with(1, error.text);
     lkas_reader_init(&reader, words[1], &spec);
-    must(lkas_follow(&reader, &error) == 0 && reader.segment, "not attached");
+    must(lkas_follow(&reader, &error) == 0 && reader.channel, "not attached");
     for (size_t i = 0; i < sizeof scenarios / sizeof *scenarios; ++i)
         if (!strcmp(scenarios[i].name, words[2])) {
             scenarios[i].play();

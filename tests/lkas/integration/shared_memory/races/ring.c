@@ -112,7 +112,7 @@ int main(int count, char **words) {
     for (uint64_t i = 0; i < SENDERS; ++i) pthread_join(senders[i].thread, NULL);
     lkas_inbox_close(inbox, bell, 0);
     lkas_bell_close(bell);
-    lkas_ring_drop(inbox);
-    lkas_ring_drop(bell);
+    lkas_ring_release(inbox);
+    lkas_ring_release(bell);
     return 0;
 }

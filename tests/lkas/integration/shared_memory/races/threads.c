@@ -34,10 +34,10 @@ static LKAS_ATOMIC(int) finished;
 /* A sanitizer knows memory by its address: have the reader look through the writer's mapping. */
 static void share_mapping(lkas_reader *reader) {
     lkas_error error;
-    must(lkas_follow(reader, &error) == 0 && reader->segment, "not attached");
-    munmap((void *)reader->segment->header, reader->segment->mapped_bytes);
-    reader->segment->header = writer.segment->header;
-    reader->segment->mapped_bytes = 0;
+    must(lkas_follow(reader, &error) == 0 && reader->channel, "not attached");
+    munmap((void *)reader->channel->header, reader->channel->segment.bytes);
+    reader->channel->header = writer.channel->header;
+    reader->channel->segment.bytes = 0;
 }
 
 static int copy_record(lkas_reader *reader) {
@@ -128,9 +128,9 @@ int main(int count, char **words) {
         else sched_yield(); /* every slot is pinned */
     }
     for (int i = 0; i < READERS; ++i) pthread_join(readers[i].thread, NULL);
-    must(lkas__load(&writer.segment->header->corrupt, seq_cst) == 0, "a whole message failed its CRC");
+    must(lkas__load(&writer.channel->header->corrupt, seq_cst) == 0, "a whole message failed its CRC");
     must(pthread_create(&sleeper, NULL, sleep_until_closed, &readers[0].reader) == 0, "no thread");
-    while (!lkas__load(&writer.segment->header->waiters, seq_cst)) sched_yield();
+    while (!lkas__load(&writer.channel->header->waiters, seq_cst)) sched_yield();
     lkas_close_wakes(&readers[0].reader);
     pthread_join(sleeper, NULL);
     for (int i = 0; i < READERS; ++i) lkas_close_reader(&readers[i].reader);

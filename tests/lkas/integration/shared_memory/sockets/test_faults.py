@@ -217,7 +217,7 @@ def test_a_full_directory_is_no_crash(tmp_path, instance):
     mount = f"mount -t tmpfs -o size=512k tmpfs {tmp_path}"
     own_mounts = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
     if shutil.which("unshare") is None or subprocess.run([*own_mounts, mount], timeout=300).returncode:
-        pytest.skip("a small file system can not be mounted here")
+        pytest.skip("a small file system cannot be mounted here")
     fill = f"{sys.executable} -m tests.lkas.integration.shared_memory.sockets.fill_directory {tmp_path}"
     done = subprocess.run([*own_mounts, f"{mount} && exec {fill}"], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr

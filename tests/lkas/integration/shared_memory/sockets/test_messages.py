@@ -259,7 +259,7 @@ def test_a_question_that_can_not_be_read_is_answered_with_an_error(made):
     client.send(Unreadable())
     with pytest.raises(SHMSerializationError):
         server.recv(timeout=0)
-    with pytest.raises(ConnectionError, match="did not answer"):
+    with pytest.raises(ConnectionError, match="did not reply"):
         client.recv(timeout=0)
 
 

@@ -22,7 +22,7 @@ def test_question_and_answer(made):
 def test_nobody_answers_the_name(made):
     client = made(Requester, "service")
     assert client.send("anybody?") is False
-    with pytest.raises(SHMConnectionError, match="no question is open"):
+    with pytest.raises(SHMConnectionError, match="no request is open"):
         client.recv()
 
 
@@ -88,7 +88,7 @@ def test_a_question_that_is_passed_over_is_an_error(made):
     forgotten.send("first")
     client.send("second")
     assert [server.recv(timeout=0), server.recv(timeout=0)] == ["first", "second"]
-    with pytest.raises(SHMConnectionError, match="did not answer"):
+    with pytest.raises(SHMConnectionError, match="did not reply"):
         forgotten.recv()
     server.send("answer")
     assert client.recv(timeout=0) == "answer"
@@ -117,5 +117,5 @@ def test_an_answer_to_somebody_who_left(made):
 
 
 def test_an_answer_without_a_question(made):
-    with pytest.raises(SHMError, match="no question to answer"):
+    with pytest.raises(SHMError, match="no request to reply to"):
         made(Replier, "service").send("answer")
