@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 from msgspec import Meta, Struct
 
-from lkas.plugins.load import PATTERN, is_own_name
+from lkas.plugins.names import PATTERN, is_plugin_name
 
 MAX_LISTED = 12  # names in an error text; a longer list helps no reader
 
@@ -122,7 +122,7 @@ class OpenChoice(Parameter, frozen=True, kw_only=True):
         return f"{super().allowed()}, or {PATTERN}"
 
     def _converted(self, value: Any) -> Any:
-        return value if isinstance(value, str) and is_own_name(value) else super()._converted(value)
+        return value if isinstance(value, str) and is_plugin_name(value) else super()._converted(value)
 
 
 def declared(category: str, section: type[Section]) -> dict[str, Parameter]:
@@ -161,7 +161,7 @@ def suggestion(word: str, known: Iterable[str], register: str = "configs/default
 
 def is_read_by(parameter: Parameter, name: str) -> bool:
     """Return whether a method or controller reads a parameter. A plugin may read any."""
-    return not parameter.used_by or name in parameter.used_by or is_own_name(name)
+    return not parameter.used_by or name in parameter.used_by or is_plugin_name(name)
 
 
 def changed(

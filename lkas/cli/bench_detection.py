@@ -6,7 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from lkas.cli.settings import MODEL_HELP, ConfigOption, JsonOption, SetOption, check_model_is_read, fail, load_settings
-from lkas.plugins.load import PATTERN, OwnCodeError, short_names
+from lkas.plugins.guard import PluginError
+from lkas.plugins.names import PATTERN, short_names
 from lkas.runtime.exit_codes import EXIT_FAILED, EXIT_USAGE
 from lkas.runtime.threads import use_one_thread
 
@@ -60,7 +61,7 @@ def bench_detection(
             taken = list(rendered_frames(config, assignments or [], frames))
         else:
             taken = frames_from_disk(video, settings[0]["camera"].rate_hz, frames)
-    except (ModelError, OwnCodeError, MediaError) as error:
+    except (ModelError, PluginError, MediaError) as error:
         fail(str(error), EXIT_USAGE)
     except SimulationFailure as error:
         fail(str(error), EXIT_FAILED)

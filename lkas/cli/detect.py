@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from lkas.cli.settings import METHOD_HELP, MODEL_HELP, check_model_is_read
-from lkas.plugins.load import PATTERN, OwnCodeError, is_own_name, short_names
+from lkas.plugins.guard import PluginError
+from lkas.plugins.names import PATTERN, is_plugin_name, short_names
 from lkas.runtime.exit_codes import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
 from lkas.runtime.threads import use_one_thread
 
@@ -186,7 +187,7 @@ def _configuration(
     from lkas.detection.parameters import METHODS, DetectionParameters
     from lkas.vehicle import CameraConfig
 
-    if name is not None and name not in METHODS and not is_own_name(name):
+    if name is not None and name not in METHODS and not is_plugin_name(name):
         _refuse(f"--method {name}: no such detection method; known are {', '.join(METHODS)}, or {PATTERN}")
     flags = {
         "--method": ("detection.method", name),
@@ -209,7 +210,7 @@ def _contender(name: str, configuration: "Configuration") -> "Contender":
     try:
         detector = create_detector(parameters.method, parameters, camera)
         try_detector(detector, camera)
-    except (ModelError, OwnCodeError) as error:
+    except (ModelError, PluginError) as error:
         _refuse(str(error))
     return Contender(name, detector)
 

@@ -14,7 +14,7 @@ from lkas.detection.parameters import METHODS, DetectionParameters
 from lkas.integration.events.config import EventsConfig
 from lkas.integration.zmq.ports import Ports, ZmqConfig
 from lkas.parameters import Section
-from lkas.plugins.load import PATTERN, is_own_name
+from lkas.plugins.names import PATTERN, is_plugin_name
 from lkas.runtime.exit_codes import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
 from lkas.runtime.instance import INSTANCE_VARIABLE, instance_name
 from lkas.runtime.processes import python_command
@@ -83,7 +83,7 @@ def load_settings(
 
 def check_model_is_read(model: str | None, methods: Sequence[str]) -> None:
     """Exit with code 2 when none of the methods reads the --model file. Plugins may read it."""
-    if model is not None and not any(method == "onnx" or is_own_name(method) for method in methods):
+    if model is not None and not any(method == "onnx" or is_plugin_name(method) for method in methods):
         fail(f"--model {model}: method {', '.join(methods)} does not read it; add --method onnx", EXIT_USAGE)
 
 
@@ -107,7 +107,7 @@ def check_plugins(configuration: Configuration) -> None:
     A separate process tries them, so that the supervisor loads neither NumPy nor code that may crash.
     """
     chosen = configuration["detection"].method, configuration["decision"].controller
-    names = " and ".join(name for name in chosen if is_own_name(name))
+    names = " and ".join(name for name in chosen if is_plugin_name(name))
     if not names:
         return
     try:

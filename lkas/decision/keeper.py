@@ -35,7 +35,7 @@ from lkas.integration.shared_memory.messages import (
     VehicleState,
 )
 from lkas.parameters import ParameterError, changed, is_read_by, offered
-from lkas.plugins.load import short_name
+from lkas.plugins.names import short_name
 from lkas.vehicle import CameraConfig, VehicleConfig
 
 FORGET_AFTER_S = 2.0  # without a step: too long to bridge

@@ -32,7 +32,7 @@ from lkas.integration.shared_memory.errors import SHMError
 from lkas.integration.shared_memory.messages import ControlMessage, TimelineMessage
 from lkas.integration.shared_memory.ownership import open_if_free, retry_until_free
 from lkas.integration.zmq.ports import ZmqConfig
-from lkas.plugins.load import OwnCodeError
+from lkas.plugins.guard import PluginError
 from lkas.runtime.child import Child
 from lkas.runtime.server_loop import run
 from lkas.vehicle import CameraConfig, VehicleConfig
@@ -90,7 +90,7 @@ def main() -> int:
     configuration = child.configuration(SECTIONS)
     try:
         keeper = LaneKeeper(configuration["decision"], configuration["vehicle"], configuration["camera"])
-    except OwnCodeError as error:
+    except PluginError as error:
         logger.error("%s", error, exc_info=error.origin)
         return EXIT_USAGE
     try:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from lkas.decision.bicycle import Bicycle, SteeringModel
 from lkas.decision.controllers import Controller, SteeringCommand, create_controller
 from lkas.decision.controllers.handover import Handover
-from lkas.decision.controllers.plugin import OwnLaw
+from lkas.decision.controllers.plugin import PluginController
 from lkas.decision.lane import LaneState
 from lkas.decision.parameters import DecisionParameters
 from lkas.integration.shared_memory.messages import LimiterFlag, SteeringTerms
@@ -51,7 +51,7 @@ class Steering:
     @property
     def forecaster(self) -> Controller:
         """Who says what the next seconds bring. One of the user's own is not asked: it may remember each question."""
-        return self.controller.fallback if isinstance(self.controller, OwnLaw) else self.controller
+        return self.controller.fallback if isinstance(self.controller, PluginController) else self.controller
 
     def use(self, parameters: DecisionParameters) -> None:
         """Another law, or the same one with other parameters, from the next command on."""

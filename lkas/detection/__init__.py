@@ -21,18 +21,18 @@ def create_detector(
     """A new detector: one of METHODS, or a plugin named FILE.py:NAME or package.module:NAME; None: as `parameters` say.
 
     `stages`: hook around the stages of a registered method, to time them (lkas.detection.stages); plugins have none.
-    Raises ValueError for an unknown method, naming the known ones, and OwnCodeError (a ValueError) for a plugin that
+    Raises ValueError for an unknown method, naming the known ones, and PluginError (a ValueError) for a plugin that
     cannot be used.
     """
     from importlib import import_module
 
     from lkas.detection.registry import REGISTRY
-    from lkas.plugins.load import PATTERN, is_own_name
+    from lkas.plugins.names import PATTERN, is_plugin_name
     from lkas.vehicle import CameraConfig
 
     parameters, camera = parameters or DetectionParameters(), camera or CameraConfig()
     method = parameters.method if method is None else method
-    if is_own_name(method):
+    if is_plugin_name(method):
         from lkas.detection.methods.plugin import PluginDetector
 
         return PluginDetector(method, parameters, camera)

@@ -20,7 +20,7 @@ from lkas.integration.shared_memory.messages import (
     TracksMessage,
     VehicleState,
 )
-from lkas.plugins.load import OwnCodeError
+from lkas.plugins.guard import PluginError
 from lkas.runtime.server_loop import Level
 from lkas.runtime.status import ProcessStatus
 
@@ -147,7 +147,7 @@ class DetectionServer:
             self._events.append(DetectionEvent("detection_state", level, f"detection: {state}"))
 
     def _on_failure(self, text: str, error: Exception) -> None:
-        traceback = error.origin if isinstance(error, OwnCodeError) else error
+        traceback = error.origin if isinstance(error, PluginError) else error
         logger.error("%s; further failures of this kind are only counted", text, exc_info=traceback)
         self._events.append(DetectionEvent("detector_error", "error", text))
 

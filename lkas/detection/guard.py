@@ -8,7 +8,7 @@ import numpy as np
 
 from lkas.detection.types import DetectionResult, LaneDetector
 from lkas.integration.shared_memory.messages import VehicleState
-from lkas.plugins.load import OwnCodeError
+from lkas.plugins.guard import PluginError
 
 
 class Guard:
@@ -45,7 +45,7 @@ class Guard:
             return function(*arguments)
         except Exception as error:  # a bad frame, or a bug in one scene, must not end the drive
             kind = type(error).__name__
-            cause, text = (error.cause, str(error)) if isinstance(error, OwnCodeError) else (kind, f"{kind}: {error}")
+            cause, text = (error.cause, str(error)) if isinstance(error, PluginError) else (kind, f"{kind}: {error}")
             self.causes[cause] += 1
             if self.causes[cause] == 1:
                 self._texts[cause] = text

@@ -13,7 +13,7 @@ from lkas.detection.parameters import DetectionParameters
 from lkas.integration.shared_memory.messages import DetectionMessage, TracksMessage
 from lkas.integration.zmq.ports import Ports, ZmqConfig
 from lkas.parameters import declared, is_read_by
-from lkas.plugins.load import OwnCodeError
+from lkas.plugins.guard import PluginError
 from lkas.runtime.child import Child
 from lkas.runtime.exit_codes import EXIT_FAILED, EXIT_USAGE
 from lkas.runtime.server_loop import run
@@ -76,7 +76,7 @@ def main() -> int:
     client = _parameter_client(parameters, configuration["zmq"]) if child.broadcast else None
     try:
         return _serve(child, parameters, configuration["camera"], client)
-    except OwnCodeError as error:  # another start would fail in the same way
+    except PluginError as error:  # another start would fail in the same way
         logger.error("%s", error, exc_info=error.origin)
         return EXIT_USAGE
     except (SHMError, PoseFileError, OSError) as error:

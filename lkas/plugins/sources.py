@@ -1,7 +1,7 @@
-"""Which files the user's own code consists of, told from its text alone: nothing is run.
+"""The source files of a plugin, found by parsing import statements; no plugin code runs.
 
-The file itself and what it imports from beside it, or for package.module:NAME from the same package; not what is
-installed, and no data such as weights.
+They are the plugin's file and what it imports from the same folder, or for package.module:NAME from the same package.
+Installed packages and data files such as network weights are not included.
 """
 
 import ast
@@ -10,52 +10,52 @@ import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 
-OURS = {"lkas", "simulation", "viewer"}
+LKAS_PACKAGES = {"lkas", "simulation", "viewer"}
 
 
 def module_file(name: str) -> Path | None:
-    """The file that FILE.py:NAME or package.module:NAME is in; None when there is none."""
-    where = name.rpartition(":")[0]
-    if where.endswith(".py"):
-        return Path(where).resolve()
-    root = _root_of_package(where.partition(".")[0])
-    return next(reversed(list(_files(root, where))), None) if root is not None else None
+    """Return the file of FILE.py:NAME or package.module:NAME, None when a package does not exist."""
+    source = name.rpartition(":")[0]
+    if source.endswith(".py"):
+        return Path(source).resolve()
+    root = _root_of_package(source.partition(".")[0])
+    return next(reversed(list(_files(root, source))), None) if root is not None else None
 
 
-def own_sources(name: str) -> list[Path]:
-    """The files, sorted. Empty when there is no such module."""
-    where = name.rpartition(":")[0]
+def plugin_sources(name: str) -> list[Path]:
+    """Return the plugin's files, sorted; empty when there is no such module."""
+    source = name.rpartition(":")[0]
     first = module_file(name)
     if first is None or not first.is_file():
         return []
-    top = None if where.endswith(".py") else where.partition(".")[0]
-    root = first.parent if top is None else _root_of_package(top)
+    package = None if source.endswith(".py") else source.partition(".")[0]
+    root = first.parent if package is None else _root_of_package(package)
     assert root is not None
-    found, open_ = {first}, [first]
-    while open_:
-        path = open_.pop()
+    found, unread = {first}, [first]
+    while unread:
+        path = unread.pop()
         for module in _imports(path, root):
-            name_of_top = module.partition(".")[0]
-            if name_of_top in OURS or top not in (None, name_of_top):
+            imported_package = module.partition(".")[0]
+            if imported_package in LKAS_PACKAGES or package not in (None, imported_package):
                 continue
             new = set(_files(root, module)) - found
             found |= new
-            open_ += new
+            unread += new
     return sorted(found)
 
 
 def content_digest(name: str) -> bytes:
-    """SHA-256 of the files' names and contents."""
+    """Return the SHA-256 of the names and contents of the plugin's files."""
     digest = hashlib.sha256()
-    for path in own_sources(name):
+    for path in plugin_sources(name):
         digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
     return digest.digest()
 
 
-def _root_of_package(top: str) -> Path | None:
-    """The folder that a package or module lies in."""
+def _root_of_package(package: str) -> Path | None:
+    """The folder that contains a top-level package or module."""
     try:
-        spec = importlib.util.find_spec(top)
+        spec = importlib.util.find_spec(package)
     except (ImportError, ValueError):
         return None
     if spec is None:
@@ -66,7 +66,7 @@ def _root_of_package(top: str) -> Path | None:
 
 
 def _files(root: Path, module: str) -> Iterator[Path]:
-    """The files that an import of this dotted name reads below the folder: packages first, the module last."""
+    """The files below `root` that importing this dotted name reads: packages first, the module last."""
     folder = root
     for part in module.split("."):
         for path in (folder / part / "__init__.py", folder / f"{part}.py"):
@@ -77,11 +77,11 @@ def _files(root: Path, module: str) -> Iterator[Path]:
 
 
 def _imports(path: Path, root: Path) -> Iterator[str]:
-    """Dotted names that a file imports; of `from a import b` both a and a.b."""
+    """The dotted names that a file imports; for `from a import b` both a and a.b."""
     try:
         tree = ast.parse(path.read_bytes())
     except (SyntaxError, ValueError):
-        return  # importing it says what is wrong
+        return  # importing the file reports the error
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

@@ -13,14 +13,15 @@ from msgspec import structs
 from lkas.config import Configuration
 from lkas.decision.parameters import CONTROLLERS
 from lkas.detection.parameters import METHODS
-from lkas.plugins.load import PATTERN, OwnCodeError, absolute_name
+from lkas.plugins.guard import PluginError
+from lkas.plugins.names import PATTERN, absolute_name
 from lkas.runtime.exit_codes import EXIT_BELOW_THRESHOLD, EXIT_FAILED, EXIT_UNREACHABLE, EXIT_USAGE
 from lkas.runtime.threads import use_one_thread
 from simulation.conditions import CONDITIONS
 from simulation.evaluation.options import (
     DEFAULT_SUITE,
-    check_own_code,
-    choices_or_own,
+    check_plugins,
+    choices_or_plugins,
     configuration_of,
     earlier_runs,
     fail,
@@ -146,15 +147,15 @@ def evaluate(
     """
     configuration = configuration_of(config, assignments or [])
     default_controller = absolute_name(configuration["decision"].controller)
-    wanted_methods = choices_or_own("--method", methods, (*METHODS, TRUTH), configuration["detection"].method)
-    wanted_controllers = choices_or_own("--controller", controllers, (*CONTROLLERS, ZERO), default_controller)
+    wanted_methods = choices_or_plugins("--method", methods, (*METHODS, TRUTH), configuration["detection"].method)
+    wanted_controllers = choices_or_plugins("--controller", controllers, (*CONTROLLERS, ZERO), default_controller)
     use_one_thread()
     set_speed_mps = configuration["decision"].set_speed_mps
     scenarios = scenarios_of(suites or [], scenario_names or [], maps or [], route, set_speed_mps)
     scenarios = in_conditions(scenarios, conditions or [])
     requirements = requirements_of(require or [])
     earlier = earlier_runs(against)
-    check_own_code(configuration, wanted_methods, [*wanted_controllers, default_controller])
+    check_plugins(configuration, wanted_methods, [*wanted_controllers, default_controller])
 
     from simulation.evaluation.progress import run_behind_bar
     from simulation.evaluation.sweep import Plan, Sweep
@@ -196,7 +197,7 @@ def _tell_failures(sweep: "Sweep") -> None:
     """One line for each reason: a run and its baseline often fail for the same one."""
     names: dict[str, list[str]] = {}
     for job, error in sweep.failed.values():
-        reason = str(error) if isinstance(error, OwnCodeError) else f"{type(error).__name__}: {error}"
+        reason = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
         names.setdefault(reason, []).append(job.name)
     for reason, (first, *others) in names.items():
         more = f" and {len(others)} more" if others else ""

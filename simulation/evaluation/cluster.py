@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
 
-from lkas.plugins.load import OwnCodeError
+from lkas.plugins.guard import PluginError
 from simulation.evaluation.executors import Work, one_thread
 from simulation.evaluation.jobs import Job, code_digest
 from simulation.evaluation.results import Record
@@ -87,9 +87,9 @@ def _worked(work: Work, job: Job, road: bytes, event: "Event", digest: bytes) ->
         path.write_bytes(road)
         try:
             return work(structs.replace(job, map_file=str(path)), _asked_now_and_then(event))
-        except OwnCodeError as error:
+        except PluginError as error:
             raise ClusterError(
-                f"{error} (on the worker {socket.gethostname()}, where your own code has to lie under the same path)"
+                f"{error} (on the worker {socket.gethostname()}, where the plugin must have the same path)"
             ) from None
 
 

@@ -16,7 +16,8 @@ from lkas.decision.keeper import LaneKeeper
 from lkas.detection import create_detector
 from lkas.detection.guard import Guard
 from lkas.integration.shared_memory.messages import ControlMessage, DetectionMessage, ImageMessage, VehicleState
-from lkas.plugins.load import OwnCodeError, is_own_name
+from lkas.plugins.guard import PluginError
+from lkas.plugins.names import is_plugin_name
 from simulation.embedded.world import EmbeddedWorld
 from simulation.evaluation.happenings import Happenings
 from simulation.evaluation.perception import TruthPerception
@@ -61,7 +62,7 @@ class Driver:
             decision = structs.replace(decision, controller=controller)
         self._keeper = LaneKeeper(decision, configuration["vehicle"], configuration["camera"])
         self._steers = controller != ZERO
-        self._is_own_law = is_own_name(decision.controller)
+        self._is_plugin = is_plugin_name(decision.controller)
         self._latency_s = latency_s
         self._world = world
         self._happenings = Happenings(events)
@@ -104,15 +105,15 @@ class Driver:
         while self._on_the_way and self._on_the_way[0][0] <= now_s + 1e-9:
             newest = self._on_the_way.popleft()[1]
         control = self._keeper.decide(now_s, newest, state)
-        if self._is_own_law:
-            self._check_law()
+        if self._is_plugin:
+            self._check_plugin()
         return control if self._steers else structs.replace(control, steering=0.0)
 
-    def _check_law(self) -> None:
-        """Raise OwnCodeError when the user's own law lets its fallback steer."""
+    def _check_plugin(self) -> None:
+        """Raise PluginError when the controller plugin has failed and its fallback steers."""
         for event in self._keeper.take_events():
             if event.name == "controller" and event.level == "warning":
-                raise OwnCodeError(event.text)
+                raise PluginError(event.text)
 
     def _is_withheld(self) -> bool:
         """Whether this tick's frame leads to no detection."""

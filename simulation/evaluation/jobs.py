@@ -12,7 +12,8 @@ from msgspec import Struct, structs
 
 from lkas.config import Configuration, from_json
 from lkas.integration.shared_memory.messages import ControlMessage
-from lkas.plugins.load import OwnCodeError, is_own_name, short_name
+from lkas.plugins.guard import PluginError
+from lkas.plugins.names import is_plugin_name, short_name
 from lkas.plugins.sources import content_digest
 from simulation.config import SimulationConfig
 from simulation.embedded.world import EmbeddedWorld, RouteStart
@@ -46,7 +47,7 @@ class Job(Struct, frozen=True, kw_only=True):
     latency_s: float
     configuration: str  # JSON of SECTIONS
     map_file: str
-    own_code: str  # hash of the sources of the user's own method and controller
+    plugin_digest: str  # hash of the sources of the plugins among method and controller
     inputs: str  # hash of all of these, of the map's content, and of the code that drives
 
     @property
@@ -67,11 +68,11 @@ def job_of(
     """A job and its hash. A scenario's own latency goes before the given one."""
     if scenario.head.latency_s is not None:
         latency_s = scenario.head.latency_s
-    names = short_name(method), short_name(controller)  # own code is its content, wherever it lies
+    names = short_name(method), short_name(controller)  # a plugin is identified by its content, wherever it lies
     known = structs.replace(scenario, map=None), seed, *names, latency_s, configuration
     digest = hashlib.sha256(msgspec.json.encode(known))
-    own_code = own_code_digest(method, controller)
-    digest.update(own_code.encode())
+    plugin_digest = digest_of_plugins(method, controller)
+    digest.update(plugin_digest.encode())
     digest.update(map_file.read_bytes())
     digest.update(code_digest())
     return Job(
@@ -82,14 +83,14 @@ def job_of(
         latency_s=latency_s,
         configuration=configuration,
         map_file=str(map_file),
-        own_code=own_code,
+        plugin_digest=plugin_digest,
         inputs=digest.hexdigest(),
     )
 
 
-def own_code_digest(*names: str) -> str:
-    """Of the sources of what is the user's own among these; empty when nothing is."""
-    return "".join(content_digest(name).hex() for name in names if is_own_name(name))
+def digest_of_plugins(*names: str) -> str:
+    """Hash of the sources of the plugins among these names; empty when there is none."""
+    return "".join(content_digest(name).hex() for name in names if is_plugin_name(name))
 
 
 @functools.cache
@@ -105,7 +106,7 @@ def code_digest() -> bytes:
 
 def run_job(job: Job, is_stopped: Callable[[], bool] = lambda: False) -> Record:
     """Drive it. Raises Interrupted as soon as `is_stopped` says so, WorldError for a map that can not be driven, and
-    OwnCodeError for a law of the user's own that fails: what another law steers says nothing about it."""
+    PluginError for a controller plugin that fails: metrics of its fallback would say nothing about it."""
     scenario = job.scenario
     loaded = from_json(SECTIONS, job.configuration)
     decision = structs.replace(loaded["decision"], set_speed_mps=scenario.head.set_speed_mps)
@@ -139,9 +140,9 @@ def run_job(job: Job, is_stopped: Callable[[], bool] = lambda: False) -> Record:
         on_detection=score.add_detection,
         on_withheld=score.withhold_frame,
     )
-    if own_code_digest(job.method, job.controller) != job.own_code:
-        names = " or ".join(short_name(name) for name in (job.method, job.controller) if is_own_name(name))
-        raise OwnCodeError(f"{names} is not what it was when the evaluation began; start it again")
+    if digest_of_plugins(job.method, job.controller) != job.plugin_digest:
+        names = " or ".join(short_name(name) for name in (job.method, job.controller) if is_plugin_name(name))
+        raise PluginError(f"{names} is not what it was when the evaluation began; start it again")
 
     def on_tick(tick: Tick, control: ControlMessage | None) -> None:
         score.add_tick(tick, control)

@@ -7,7 +7,8 @@ import typer
 from msgspec import structs
 
 from lkas.config import ConfigError, Configuration, load
-from lkas.plugins.load import PATTERN, OwnCodeError, absolute_name, is_own_name
+from lkas.plugins.guard import PluginError
+from lkas.plugins.names import PATTERN, absolute_name, is_plugin_name
 from lkas.runtime.exit_codes import EXIT_USAGE
 from simulation.conditions import CONDITIONS
 from simulation.evaluation.settings import SECTIONS
@@ -37,31 +38,31 @@ def choices(flag: str, given: list[str] | None, allowed: tuple[str, ...], defaul
     return list(dict.fromkeys(words))
 
 
-def choices_or_own(flag: str, given: list[str] | None, allowed: tuple[str, ...], default: str) -> list[str]:
-    """The same, where FILE.py:NAME of the user's own is allowed too; its file is found from any working directory."""
+def choices_or_plugins(flag: str, given: list[str] | None, allowed: tuple[str, ...], default: str) -> list[str]:
+    """The same, but plugins (FILE.py:NAME) are allowed as well; their file is found from any working directory."""
     words = _words(flag, given or [default])
     for word in words:
-        if word not in allowed and not is_own_name(word):
+        if word not in allowed and not is_plugin_name(word):
             fail(EXIT_USAGE, f"{flag} {word}: expected one of {', '.join(allowed)}, or {PATTERN}")
     return list(dict.fromkeys(map(absolute_name, words)))
 
 
-def check_own_code(configuration: Configuration, methods: list[str], controllers: list[str]) -> None:
-    """Make and try what is the user's own among these."""
+def check_plugins(configuration: Configuration, methods: list[str], controllers: list[str]) -> None:
+    """Create and try the plugins among these methods and controllers."""
     from lkas.decision.bicycle import Bicycle
     from lkas.decision.controllers import create_controller
-    from lkas.decision.controllers.plugin import try_law
+    from lkas.decision.controllers.plugin import try_controller
     from lkas.detection import create_detector
     from lkas.detection.methods.plugin import try_detector
 
     camera, detection, decision = (configuration[name] for name in ("camera", "detection", "decision"))
     try:
-        for method in filter(is_own_name, methods):
+        for method in filter(is_plugin_name, methods):
             try_detector(create_detector(method, detection, camera), camera)
-        for controller in filter(is_own_name, controllers):
-            own = structs.replace(decision, controller=controller)
-            try_law(create_controller(own, Bicycle(configuration["vehicle"], own)))
-    except OwnCodeError as error:
+        for controller in filter(is_plugin_name, controllers):
+            plugin = structs.replace(decision, controller=controller)
+            try_controller(create_controller(plugin, Bicycle(configuration["vehicle"], plugin)))
+    except PluginError as error:
         fail(EXIT_USAGE, str(error))
 
 

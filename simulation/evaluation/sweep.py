@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct, structs
 
-from lkas.plugins.load import short_names
+from lkas.plugins.names import short_names
 from simulation.evaluation.executors import Executor
 from simulation.evaluation.jobs import Job, job_of, run_job
 from simulation.evaluation.results import Record, write_whole

@@ -13,7 +13,7 @@ from lkas.decision.bicycle import Bicycle
 from lkas.decision.lane import LaneState
 from lkas.decision.parameters import CONTROLLERS, DecisionParameters, missing_package
 from lkas.parameters import ParameterError
-from lkas.plugins.load import PATTERN, is_own_name
+from lkas.plugins.names import PATTERN, is_plugin_name
 
 __all__ = ["Controller", "SteeringCommand", "bounded", "create_controller"]
 
@@ -52,13 +52,13 @@ def bounded(value: float, limit: float) -> float:
 def create_controller(parameters: DecisionParameters, bicycle: Bicycle) -> Controller:
     """The controller that `parameters.controller` names: one of ours, or FILE.py:NAME, package.module:NAME.
 
-    Raises ParameterError: unknown, or its package is missing; OwnCodeError: own code that can not be used.
+    Raises ParameterError: unknown, or its package is missing; PluginError: own code that can not be used.
     """
     name = parameters.controller
-    if is_own_name(name):
-        from lkas.decision.controllers.plugin import OwnLaw
+    if is_plugin_name(name):
+        from lkas.decision.controllers.plugin import PluginController
 
-        return OwnLaw(name, parameters, bicycle)
+        return PluginController(name, parameters, bicycle)
     if name not in CONTROLLERS:
         known = f"{', '.join(CONTROLLERS)}, or {PATTERN}"
         raise ParameterError(f"decision.controller = {name!r}: no such controller; known are {known}")

@@ -16,7 +16,9 @@ from lkas.decision.controllers import Controller, SteeringCommand, bounded
 from lkas.decision.controllers.lqr import LinearQuadratic
 from lkas.decision.lane import LaneState
 from lkas.decision.parameters import DecisionParameters
-from lkas.plugins.load import OwnCodeError, failure_of, make, short_name
+from lkas.plugins.guard import PluginError, failure_of
+from lkas.plugins.load import make
+from lkas.plugins.names import short_name
 
 MOST_RADPM = 1.0  # no car turns on a circle of 1 m
 TERMS = tuple(name for name in SteeringCommand.__struct_fields__ if name != "trouble")
@@ -38,15 +40,15 @@ STRAIGHT = LaneState(
 logger = logging.getLogger(__name__)
 
 
-class OwnLaw:
-    """Steering law FILE.py:NAME; see lkas.decision.controllers.Controller. Raises OwnCodeError when it is made."""
+class PluginController:
+    """Steering law FILE.py:NAME; see lkas.decision.controllers.Controller. Raises PluginError when it is made."""
 
     def __init__(self, name: str, parameters: DecisionParameters, bicycle: Bicycle) -> None:
         self._name = name
         arguments = {"parameters": parameters, "bicycle": bicycle}
         self._law: Controller = make(name, arguments, ("update", "reset"), ("models_lag",))
         self.fallback = LinearQuadratic(parameters, bicycle)
-        self.failure: OwnCodeError | None = None  # why the fallback steers
+        self.failure: PluginError | None = None  # why the fallback steers
         self.models_lag = bool(self._law.models_lag)
         self._told: set[str] = set()
 
@@ -63,20 +65,20 @@ class OwnLaw:
         if self.failure is None:
             try:
                 return self.ask(lane, speed_mps, max(dt_s, LEAST_STEP_S), is_limited)
-            except OwnCodeError as error:
+            except PluginError as error:
                 self._fail(error)
         command = self.fallback.update(lane, speed_mps, dt_s, is_limited=is_limited)
         return structs.replace(command, trouble=str(self.failure).removeprefix(f"{short_name(self._name)}: "))
 
     def ask(self, lane: LaneState, speed_mps: float, dt_s: float, is_limited: bool = False) -> SteeringCommand:
-        """The law's own command, with finite terms. Raises OwnCodeError."""
+        """The law's own command, with finite terms. Raises PluginError."""
         try:
             command: Any = self._law.update(lane, speed_mps, dt_s, is_limited=is_limited)
         except Exception as error:
             raise failure_of(self._name, error, "update") from error
         name = short_name(self._name)
         if not isinstance(command, SteeringCommand):
-            raise OwnCodeError(
+            raise PluginError(
                 f"{name}: update gave {command!r:.60}; expected a lkas.decision.controllers.SteeringCommand",
                 f"{name}: not a command",
             )
@@ -88,13 +90,13 @@ class OwnLaw:
             except (TypeError, ValueError, OverflowError):
                 terms[term] = math.nan
             if not math.isfinite(terms[term]):
-                raise OwnCodeError(
+                raise PluginError(
                     f"{name}: update gave {term} = {value!r:.40}; expected a finite number", f"{name}: {term}"
                 )
         terms["curvature_radpm"] = bounded(terms["curvature_radpm"], MOST_RADPM)
         return SteeringCommand(**terms, trouble=None if command.trouble is None else str(command.trouble))
 
-    def _fail(self, error: OwnCodeError) -> None:
+    def _fail(self, error: PluginError) -> None:
         self.failure = error
         self.models_lag = self.fallback.models_lag
         if error.cause not in self._told:
@@ -102,9 +104,9 @@ class OwnLaw:
             logger.error("%s", error, exc_info=error.origin)
 
 
-def try_law(controller: Controller) -> None:
-    """Have one of the user's own steer for a moment, then forget that. Raises OwnCodeError."""
-    if isinstance(controller, OwnLaw):
+def try_controller(controller: Controller) -> None:
+    """Have one of the user's own steer for a moment, then forget that. Raises PluginError."""
+    if isinstance(controller, PluginController):
         controller.ask(STRAIGHT, TRIAL_SPEED_MPS, TRIAL_STEP_S)
         controller.reset()
         if controller.failure is not None:

@@ -1,6 +1,6 @@
 """A custom detector: loaded by its name, tried on a plain road, and its results checked.
 
-Every failure becomes an OwnCodeError in the user's terms, with the place in the user's file.
+Every failure becomes an PluginError in the user's terms, with the place in the user's file.
 """
 
 import math
@@ -16,7 +16,9 @@ from lkas.detection.types import DetectionResult, LaneDetector, check_image
 from lkas.frames import PinholeCamera
 from lkas.integration.shared_memory.messages import VehicleState
 from lkas.parameters import ParameterError
-from lkas.plugins.load import OwnCodeError, failure_of, make, short_name
+from lkas.plugins.guard import PluginError, failure_of
+from lkas.plugins.load import make
+from lkas.plugins.names import short_name
 from lkas.vehicle import CameraConfig
 
 ROAD_LEVEL, PAINT_LEVEL = 90, 230
@@ -24,7 +26,7 @@ LINES_M, PAINT_WIDTH_M, NEAR_M, FAR_M = (1.75, -1.75), 0.15, 3.0, 80.0
 
 
 class PluginDetector:
-    """Lane detector FILE.py:NAME; see lkas.detection.types.LaneDetector. Everything here raises OwnCodeError."""
+    """Lane detector FILE.py:NAME; see lkas.detection.types.LaneDetector. Everything here raises PluginError."""
 
     def __init__(self, name: str, parameters: DetectionParameters, camera: CameraConfig) -> None:
         self._name = name
@@ -59,10 +61,10 @@ class PluginDetector:
             raise failure_of(self._name, error, "reset") from error
 
     def _checked(self, result: Any) -> DetectionResult:
-        """The result with every field in its declared type. Raises OwnCodeError naming the field."""
+        """The result with every field in its declared type. Raises PluginError naming the field."""
         name = short_name(self._name)
         if not isinstance(result, DetectionResult):
-            raise OwnCodeError(
+            raise PluginError(
                 f"{name}: detect returned {result!r:.60}; expected a lkas.detection.DetectionResult",
                 f"{name}: not a result",
             )
@@ -70,21 +72,21 @@ class PluginDetector:
             fields = msgspec.to_builtins(result, enc_hook=_python_number)
             for path, number in _numbers(fields):
                 if not math.isfinite(number):
-                    raise OwnCodeError(
+                    raise PluginError(
                         f"{name}: detect returned {path} = {number}; expected a finite number, or no line at all",
                         f"{name}: {path} is not finite",
                     )
             return msgspec.convert(fields, DetectionResult)
         except (msgspec.ValidationError, TypeError, NotImplementedError) as error:
             reason = str(error).replace("`$.", "`")
-            raise OwnCodeError(
+            raise PluginError(
                 f"{name}: detect returned a DetectionResult with a wrong field: {reason}; expected the types of "
                 "LaneMessage and LaneModel in lkas.integration.shared_memory.messages"
             ) from error
 
 
 def try_detector(detector: LaneDetector, camera: CameraConfig) -> None:
-    """Run a plugin once on a plain road and reset it; does nothing for other detectors. Raises OwnCodeError."""
+    """Run a plugin once on a plain road and reset it; does nothing for other detectors. Raises PluginError."""
     if isinstance(detector, PluginDetector):
         state = VehicleState(speed_mps=10.0, yaw_rate_radps=0.0, camera=camera.geometry())
         detector.detect(plain_road(camera), 0.0, state)

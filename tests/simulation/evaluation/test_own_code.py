@@ -7,7 +7,8 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from lkas.plugins.load import OwnCodeError, absolute_name
+from lkas.plugins.guard import PluginError
+from lkas.plugins.names import absolute_name
 from simulation.cli import app
 from simulation.evaluation.executors import Processes
 from simulation.evaluation.jobs import run_job
@@ -90,7 +91,7 @@ def test_an_edited_file_is_driven_again_and_an_unchanged_one_is_not(folder):
     )
     assert [job.inputs for job in moved.open] == [again.inputs], "it is the content that counts"
     (folder / "my.py").write_text(DETECTOR.format(body="x = 2"))
-    with pytest.raises(OwnCodeError, match=r"my.py:Detector is not what it was when the evaluation began"):
+    with pytest.raises(PluginError, match=r"my.py:Detector is not what it was when the evaluation began"):
         run_job(again)
 
 
@@ -143,7 +144,7 @@ def test_a_law_that_fails_has_no_score(folder):
     [
         (["--method", "cv,nowhere.py:A"], "eval: {folder}/nowhere.py:A: there is no file {folder}/nowhere.py"),
         (["--method", "my.py:Other"], "defines no Other; it defines Detector"),
-        (["--controller", "my.py:Detector"], "gave a Detector without update(), models_lag; expected an object with"),
+        (["--controller", "my.py:Detector"], "returned an object of type Detector without update(), models_lag; expected an"),
         (["--set", "decision.controller=my.py:nothing"], "defines no nothing"),
         (["--method", "cvv"], "--method cvv: expected one of cv, hybrid, hough, onnx, truth, or FILE.py:NAME"),
     ],

@@ -14,7 +14,7 @@ from lkas.detection.cycle import FAILING, RUNNING, DetectionInputs, DetectionSer
 from lkas.detection.methods.plugin import plain_road, try_detector
 from lkas.integration.shared_memory.messages import ImageMessage
 from lkas.parameters import ParameterError
-from lkas.plugins.load import OwnCodeError
+from lkas.plugins.guard import PluginError
 from lkas.vehicle import CameraConfig
 from tests.lkas.detection.straight_road import road_image, write_image
 from tests.support.stack import ROOT
@@ -95,7 +95,7 @@ def test_parameters_reach_it_and_unknown_ones_are_refused(plugin):
 )
 def test_a_wrong_result_is_reported_in_the_users_terms(plugin, body, words):
     detector = plugin(body)
-    with pytest.raises(OwnCodeError) as raised:
+    with pytest.raises(PluginError) as raised:
         try_detector(detector, CameraConfig())
     assert words in str(raised.value)
     assert "\n" not in str(raised.value)
@@ -202,5 +202,5 @@ def test_the_example_finds_the_lines_of_a_plain_road():
     empty = detector.detect(np.zeros((480, 640, 3), np.uint8))
     assert (empty.left_lane, empty.right_lane, empty.lane_model) == (None, None, None)
     detector.update_parameter("lane_width_m", 3.0)
-    with pytest.raises((ParameterError, OwnCodeError)):
+    with pytest.raises((ParameterError, PluginError)):
         detector.update_parameter("nothing", 3.0)

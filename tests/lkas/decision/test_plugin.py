@@ -8,7 +8,7 @@ import pytest
 from lkas.decision.bicycle import Bicycle
 from lkas.decision.broker_requests import active_parameters
 from lkas.decision.controllers import create_controller
-from lkas.decision.controllers.plugin import STRAIGHT, try_law
+from lkas.decision.controllers.plugin import STRAIGHT, try_controller
 from lkas.decision.keeper import LaneKeeper
 from lkas.decision.limiter import MAX_LATERAL_JERK_MPS3, MAX_LATERAL_MPS2
 from lkas.decision.parameters import CONTROLLERS, DecisionParameters
@@ -16,7 +16,7 @@ from lkas.integration.shared_memory.messages import ControlMode
 from lkas.integration.zmq.client import ParameterClient
 from lkas.integration.zmq.ports import Ports, free_port_base
 from lkas.parameters import Parameter, ParameterError
-from lkas.plugins.load import OwnCodeError
+from lkas.plugins.guard import PluginError
 from lkas.vehicle import CameraConfig, VehicleConfig
 from tests.lkas.decision.closed_loop import MAX_STEER_RAD, TICK_S, bend, drive
 from tests.support.stack import ROOT
@@ -75,15 +75,17 @@ def created(parameters):
     ],
 )  # fmt: skip
 def test_one_that_can_not_steer_is_told_before_it_has_to(own, body, words):
-    with pytest.raises(OwnCodeError) as raised:
-        try_law(created(own(body)))
+    with pytest.raises(PluginError) as raised:
+        try_controller(created(own(body)))
     assert words in str(raised.value)
 
 
 def test_one_without_models_lag_is_told(own, tmp_path):
     parameters = own()
     (tmp_path / "law.py").write_text(SOURCE.format(body="pass").replace("models_lag = False", ""))
-    with pytest.raises(OwnCodeError, match="gave a Law without models_lag; expected an object with update"):
+    with pytest.raises(
+        PluginError, match="returned an object of type Law without models_lag; expected an object with update"
+    ):
         created(parameters)
 
 
