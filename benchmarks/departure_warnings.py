@@ -23,7 +23,10 @@ from lkas.decision.keeper import LaneKeeper
 from lkas.decision.parameters import DecisionParameters
 from lkas.integration.shared_memory.messages import DepartureStatus
 from lkas.vehicle import CameraConfig, VehicleConfig
-from tests.lkas.decision.closed_loop import TICK_S, Camera, Plant, drive, s_bend, straight
+from tests.lkas.decision.closed_loop import drive
+from tests.lkas.decision.noisy_camera import NoisyCamera
+from tests.lkas.decision.plant import TICK_S, Plant
+from tests.lkas.decision.road import s_bend, straight
 
 NEAR_M, WITHIN_S = 0.1, 3.0
 DRIFTS_MPS = tuple(round(0.1 * n, 1) for n in range(1, 9))
@@ -62,7 +65,7 @@ def drift(task: tuple[float, int, str]) -> tuple[float, float]:
     random = np.random.default_rng(seed)
     speed_mps, side = float(random.uniform(70, 130)) * KMH, float(random.choice([-1.0, 1.0]))
     plant = Plant(road=straight(2000.0), speed_mps=speed_mps)
-    camera, on_the_way = Camera(seed, NOISE if errors == "prototype" else 1.0, errors), deque()
+    camera, on_the_way = NoisyCamera(seed, NOISE if errors == "prototype" else 1.0, errors), deque()
     keeper = LaneKeeper(DecisionParameters(), VehicleConfig(), CameraConfig())
     for tick in range(3000):
         now_s = tick * TICK_S

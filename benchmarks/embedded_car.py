@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from lkas.integration.shared_memory.messages import ControlMessage
 from simulation.embedded.dynamics import CarParameters
 from simulation.embedded.plant import STEP_S, Car, Command
-from tests.lkas.decision.closed_loop import MAX_STEER_RAD, TICK_S, Plant
+from tests.lkas.decision.plant import MAX_STEER_RAD, TICK_S, Plant
 
 
 @dataclass

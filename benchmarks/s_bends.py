@@ -26,7 +26,9 @@ from benchmarks.embedded_car import EmbeddedCar
 from lkas.decision.keeper import LaneKeeper
 from lkas.decision.parameters import CONTROLLERS, DecisionParameters
 from lkas.vehicle import CameraConfig, VehicleConfig
-from tests.lkas.decision.closed_loop import Drive, Plant, Road, bend, drive, s_bend
+from tests.lkas.decision.closed_loop import Drive, drive
+from tests.lkas.decision.plant import Plant
+from tests.lkas.decision.road import Road, bend, s_bend
 
 KMH = 1 / 3.6
 NOISE = 0.7  # of the prototype's errors
@@ -132,7 +134,7 @@ def make_keeper(controller: str, speed_mps: float, parameters: dict[str, Any], c
 
 def _figures(driven: Drive) -> dict[str, float]:
     return {
-        "departed": float(driven.departed()),
+        "departed": float(driven.has_departed()),
         "finished": float(driven.plant.s_m > driven.plant.road.length_m - 31),
         "rms_m": driven.rms_m(1.0),
         "max_m": driven.max_m(1.0),

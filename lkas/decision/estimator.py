@@ -1,10 +1,8 @@
-"""Where the car is in its lane, at any moment: the filter of lane_filter.py in world time.
+"""Lane estimator: the filter of lane_filter.py in world time, with late measurements, gating and re-acquisition.
 
-Measurements come late: each is carried from its exposure to now by dead reckoning (odometry.py), then gated by its
-Mahalanobis distance. What is refused for long is right and the filter wrong: it begins anew, or doubts the width it
-remembers where only one of two lines is refused. Camera errors are correlated, those of curvature most of all (0.94
-from frame to frame and 0.6 after half a second, method cv on the embedded world); `sigma_ratio` widens the stated
-sigmas instead of modelling that.
+A measurement arrives late: it is transformed from the pose at its exposure to the present one by dead reckoning
+(odometry.py), then gated by its Mahalanobis distance. When measurements are rejected for long, the filter is taken to
+be wrong: it is initialised again, or, where only one of two lines is rejected, the remembered width becomes uncertain.
 """
 
 import math
@@ -22,208 +20,195 @@ from lkas.decision.lane_filter import (
     MIN_WIDTH_M,
     RATE_ROW,
     LaneFilter,
-    usual_rate_radpm2,
+    usual_curvature_rate_radpm2,
 )
-from lkas.decision.measurement import LEFT, RIGHT, Line
+from lkas.decision.measurement import LEFT, RIGHT, LineMeasurement
+from lkas.decision.observation import ObservationModel, lateral_distance_m
 from lkas.decision.odometry import Odometry
+from lkas.decision.parameters import DecisionParameters
 
 STANDSTILL_MPS = 0.1
-STEP_S = 0.02  # longest step of a prediction
-UNKNOWN_SPEED_MPS = 20.0  # how fast uncertainty grows while the speed is unknown
+MAX_STEP_S = 0.02  # of a prediction
+UNKNOWN_SPEED_MPS = 20.0  # uncertainty grows as at this speed while the speed is unknown
 
-DEFAULT_WIDTH_M, DEFAULT_WIDTH_SIGMA_M = 3.5, 0.25  # until both lines were seen
+DEFAULT_WIDTH_M, DEFAULT_WIDTH_SIGMA_M = 3.5, 0.25  # until both lines have been visible
 
-# A measured curvature rate is the mean over the stretch seen, not the rate here: off by this share of a usual one.
-RATE_IS_MEAN_RATIO = 0.3
+# A measured curvature rate is the mean over the visible stretch. It differs from the local one by this part of a usual
+# rate.
+RATE_MEAN_ERROR_RATIO = 0.3
 
 GATE_SIGMAS = 4.0
 REACQUIRE_AFTER_S = 0.3
 REACQUIRE_FRAMES = 3
-WIDTH_DOUBT_AFTER_S = 0.5
-WIDTH_DOUBT_M = 0.3
-
-LEAST_MEASURED_SIGMA = (0.02, 0.002, 1.5e-4, 1e-5)  # of a single measurement
+WIDTH_CHANGE_AFTER_S = 0.5
+WIDTH_CHANGE_SIGMA_M = 0.3
 
 
 class LaneEstimator:
-    """The filter. `predict` to now first, then `measure` what was exposed before."""
+    """The estimator. Call `predict` to the present first, then `measure` with what was exposed before."""
 
-    def __init__(self, bicycle: Bicycle, sigma_ratio: float) -> None:
+    def __init__(self, bicycle: Bicycle, parameters: DecisionParameters) -> None:
         self._bicycle = bicycle
-        self.sigma_ratio = sigma_ratio
         self._odometry = Odometry()
         self._filter = LaneFilter(bicycle)
+        self.configure(parameters)
         self.reset()
 
+    def configure(self, parameters: DecisionParameters) -> None:
+        """Use the `measurement_sigma_ratio` of these parameters from now on."""
+        self._observe = ObservationModel(parameters.measurement_sigma_ratio)
+
     def reset(self) -> None:
-        """Forget the lane and the way driven."""
+        """Forget the lane and the odometry."""
         self._odometry.reset()
-        self._kept: tuple[float, bool, LaneFilter] | None = None
+        self._checkpoint: tuple[float, bool, LaneFilter] | None = None
         self._now_s: float | None = None
         self._speed_mps = 0.0
         self._yaw_rate_radps = 0.0
-        self.forget_lane()
+        self.reset_lane()
 
-    def forget_lane(self) -> None:
+    def reset_lane(self) -> None:
+        """Forget the lane, keep the odometry."""
         self._is_known = False
-        self._filter.forget()
-        self._refused_since_s: float | None = None
-        self._refused_frames = 0
-        self._side_refused_since_s: dict[float, float | None] = {LEFT: None, RIGHT: None}
+        self._filter.reset()
+        self._rejected_since_s: float | None = None
+        self._rejected_frames = 0
+        self._side_rejected_since_s: dict[float, float | None] = {LEFT: None, RIGHT: None}
 
     def predict(self, now_s: float, speed_mps: float | None, yaw_rate_radps: float | None) -> None:
-        """Move on to `now_s`; None is unknown. At standstill nothing moves and nothing becomes less certain."""
+        """Predict to `now_s`; None means unknown. At standstill neither state nor uncertainty changes."""
         is_first, then_s = self._now_s is None, self._now_s or 0.0
         dt_s = 0.0 if is_first else now_s - then_s
         self._now_s = now_s
         if speed_mps is None:
-            speed_mps, yaw_rate_radps, noise_mps = 0.0, 0.0, UNKNOWN_SPEED_MPS
+            speed_mps, yaw_rate_radps, noise_speed_mps = 0.0, 0.0, UNKNOWN_SPEED_MPS
         elif speed_mps < STANDSTILL_MPS:
-            speed_mps, yaw_rate_radps, noise_mps = 0.0, 0.0, 0.0
+            speed_mps, yaw_rate_radps, noise_speed_mps = 0.0, 0.0, 0.0
         else:
-            noise_mps = speed_mps
+            noise_speed_mps = speed_mps
         self._speed_mps = speed_mps
-        steps = max(1, math.ceil(dt_s / STEP_S))
+        steps = max(1, math.ceil(dt_s / MAX_STEP_S))
         for step in range(1, steps + 1):
-            turn_radps = speed_mps * self._filter.curvature_radpm if yaw_rate_radps is None else yaw_rate_radps
-            self._yaw_rate_radps = turn_radps
-            if self._is_known and noise_mps > 0.0 and dt_s > 0.0:
-                is_guided = yaw_rate_radps is not None
-                self._filter.step(dt_s / steps, speed_mps, turn_radps, noise_mps, is_guided=is_guided)
-            slip_rad = turn_radps / speed_mps * self._bicycle.slip_per_curvature_m(speed_mps) if speed_mps > 0 else 0.0
-            self._odometry.advance(
-                then_s + dt_s * step / steps if not is_first else now_s, speed_mps, turn_radps, slip_rad
-            )
+            # Without a yaw rate the car is assumed to follow the lane.
+            assumed_radps = speed_mps * self._filter.curvature_radpm if yaw_rate_radps is None else yaw_rate_radps
+            self._yaw_rate_radps = assumed_radps
+            if self._is_known and noise_speed_mps > 0.0 and dt_s > 0.0:
+                has_yaw_rate = yaw_rate_radps is not None
+                self._filter.predict(dt_s / steps, speed_mps, assumed_radps, noise_speed_mps, has_yaw_rate=has_yaw_rate)
+            slip_m = self._bicycle.slip_per_curvature_m(speed_mps)
+            slip_rad = assumed_radps / speed_mps * slip_m if speed_mps > 0 else 0.0
+            at_s = now_s if is_first else then_s + dt_s * step / steps
+            self._odometry.advance(at_s, speed_mps, assumed_radps, slip_rad)
 
-    def keep(self) -> None:
-        """Remember what is known now, for `rewind`."""
+    def save_checkpoint(self) -> None:
+        """Save the present estimate for `rewind`."""
         if self._now_s is not None:
-            self._kept = self._now_s, self._is_known, self._filter.copy()
+            self._checkpoint = self._now_s, self._is_known, self._filter.copy()
 
     def rewind(self, now_s: float) -> None:
-        """World time is only `now_s`: back to what was kept, for the car has not driven what was predicted since."""
-        kept = self._kept
-        if kept is None:
+        """Set world time back to `now_s` and restore the checkpoint: the car did not move as predicted since."""
+        checkpoint = self._checkpoint
+        if checkpoint is None:
             self.reset()
             return
-        self.forget_lane()
-        self._now_s, self._is_known, self._filter = min(kept[0], now_s), kept[1], kept[2].copy()
+        self.reset_lane()
+        saved_s, self._is_known, saved_filter = checkpoint
+        self._now_s, self._filter = min(saved_s, now_s), saved_filter.copy()
         self._odometry.rewind(self._now_s)
 
-    def measure(self, exposed_s: float, lines: tuple[Line, ...]) -> tuple[bool, bool]:
-        """Use the lines of one frame. Returns for left and right whether it was there and believed."""
+    def measure(self, exposed_s: float, lines: tuple[LineMeasurement, ...]) -> tuple[bool, bool]:
+        """Update with the lines of one image. Returns for left and right whether the line was present and accepted."""
         moved = self._odometry.since(exposed_s)
         if moved is None or not lines or self._now_s is None:
             return False, False
-        lines = tuple(line.carried(moved) for line in lines)
+        lines = tuple(line.transformed(moved) for line in lines)
         if not self._is_known:
             return self._acquire(lines)
-        believed = [line for line in lines if self._is_expected(line)]
-        if not believed or not self._is_expected_heading(believed):
-            return self._refuse(lines)
-        self._refused_since_s, self._refused_frames = None, 0
-        for line in believed:
-            self._filter.update(LINE_ROWS[line.side], _beside(line), self._variance(line.sigmas[0], 0))
-        self._filter.update(HEADING_ROW, *self._mean_heading(believed))
+        accepted = [line for line in lines if self._is_expected(line)]
+        if not accepted or not self._is_expected_heading(accepted):
+            return self._reject(lines)
+        self._rejected_since_s, self._rejected_frames = None, 0
+        for line in accepted:
+            self._filter.update(LINE_ROWS[line.side], lateral_distance_m(line), self._observe.variance(line))
+        self._filter.update(HEADING_ROW, *self._observe.heading(accepted))
         for row, order in ((CURVATURE_ROW, 2), (RATE_ROW, 3)):
-            mean, variance = self._mean(believed, order)
+            mean, variance = self._observe.mean(accepted, order)
             if row is RATE_ROW:
-                variance += (RATE_IS_MEAN_RATIO * usual_rate_radpm2(self._speed_mps)) ** 2
+                variance += (RATE_MEAN_ERROR_RATIO * usual_curvature_rate_radpm2(self._speed_mps)) ** 2
             if self._filter.is_expected(row, mean, variance, GATE_SIGMAS):
                 self._filter.update(row, mean, variance)
-        self._doubt_width(lines, believed)
-        self._filter.settle()
-        sides = [line.side for line in believed]
+        self._check_width(lines, accepted)
+        self._filter.apply_bounds()
+        sides = [line.side for line in accepted]
         return LEFT in sides, RIGHT in sides
 
     def state(self) -> LaneState | None:
-        """The lane state now, or None before the first measurement."""
+        """Return the present lane state, or None before the first measurement."""
         return self._filter.state(self._yaw_rate_radps) if self._is_known else None
 
     @property
     def covariance(self) -> np.ndarray:
-        """(5, 5) of offset, heading, curvature, curvature rate, width."""
+        """(5, 5) covariance of offset, heading, curvature, curvature rate, width."""
         return self._filter.covariance
 
-    def _acquire(self, lines: tuple[Line, ...]) -> tuple[bool, bool]:
-        """Begin anew with this frame; a width learned before is kept."""
+    def _acquire(self, lines: tuple[LineMeasurement, ...]) -> tuple[bool, bool]:
+        """Initialise the filter with this image. A width estimated earlier is kept if only one line is visible."""
         width_m, width_variance = self._filter.width
         if width_variance == 0.0:
             width_m, width_variance = DEFAULT_WIDTH_M, DEFAULT_WIDTH_SIGMA_M**2
         sides = [line.side for line in lines]
         if len(lines) == 2:
-            width_m = min(MAX_WIDTH_M, max(MIN_WIDTH_M, abs(_beside(lines[0]) - _beside(lines[1]))))
-            width_variance = sum(self._variance(line.sigmas[0], 0) for line in lines)
-        offset_m = sum(line.side * width_m / 2 - _beside(line) for line in lines) / len(lines)
-        offset_variance = max(self._variance(line.sigmas[0], 0) for line in lines)
+            measured_m = abs(lateral_distance_m(lines[0]) - lateral_distance_m(lines[1]))
+            width_m = min(MAX_WIDTH_M, max(MIN_WIDTH_M, measured_m))
+            width_variance = sum(self._observe.variance(line) for line in lines)
+        offset_m = sum(line.side * width_m / 2 - lateral_distance_m(line) for line in lines) / len(lines)
+        offset_variance = max(self._observe.variance(line) for line in lines)
         if len(lines) == 1:
             offset_variance += width_variance / 4
-        heading_rad, heading_variance = self._mean_heading(lines)
-        curvature, curvature_variance = self._mean(lines, 2)
-        rate, rate_variance = self._mean(lines, 3)
-        self.forget_lane()
-        self._filter.begin(
+        heading_rad, heading_variance = self._observe.heading(lines)
+        curvature, curvature_variance = self._observe.mean(lines, 2)
+        rate, rate_variance = self._observe.mean(lines, 3)
+        self.reset_lane()
+        usual_rate = usual_curvature_rate_radpm2(self._speed_mps)
+        self._filter.initialize(
             (offset_m, heading_rad, curvature, 0.0, width_m),
-            (
-                offset_variance,
-                heading_variance,
-                curvature_variance,
-                usual_rate_radpm2(self._speed_mps) ** 2,
-                width_variance,
-            ),
-            # A wider lane would put the centre further from the only line that is seen.
-            offset_width=sides[0] / 2 * width_variance if len(lines) == 1 else 0.0,
+            (offset_variance, heading_variance, curvature_variance, usual_rate**2, width_variance),
+            # With one line, a wider lane has its centre further from that line.
+            offset_width_covariance=sides[0] / 2 * width_variance if len(lines) == 1 else 0.0,
         )
         self._filter.update(RATE_ROW, rate, rate_variance)
         self._is_known = True
-        self._filter.settle()
+        self._filter.apply_bounds()
         return LEFT in sides, RIGHT in sides
 
-    def _refuse(self, lines: tuple[Line, ...]) -> tuple[bool, bool]:
+    def _reject(self, lines: tuple[LineMeasurement, ...]) -> tuple[bool, bool]:
+        """Reject the image, or initialise again after enough rejected images in a row."""
         assert self._now_s is not None
-        if self._refused_since_s is None:
-            self._refused_since_s = self._now_s
-        self._refused_frames += 1
-        if self._refused_frames >= REACQUIRE_FRAMES and self._now_s - self._refused_since_s >= REACQUIRE_AFTER_S - 1e-9:
+        if self._rejected_since_s is None:
+            self._rejected_since_s = self._now_s
+        self._rejected_frames += 1
+        rejected_s = self._now_s - self._rejected_since_s
+        if self._rejected_frames >= REACQUIRE_FRAMES and rejected_s >= REACQUIRE_AFTER_S - 1e-9:
             return self._acquire(lines)
         return False, False
 
-    def _doubt_width(self, lines: tuple[Line, ...], believed: Sequence[Line]) -> None:
-        """When one of two lines is refused for long, the remembered width is what is wrong."""
-        refused = {line.side for line in lines} - {line.side for line in believed}
+    def _check_width(self, lines: tuple[LineMeasurement, ...], accepted: Sequence[LineMeasurement]) -> None:
+        """Make the width uncertain when one of two lines was rejected for long: the lane became wider or narrower."""
+        rejected = {line.side for line in lines} - {line.side for line in accepted}
         now_s = self._now_s or 0.0
         for side in (LEFT, RIGHT):
-            since_s = self._side_refused_since_s[side]
-            if side not in refused:
-                self._side_refused_since_s[side] = None
+            since_s = self._side_rejected_since_s[side]
+            if side not in rejected:
+                self._side_rejected_since_s[side] = None
             elif since_s is None:
-                self._side_refused_since_s[side] = now_s
-            elif now_s - since_s >= WIDTH_DOUBT_AFTER_S:
-                self._filter.doubt_width(WIDTH_DOUBT_M)
-                self._side_refused_since_s[side] = None
+                self._side_rejected_since_s[side] = now_s
+            elif now_s - since_s >= WIDTH_CHANGE_AFTER_S:
+                self._filter.inflate_width(WIDTH_CHANGE_SIGMA_M)
+                self._side_rejected_since_s[side] = None
 
-    def _is_expected(self, line: Line) -> bool:
-        variance = self._variance(line.sigmas[0], 0)
-        return self._filter.is_expected(LINE_ROWS[line.side], _beside(line), variance, GATE_SIGMAS)
+    def _is_expected(self, line: LineMeasurement) -> bool:
+        distance_m, variance = lateral_distance_m(line), self._observe.variance(line)
+        return self._filter.is_expected(LINE_ROWS[line.side], distance_m, variance, GATE_SIGMAS)
 
-    def _is_expected_heading(self, lines: Sequence[Line]) -> bool:
-        return self._filter.is_expected(HEADING_ROW, *self._mean_heading(lines), GATE_SIGMAS)
-
-    def _mean_heading(self, lines: Sequence[Line]) -> tuple[float, float]:
-        slope, variance = self._mean(lines, 1)
-        return -math.atan(slope), variance
-
-    def _mean(self, lines: Sequence[Line], order: int) -> tuple[float, float]:
-        """Weighted mean of a coefficient over the lines; as certain as the better line, for their errors are shared."""
-        variances = [self._variance(line.sigmas[order], order) for line in lines]
-        weights = [1 / variance for variance in variances]
-        mean = sum(weight * line.coefficients[order] for weight, line in zip(weights, lines, strict=True))
-        return mean / sum(weights), min(variances)
-
-    def _variance(self, stated_sigma: float, order: int) -> float:
-        return max(self.sigma_ratio * stated_sigma, LEAST_MEASURED_SIGMA[order]) ** 2
-
-
-def _beside(line: Line) -> float:
-    """Distance of the ego origin from the line, at a right angle to it; left positive."""
-    return line.coefficients[0] * math.cos(math.atan(line.coefficients[1]))
+    def _is_expected_heading(self, lines: Sequence[LineMeasurement]) -> bool:
+        return self._filter.is_expected(HEADING_ROW, *self._observe.heading(lines), GATE_SIGMAS)

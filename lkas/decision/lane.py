@@ -1,21 +1,21 @@
-"""The car in its lane, as the estimator knows it and the controllers use it."""
+"""The lane state: the car's pose in its lane and the lane's shape, shared by the estimator and the controllers."""
 
 from msgspec import Struct, structs
 
-RATE_MEMORY_S = 2.0  # transition curves do not last: a curvature rate is expected to fade with this time
+CURVATURE_RATE_TIME_CONSTANT_S = 2.0  # transition curves end: a curvature rate is predicted to decay with this time
 
 
 class LaneState(Struct, frozen=True, kw_only=True):
-    """Ego origin against the lane centre at one moment. Left positive; angles counter-clockwise.
+    """Pose of the ego origin relative to the lane centre. Left is positive, angles are counter-clockwise.
 
     A bend to the left has positive curvature. Heading and lane tangent are both taken at the ego origin.
     """
 
-    offset_m: float  # the ego origin left of the lane centre
-    heading_rad: float  # the car's x axis against the lane's tangent
-    curvature_radpm: float
-    curvature_rate_radpm2: float  # change of curvature per metre driven
-    width_m: float
+    offset_m: float  # of the ego origin from the lane centre
+    heading_rad: float  # of the car's x axis relative to the lane's tangent
+    curvature_radpm: float  # of the lane
+    curvature_rate_radpm2: float  # change of the lane's curvature per metre of distance
+    width_m: float  # of the lane
     yaw_rate_radps: float  # of the car
     offset_sigma_m: float
     heading_sigma_rad: float
@@ -23,7 +23,7 @@ class LaneState(Struct, frozen=True, kw_only=True):
     width_sigma_m: float
 
     def mirrored(self) -> "LaneState":
-        """The same situation seen in a mirror."""
+        """Return the state with left and right exchanged."""
         return structs.replace(
             self,
             offset_m=-self.offset_m,

@@ -1,11 +1,11 @@
-"""The Kalman filter of the lane: its state, how that moves on, and what a measurement does to it.
+"""Kalman filter of the lane: state, motion model and measurement update.
 
-State: offset of the ego origin left of the lane centre (m), heading against the lane (rad), lane curvature (1/m),
-its change per metre (1/m²), lane width (m). Left positive. Motion, with r the yaw rate and s the side slip:
+State: offset of the ego origin from the lane centre (m), heading relative to the lane (rad), lane curvature (1/m), its
+rate of change (1/m²), lane width (m). Left is positive. With yaw rate r, side slip s and speed v:
 
-    offset' = v heading + r s,   heading' = r - v curvature,   curvature' = v rate,   rate' = -rate / RATE_MEMORY_S
+    offset' = v heading + r s,   heading' = r - v curvature,   curvature' = v rate,   rate' = -rate / time constant
 
-Without a yaw rate (a film) the car is taken to follow the lane.
+Without a yaw rate (a video) the car is assumed to follow the lane.
 """
 
 import math
@@ -13,68 +13,71 @@ import math
 import numpy as np
 
 from lkas.decision.bicycle import Bicycle
-from lkas.decision.lane import RATE_MEMORY_S, LaneState
+from lkas.decision.lane import CURVATURE_RATE_TIME_CONSTANT_S, LaneState
 from lkas.decision.measurement import LEFT, RIGHT
 
-CURVE_JERK_MPS3 = 1.6  # how sharply roads bend: twice the usual lateral jerk of a transition curve
+CURVATURE_RATE_JERK_MPS3 = 1.6  # twice the usual lateral jerk in a transition curve
 MIN_WIDTH_M, MAX_WIDTH_M = 2.0, 6.0
 
 # Spectral densities of the process noise, per second.
 OFFSET_NOISE_M2 = 2e-4
 HEADING_NOISE_RAD2 = 4e-6
-HEADING_NOISE_UNGUIDED_RAD2 = 4e-4  # without a yaw rate
-CURVATURE_NOISE_RATIO = 1.2  # of a usual curvature rate, squared, per metre driven: roads bend faster at low speed
-WIDTH_NOISE_M = 1e-4  # m² per metre driven
-# No sigma falls below these, however many measurements agree: errors of one camera do not average out.
-LEAST_SIGMA = np.array([0.01, 0.001, 1e-4, 1e-6, 0.01])
+HEADING_NOISE_NO_YAW_RATE_RAD2 = 4e-4
+CURVATURE_NOISE_RATIO = 1.2  # of a usual curvature rate, squared, per metre: roads bend more sharply at low speed
+WIDTH_NOISE_M = 1e-4  # m² per metre of distance
+# Lower bounds of the sigmas: the errors of one camera do not average out.
+MIN_SIGMA = np.array([0.01, 0.001, 1e-4, 1e-6, 0.01])
 
 OFFSET, HEADING, CURVATURE, RATE, WIDTH = range(5)
-_UNIT = np.eye(5)
-HEADING_ROW, CURVATURE_ROW, RATE_ROW = _UNIT[HEADING], _UNIT[CURVATURE], _UNIT[RATE]
+_IDENTITY = np.eye(5)
+HEADING_ROW, CURVATURE_ROW, RATE_ROW = _IDENTITY[HEADING], _IDENTITY[CURVATURE], _IDENTITY[RATE]
 LINE_ROWS = {side: np.array([-1.0, 0.0, 0.0, 0.0, side / 2]) for side in (LEFT, RIGHT)}
-"""What of the state a line's distance is, measured beside the car."""
+"""Measurement rows of a line's lateral distance: side width / 2 - offset."""
 
 
 class LaneFilter:
-    """Mean and covariance. A measurement is one scalar: value = row @ state + noise."""
+    """Mean and covariance. Each measurement is a scalar: value = row @ state + noise."""
 
     def __init__(self, bicycle: Bicycle) -> None:
         self._bicycle = bicycle
-        self.forget()
+        self.reset()
 
-    def forget(self) -> None:
-        """Nothing is known, not even the width."""
+    def reset(self) -> None:
+        """Clear the state, the width included."""
         self._x = np.zeros(5)
         self._p = np.zeros((5, 5))
 
     def copy(self) -> "LaneFilter":
-        """Another filter that knows the same."""
+        """Return an independent copy."""
         other = LaneFilter(self._bicycle)
         other._x, other._p = self._x.copy(), self._p.copy()
         return other
 
-    def begin(self, means: tuple[float, ...], variances: tuple[float, ...], offset_width: float) -> None:
-        """Start with these, in the order of the state; `offset_width` is the covariance of offset and width."""
+    def initialize(
+        self, means: tuple[float, ...], variances: tuple[float, ...], offset_width_covariance: float
+    ) -> None:
+        """Set means and variances, both in the order of the state, and the covariance of offset and width."""
         self._x = np.array(means)
         self._p = np.diag(variances)
-        self._p[OFFSET, WIDTH] = self._p[WIDTH, OFFSET] = offset_width
+        self._p[OFFSET, WIDTH] = self._p[WIDTH, OFFSET] = offset_width_covariance
 
     @property
     def curvature_radpm(self) -> float:
+        """The lane's curvature at the ego origin."""
         return float(self._x[CURVATURE])
 
     @property
     def width(self) -> tuple[float, float]:
-        """Mean (m) and variance (m²); a variance of 0 before there was any."""
+        """Mean (m) and variance (m²) of the width; the variance is 0 before the first measurement."""
         return float(self._x[WIDTH]), float(self._p[WIDTH, WIDTH])
 
     @property
     def covariance(self) -> np.ndarray:
-        """(5, 5), in the order of the state."""
+        """(5, 5) covariance, in the order of the state."""
         return self._p.copy()
 
     def state(self, yaw_rate_radps: float) -> LaneState:
-        """The lane state, with the car's yaw rate."""
+        """Return the lane state with this yaw rate of the car."""
         offset_m, heading_rad, curvature, rate, width_m = self._x.tolist()
         sigmas = np.sqrt(self._p.diagonal()).tolist()
         return LaneState(
@@ -90,53 +93,55 @@ class LaneFilter:
             width_sigma_m=sigmas[WIDTH],
         )
 
-    def step(self, dt_s: float, speed_mps: float, turn_radps: float, noise_mps: float, *, is_guided: bool) -> None:
-        """Move on by dt. `noise_mps` is the speed at which uncertainty grows, `is_guided`: the yaw rate is measured."""
+    def predict(
+        self, dt_s: float, speed_mps: float, yaw_rate_radps: float, noise_speed_mps: float, *, has_yaw_rate: bool
+    ) -> None:
+        """Predict by dt. Process noise grows with `noise_speed_mps`; `has_yaw_rate`: the yaw rate was measured."""
         x, ds_m = self._x, speed_mps * dt_s
         slip_m = self._bicycle.slip_per_curvature_m(speed_mps)
-        memory = math.exp(-dt_s / RATE_MEMORY_S)
-        x[OFFSET] += ds_m * x[HEADING] + turn_radps * dt_s * slip_m
-        if is_guided:
-            x[HEADING] += turn_radps * dt_s - ds_m * (x[CURVATURE] + ds_m / 2 * x[RATE])
+        rate_decay = math.exp(-dt_s / CURVATURE_RATE_TIME_CONSTANT_S)
+        x[OFFSET] += ds_m * x[HEADING] + yaw_rate_radps * dt_s * slip_m
+        if has_yaw_rate:
+            x[HEADING] += yaw_rate_radps * dt_s - ds_m * (x[CURVATURE] + ds_m / 2 * x[RATE])
         x[CURVATURE] += ds_m * x[RATE]
-        x[RATE] *= memory
-        f = _UNIT.copy()
+        x[RATE] *= rate_decay
+        f = _IDENTITY.copy()
         f[OFFSET, HEADING] = ds_m
-        if is_guided:
+        if has_yaw_rate:
             f[HEADING, CURVATURE] = -ds_m
         f[CURVATURE, RATE] = ds_m
-        f[RATE, RATE] = memory
+        f[RATE, RATE] = rate_decay
         p = f @ self._p @ f.T
-        driven_m, rate_sigma = noise_mps * dt_s, usual_rate_radpm2(noise_mps)
+        distance_m, rate_sigma = noise_speed_mps * dt_s, usual_curvature_rate_radpm2(noise_speed_mps)
         p[OFFSET, OFFSET] += OFFSET_NOISE_M2 * dt_s
-        p[HEADING, HEADING] += (HEADING_NOISE_RAD2 if is_guided else HEADING_NOISE_UNGUIDED_RAD2) * dt_s
-        p[CURVATURE, CURVATURE] += (CURVATURE_NOISE_RATIO * rate_sigma) ** 2 * driven_m
-        p[RATE, RATE] += rate_sigma**2 * 2 * dt_s / RATE_MEMORY_S
-        p[WIDTH, WIDTH] += WIDTH_NOISE_M * driven_m
+        p[HEADING, HEADING] += (HEADING_NOISE_RAD2 if has_yaw_rate else HEADING_NOISE_NO_YAW_RATE_RAD2) * dt_s
+        p[CURVATURE, CURVATURE] += (CURVATURE_NOISE_RATIO * rate_sigma) ** 2 * distance_m
+        p[RATE, RATE] += rate_sigma**2 * 2 * dt_s / CURVATURE_RATE_TIME_CONSTANT_S
+        p[WIDTH, WIDTH] += WIDTH_NOISE_M * distance_m
         self._p = p
 
     def is_expected(self, row: np.ndarray, value: float, variance: float, sigmas: float) -> bool:
-        """Whether a measurement is within so many sigmas of what the state says."""
+        """Return whether a measurement passes a gate of this many sigmas (Mahalanobis distance)."""
         return (value - float(row @ self._x)) ** 2 <= sigmas**2 * (float(row @ self._p @ row) + variance)
 
     def update(self, row: np.ndarray, value: float, variance: float) -> None:
-        """Use a measurement."""
+        """Update with one scalar measurement."""
         ph = self._p @ row
         gain = ph / (float(row @ ph) + variance)
         self._x += gain * (value - float(row @ self._x))
         self._p -= gain[:, None] * ph
 
-    def doubt_width(self, sigma_m: float) -> None:
-        """The lane may have become wider or narrower by this much."""
+    def inflate_width(self, sigma_m: float) -> None:
+        """Increase the uncertainty of the width by this sigma."""
         self._p[WIDTH, WIDTH] += sigma_m**2
 
-    def settle(self) -> None:
-        """After the updates of a frame: sigmas above what one camera can know, and the width that of a lane."""
+    def apply_bounds(self) -> None:
+        """Apply the lower bounds of the sigmas and the bounds of the width; call it after the updates of an image."""
         self._x[WIDTH] = min(MAX_WIDTH_M, max(MIN_WIDTH_M, self._x[WIDTH]))
-        lacking = LEAST_SIGMA**2 - self._p.diagonal()
-        self._p[np.diag_indices(5)] += np.maximum(0.0, lacking)
+        missing = MIN_SIGMA**2 - self._p.diagonal()
+        self._p[np.diag_indices(5)] += np.maximum(0.0, missing)
 
 
-def usual_rate_radpm2(speed_mps: float) -> float:
-    """How much curvature changes per metre on roads made for this speed."""
-    return min(5e-4, CURVE_JERK_MPS3 / max(speed_mps, 8.0) ** 3)
+def usual_curvature_rate_radpm2(speed_mps: float) -> float:
+    """Return a usual change of curvature per metre on roads built for this speed."""
+    return min(5e-4, CURVATURE_RATE_JERK_MPS3 / max(speed_mps, 8.0) ** 3)

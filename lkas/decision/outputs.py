@@ -1,11 +1,11 @@
-"""The messages that leave decision, made of what it knows. Here, and only here, left becomes right."""
+"""The messages that decision sends. Only here left-positive values become the right-positive ones of the messages."""
 
 import math
 from collections.abc import Iterable
 
 from lkas.decision.departure import Departure, DepartureWarning
 from lkas.decision.lane import LaneState
-from lkas.decision.limiter import Limited
+from lkas.decision.limiter import ControlOutput
 from lkas.decision.timeline import SPACING_S
 from lkas.frames import rightward, rightward_deg
 from lkas.integration.shared_memory.messages import (
@@ -22,7 +22,7 @@ def control_message(
     now_s: float,
     newest: DetectionMessage | None,
     session: int,
-    limited: Limited,
+    output: ControlOutput,
     mode: ControlMode,
     lane: LaneState | None,
     departure: Departure | None,
@@ -30,15 +30,15 @@ def control_message(
     reason: str,
     valid_s: float,
 ) -> ControlMessage:
-    """What is sent at `now_s`. `lane` and `departure` are None when the lane is unknown; stamps are the detection's."""
+    """Build the command. `lane` and `departure` are None if the lane is unknown; stamps are the detection's."""
     return ControlMessage(
         session=newest.session if newest is not None else session,
         frame_id=newest.frame_id if newest is not None else 0,
         timestamp=newest.timestamp if newest is not None else now_s,
         capture_ns=newest.capture_ns if newest is not None else 0,
-        steering=limited.steering,
-        throttle=limited.throttle,
-        brake=limited.brake,
+        steering=output.steering,
+        throttle=output.throttle,
+        brake=output.brake,
         mode=mode,
         lateral_offset=rightward(lane.offset_m) / lane.width_m if lane is not None else None,
         lateral_offset_meters=rightward(lane.offset_m) if lane is not None else None,
@@ -48,7 +48,7 @@ def control_message(
         curvature=lane.curvature_radpm if lane is not None else None,
         ttlc_left_s=departure.ttlc_left_s if departure is not None else None,
         ttlc_right_s=departure.ttlc_right_s if departure is not None else None,
-        limiter=int(limited.flags),
+        limiter=int(output.flags),
         state_reason=reason,
         valid_until=now_s + valid_s,
         terms=terms,
@@ -56,17 +56,17 @@ def control_message(
 
 
 def timeline_message(
-    now_s: float, last: ControlMessage, expected: Iterable[LaneState], warning: DepartureWarning
+    now_s: float, last: ControlMessage, predicted: Iterable[LaneState], warning: DepartureWarning
 ) -> TimelineMessage:
-    """The lane states expected from `now_s` on, with their margins; the stamps are the last command's."""
+    """Build the timeline of the lane states predicted from `now_s` on; its stamps are those of the last command."""
     points = []
-    for index, ahead in enumerate(expected):
-        left_m, right_m = warning.margins_m(ahead)
+    for index, lane in enumerate(predicted):
+        left_m, right_m = warning.margins_m(lane)
         points.append(
             TimelinePoint(
                 t_s=index * SPACING_S,
-                offset_m=ahead.offset_m,
-                heading_rad=ahead.heading_rad,
+                offset_m=lane.offset_m,
+                heading_rad=lane.heading_rad,
                 margin_left_m=left_m,
                 margin_right_m=right_m,
             )
@@ -83,7 +83,7 @@ def timeline_message(
 
 
 def _lane_width_pixels(detection: DetectionMessage) -> float | None:
-    """Distance between the two lines in the image, at the lowest row both of them reach."""
+    """Distance between the two lines in the image, in the lowest row that both reach."""
     left, right = detection.left_lane, detection.right_lane
     if left is None or right is None or left.y1 == left.y2 or right.y1 == right.y2:
         return None

@@ -1,4 +1,4 @@
-"""The section `decision`: every parameter of the lane keeper and its controllers, declared once.
+"""Section `decision` of the configuration: the parameters of the lane keeper and its controllers.
 
 The safety limits of the last stage are constants in `lkas.decision.limiter`, not parameters.
 """
@@ -9,7 +9,7 @@ from typing import Annotated
 from lkas.parameters import Section, declare
 
 CONTROLLERS = ("lqr", "pure_pursuit", "stanley", "pid", "mpc")
-CONTROLLER_PACKAGES = {"mpc": "osqp"}  # what is needed beyond the core, each an extra of the controller's name
+CONTROLLER_PACKAGES = {"mpc": "osqp"}  # required beyond the core; each is an extra with the controller's name
 LQR = ("lqr", "mpc")  # mpc falls back on lqr
 PURE_PURSUIT = ("pure_pursuit",)
 STANLEY = ("stanley",)
@@ -18,14 +18,14 @@ MPC = ("mpc",)
 
 
 def missing_package(controller: str) -> str | None:
-    """Why this controller can not be used here, or None when it can."""
+    """Return why this controller cannot be used here, or None when it can."""
     package = CONTROLLER_PACKAGES.get(controller)
     if package is None or find_spec(package) is not None:
         return None
     others = ", ".join(name for name in CONTROLLERS if name not in CONTROLLER_PACKAGES)
     return (
         f"decision.controller = {controller!r} needs the package {package}, which is not installed: "
-        f"pip install 'lkas[{controller}]', or take one of {others}"
+        f"pip install 'lkas[{controller}]', or use one of {others}"
     )
 
 
@@ -33,13 +33,16 @@ class DecisionParameters(Section, frozen=True, kw_only=True):
     """Parameters of decision. SI units."""
 
     controller: Annotated[str, declare("Steering controller", live=True, choices=CONTROLLERS)] = "lqr"
-    enabled: Annotated[bool, declare("Drive; false fades out and stays in standby", live=True)] = True
+    enabled: Annotated[
+        bool, declare("Drive; false moves the steering to straight ahead and stays in standby", live=True)
+    ] = True
 
     set_speed_mps: Annotated[
-        float, declare("Speed on a straight, well seen lane", unit="m/s", minimum=0, maximum=45, live=True)
+        float, declare("Speed on a straight lane in good visibility", unit="m/s", minimum=0, maximum=45, live=True)
     ] = 13.9
     curve_lateral_acceleration_mps2: Annotated[
-        float, declare("Lateral acceleration a bend is slowed down to", unit="m/s²", minimum=0.5, maximum=3, live=True)
+        float,
+        declare("Lateral acceleration in bends, kept by slowing down", unit="m/s²", minimum=0.5, maximum=3, live=True),
     ] = 2.0
     acceleration_mps2: Annotated[
         float, declare("Comfortable acceleration", unit="m/s²", minimum=0.2, maximum=3, live=True)
@@ -57,10 +60,11 @@ class DecisionParameters(Section, frozen=True, kw_only=True):
         float, declare("Deceleration of the minimum risk stop", unit="m/s²", minimum=1, maximum=3, live=True)
     ] = 2.5
     speed_gain_per_s: Annotated[
-        float, declare("Acceleration asked per m/s of speed error", unit="1/s", minimum=0.05, maximum=3, live=True)
+        float, declare("Acceleration demand per m/s of speed error", unit="1/s", minimum=0.05, maximum=3, live=True)
     ] = 0.6
     speed_integral_per_s2: Annotated[
-        float, declare("Learning of hills and drag from the speed error", unit="1/s²", minimum=0, maximum=1, live=True)
+        float,
+        declare("Integral gain of the speed error, for hills and drag", unit="1/s²", minimum=0, maximum=1, live=True),
     ] = 0.1
     full_throttle_mps2: Annotated[
         float, declare("Assumed acceleration at throttle = 1", unit="m/s²", minimum=0.5, maximum=15, live=True)
@@ -80,7 +84,7 @@ class DecisionParameters(Section, frozen=True, kw_only=True):
     correction_mps2: Annotated[
         float,
         declare(
-            "Largest lateral acceleration that corrects an offset",
+            "Largest lateral acceleration to correct an offset",
             unit="m/s²",
             minimum=0.2,
             maximum=3,
@@ -90,41 +94,39 @@ class DecisionParameters(Section, frozen=True, kw_only=True):
     ] = 1.5
     lqr_offset_worth_m: Annotated[
         float,
-        declare("Offset worth 1 m/s² of correction", unit="m", minimum=0.05, maximum=3, live=True, used_by=LQR),
+        declare(
+            "Offset that costs as much as 1 m/s² of correction",
+            unit="m",
+            minimum=0.05,
+            maximum=3,
+            live=True,
+            used_by=LQR,
+        ),
     ] = 0.4
     lqr_drift_worth_mps: Annotated[
         float,
         declare(
-            "Lateral speed worth 1 m/s² of correction", unit="m/s", minimum=0.1, maximum=10, live=True, used_by=LQR
+            "Lateral speed that costs as much as 1 m/s² of correction",
+            unit="m/s",
+            minimum=0.1,
+            maximum=10,
+            live=True,
+            used_by=LQR,
         ),
     ] = 2.0
     lqr_integral_per_s3: Annotated[
         float,
-        declare(
-            "Correction learned per metre of a small offset, per second",
-            unit="1/s³",
-            minimum=0,
-            maximum=1,
-            live=True,
-            used_by=LQR,
-        ),
+        declare("Integral gain of a small offset", unit="1/s³", minimum=0, maximum=1, live=True, used_by=LQR),
     ] = 0.05
 
     stanley_gain_per_s: Annotated[
         float,
-        declare(
-            "Steering towards the lane per metre of the front axle's offset",
-            unit="1/s",
-            minimum=0.1,
-            maximum=10,
-            live=True,
-            used_by=STANLEY,
-        ),
+        declare("Gain of the front axle's offset", unit="1/s", minimum=0.1, maximum=10, live=True, used_by=STANLEY),
     ] = 1.0
     stanley_softening_mps: Annotated[
         float,
         declare(
-            "Speed added below which the offset's share softens",
+            "Speed below which the gain of the offset is reduced",
             unit="m/s",
             minimum=0.1,
             maximum=20,
@@ -135,51 +137,25 @@ class DecisionParameters(Section, frozen=True, kw_only=True):
     stanley_heading_time_s: Annotated[
         float,
         declare(
-            "Time in which a course error fades, at speed",
-            unit="s",
-            minimum=0.1,
-            maximum=3,
-            live=True,
-            used_by=STANLEY,
+            "Decay time of a course error at high speed", unit="s", minimum=0.1, maximum=3, live=True, used_by=STANLEY
         ),
     ] = 0.42
     stanley_yaw_damping_s: Annotated[
         float,
-        declare(
-            "Steering against the yaw-rate error",
-            unit="s",
-            minimum=0,
-            maximum=1,
-            live=True,
-            used_by=STANLEY,
-        ),
+        declare("Gain of the yaw-rate error", unit="s", minimum=0, maximum=1, live=True, used_by=STANLEY),
     ] = 0.1
     pid_proportional_per_s2: Annotated[
         float,
-        declare(
-            "Correction per metre of offset",
-            unit="1/s²",
-            minimum=0.1,
-            maximum=10,
-            live=True,
-            used_by=PID,
-        ),
+        declare("Proportional gain of the offset", unit="1/s²", minimum=0.1, maximum=10, live=True, used_by=PID),
     ] = 2.5
     pid_integral_per_s3: Annotated[
         float,
-        declare(
-            "Correction learned per metre of offset, per second",
-            unit="1/s³",
-            minimum=0,
-            maximum=2,
-            live=True,
-            used_by=PID,
-        ),
+        declare("Integral gain of the offset", unit="1/s³", minimum=0, maximum=2, live=True, used_by=PID),
     ] = 0.05
     pid_derivative_per_s: Annotated[
         float,
         declare(
-            "Correction per m/s of lateral speed",
+            "Derivative gain: correction per m/s of lateral speed",
             unit="1/s",
             minimum=0.1,
             maximum=10,
@@ -190,7 +166,7 @@ class DecisionParameters(Section, frozen=True, kw_only=True):
     mpc_offset_worth_m: Annotated[
         float,
         declare(
-            "Offset worth 1 m/s² of correction in the plan",
+            "Offset that costs as much as 1 m/s² of correction in the plan",
             unit="m",
             minimum=0.05,
             maximum=3,
@@ -201,7 +177,7 @@ class DecisionParameters(Section, frozen=True, kw_only=True):
     mpc_drift_worth_mps: Annotated[
         float,
         declare(
-            "Lateral speed worth 1 m/s² of correction in the plan",
+            "Lateral speed that costs as much as 1 m/s² of correction in the plan",
             unit="m/s",
             minimum=0.1,
             maximum=10,
@@ -211,74 +187,75 @@ class DecisionParameters(Section, frozen=True, kw_only=True):
     ] = 2.0
     mpc_lateral_acceleration_mps2: Annotated[
         float,
-        declare(
-            "Lateral acceleration the plan keeps below",
-            unit="m/s²",
-            minimum=1,
-            maximum=3,
-            live=True,
-            used_by=MPC,
-        ),
+        declare("Limit of lateral acceleration in the plan", unit="m/s²", minimum=1, maximum=3, live=True, used_by=MPC),
     ] = 2.8
     mpc_lateral_jerk_mps3: Annotated[
         float,
-        declare(
-            "Lateral jerk the plan keeps below",
-            unit="m/s³",
-            minimum=1,
-            maximum=5,
-            live=True,
-            used_by=MPC,
-        ),
+        declare("Limit of lateral jerk in the plan", unit="m/s³", minimum=1, maximum=5, live=True, used_by=MPC),
     ] = 2.5
 
     understeer_s2pm: Annotated[
         float,
-        declare("Understeer: steer = curvature x (wheelbase + this x v²)", unit="s²/m", minimum=-0.002, maximum=0.02),
+        declare(
+            "Understeer gradient: steer = curvature x (wheelbase + this x v²)",
+            unit="s²/m",
+            minimum=-0.002,
+            maximum=0.02,
+        ),
     ] = 0.002
     rear_slip_s2pm: Annotated[
         float,
-        declare("Rear tyres' slip: side slip = curvature x (b - this x v²)", unit="s²/m", minimum=0, maximum=0.02),
+        declare(
+            "Slip of the rear tyres: side slip = curvature x (b - this x v²)", unit="s²/m", minimum=0, maximum=0.02
+        ),
     ] = 0.0055
     yaw_lag_s2pm: Annotated[
         float, declare("Lag of the yaw rate behind the wheel, per speed", unit="s²/m", minimum=0, maximum=0.02)
     ] = 0.004
     steering_trim_mps2: Annotated[
         float,
-        declare("Lateral acceleration that may be learned as steering offset", unit="m/s²", minimum=0, maximum=2),
+        declare("Largest estimated steering offset, as lateral acceleration", unit="m/s²", minimum=0, maximum=2),
     ] = 1.5
 
     measurement_sigma_ratio: Annotated[
         float,
-        declare("Filter's sigma of a measurement per sigma the detector states", minimum=0.5, maximum=10, live=True),
+        declare(
+            "Sigma of a measurement in the filter per sigma stated by the detector", minimum=0.5, maximum=10, live=True
+        ),
     ] = 2.0
     hold_offset_m: Annotated[
         float, declare("Two sigma of the offset at which the lane counts as lost", unit="m", minimum=0.1, maximum=2)
     ] = 0.4
     engage_time_s: Annotated[
-        float, declare("Valid lanes needed before driving off", unit="s", minimum=0, maximum=10, live=True)
+        float, declare("Time of valid lanes before the car starts to drive", unit="s", minimum=0, maximum=10, live=True)
     ] = 0.1
     degraded_time_s: Annotated[
-        float, declare("Time between degraded and the minimum risk stop", unit="s", minimum=0, maximum=10, live=True)
+        float, declare("Time from degraded to the minimum risk stop", unit="s", minimum=0, maximum=10, live=True)
     ] = 1.0
     recovery_time_s: Annotated[
-        float, declare("Valid lanes that end a minimum risk stop still rolling", unit="s", minimum=0.2, maximum=10)
+        float,
+        declare("Time of valid lanes that ends a minimum risk stop while rolling", unit="s", minimum=0.2, maximum=10),
     ] = 1.0
     rearm_time_s: Annotated[
-        float, declare("Valid lanes needed after the driver has steered", unit="s", minimum=0.2, maximum=10, live=True)
+        float, declare("Time of valid lanes after the driver has steered", unit="s", minimum=0.2, maximum=10, live=True)
     ] = 1.0
     drift_ttlc_s: Annotated[
-        float, declare("Time to line crossing that counts as drift", unit="s", minimum=0.2, maximum=5, live=True)
+        float,
+        declare("Time to line crossing below which a drift is reported", unit="s", minimum=0.2, maximum=5, live=True),
     ] = 1.5
     warning_earliest_m: Annotated[
         float,
         declare(
-            "No warning further from the line than this, in a slow drift", unit="m", minimum=0.1, maximum=2, live=True
+            "Largest distance from the line at which a slow drift is reported",
+            unit="m",
+            minimum=0.1,
+            maximum=2,
+            live=True,
         ),
     ] = 0.75
     warning_confirm_s: Annotated[
-        float, declare("How long a drift lasts before it is called one", unit="s", minimum=0, maximum=1, live=True)
+        float, declare("Time that a drift must last before it is reported", unit="s", minimum=0, maximum=1, live=True)
     ] = 0.25
     warning_least_speed_mps: Annotated[
-        float, declare("Speed below which nothing is warned of", unit="m/s", minimum=0, maximum=40, live=True)
+        float, declare("Speed below which there is no warning", unit="m/s", minimum=0, maximum=40, live=True)
     ] = 5.0

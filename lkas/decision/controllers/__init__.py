@@ -1,7 +1,7 @@
-"""Steering controllers behind one small interface: `create_controller(parameters, bicycle)`.
+"""Steering controllers behind one interface: `create_controller(parameters, bicycle)`.
 
-A controller sees the lane state predicted past the dead time of the steering (bicycle.SteeringModel), so it needs no
-notion of delays; one that has no model of the lag behind it says so and sees the state after that as well.
+A controller receives the lane state predicted past the dead time of the steering (steering_model.py), so it needs no
+model of delays. One without a model of the remaining lag says so (`models_lag`) and receives the state after the lag.
 """
 
 from importlib import import_module
@@ -19,40 +19,43 @@ __all__ = ["Controller", "SteeringCommand", "bounded", "create_controller"]
 
 
 class SteeringCommand(Struct, frozen=True, kw_only=True):
-    """A curvature to drive, and the terms it is the sum of; left positive."""
+    """The curvature to drive and the terms that add up to it, in 1/m; left is positive."""
 
     curvature_radpm: float
-    feedforward_radpm: float  # what the bend itself needs
+    feedforward_radpm: float  # required by the bend itself
     offset_term_radpm: float  # towards the lane centre
     heading_term_radpm: float  # towards the lane's direction
-    integral_term_radpm: float = 0.0  # learned from offsets that stay
-    trouble: str | None = None  # why this is another law's command
+    integral_term_radpm: float = 0.0  # against lasting offsets
+    fallback_reason: str | None = None  # why this is the command of a fallback; None: the controller works
 
 
 class Controller(Protocol):
-    """One steering law."""
+    """A steering controller."""
 
     models_lag: bool
-    """Whether it wants the state when its command arrives at the wheel, instead of when the car has answered."""
+    """True: it receives the lane state when its command reaches the wheel; False: when the car has responded."""
 
     def reset(self) -> None:
-        """Forget everything; called while it does not steer."""
+        """Clear the state; called while the controller does not steer."""
         ...
 
     def update(self, lane: LaneState, speed_mps: float, dt_s: float, *, is_limited: bool = False) -> SteeringCommand:
-        """The command for this lane state; `dt_s` since the last one, which the limiter did or did not cut."""
+        """Return the command for this lane state, `dt_s` after the previous command.
+
+        `is_limited`: the limiter has changed the previous command. With `dt_s` = 0 the state must not change.
+        """
         ...
 
 
 def bounded(value: float, limit: float) -> float:
-    """The value within +-limit."""
+    """Return the value limited to +-limit."""
     return min(limit, max(-limit, value))
 
 
 def create_controller(parameters: DecisionParameters, bicycle: Bicycle) -> Controller:
-    """The controller that `parameters.controller` names: one of ours, or FILE.py:NAME, package.module:NAME.
+    """Create the controller that `parameters.controller` names: a built-in one, or a plugin (FILE.py:NAME).
 
-    Raises ParameterError: unknown, or its package is missing; PluginError: own code that can not be used.
+    Raises ParameterError for an unknown name or a missing package, PluginError for a plugin that cannot be used.
     """
     name = parameters.controller
     if is_plugin_name(name):
@@ -62,7 +65,7 @@ def create_controller(parameters: DecisionParameters, bicycle: Bicycle) -> Contr
     if name not in CONTROLLERS:
         known = f"{', '.join(CONTROLLERS)}, or {PATTERN}"
         raise ParameterError(f"decision.controller = {name!r}: no such controller; known are {known}")
-    trouble = missing_package(name)
-    if trouble is not None:
-        raise ParameterError(trouble)
+    missing = missing_package(name)
+    if missing is not None:
+        raise ParameterError(missing)
     return import_module(f"lkas.decision.controllers.{name}").create(parameters, bicycle)

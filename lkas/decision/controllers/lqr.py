@@ -1,18 +1,21 @@
 """Linear-quadratic regulator with curvature feed-forward, scheduled by speed.
 
-The state when a command arrives at the wheel: offset e, course error c = heading + k s, yaw-rate error w = r - v k,
+The state when a command reaches the wheel: offset e, course error c = heading + k s, yaw-rate error w = r - v k,
 with r the yaw rate, k the lane's curvature and s the side slip per curvature. The wheel and the yaw rate follow the
 command with one first-order lag tau:
 
     e' = v c + s w,   c' = w + s v k',   w' = (v u - w) / tau - v² k',   u = commanded - k
 
 In a transition curve (k' constant) the car stays on the centre with c = s² k', w = -s v k' and u = (v tau - s) k'
-(reference.py). This is the feed-forward, and the feedback acts on what differs from it: u = -K (e, c, w) minimises
+(reference.py). This is the feed-forward, and the feedback acts on the deviation from it: u = -K (e, c, w) minimises
 the integral of
-(e / offset_worth)² + (v c / drift_worth)² + (v² u)²: one metre per second squared of correction is worth so many
-metres of offset. The offset's share is bounded, so that a large error is closed steadily and without a jerk; an
-integral of small offsets takes away what the vehicle model misses, and rests while the limiter acts.
-K is made once, on a grid of speeds, by doubling steps of the discrete Riccati equation. Left is positive, in and out.
+
+    (e / offset_worth)² + (v c / drift_worth)² + (v² u)²,
+
+so an offset of `offset_worth` costs as much as a correction of 1 m/s². The offset term is bounded, so that a large
+offset is corrected with limited acceleration and jerk; an integral of small offsets compensates errors of the vehicle
+model, and stops while the limiter acts. K is computed once, on a grid of speeds, with a doubling algorithm for the
+discrete Riccati equation. Left is positive, in and out.
 """
 
 import math
@@ -27,20 +30,20 @@ from lkas.decision.lane import LaneState
 from lkas.decision.parameters import DecisionParameters
 
 SPEEDS_MPS = (1.0, 2.0, 3.0, 5.0, 7.0, 10.0, 14.0, 18.0, 23.0, 28.0, 34.0, 40.0, 50.0)
-# Corrections at walking pace are made over metres, not over seconds: their worth is reckoned at no less than this.
+# The cost of a correction uses v² + SLOW_MPS²: at walking pace the gains stay bounded.
 SLOW_MPS = 7.0
 STEP_S = 0.01
-DOUBLINGS = 14  # 2^14 steps: the gains have long settled
+DOUBLINGS = 14  # 2^14 steps: the gains have converged
 INTEGRAL_BELOW_M = 0.1
 INTEGRAL_LIMIT_MPS2 = 0.2
 
 
-def create(parameters: DecisionParameters, bicycle: Bicycle) -> "LinearQuadratic":
-    return LinearQuadratic(parameters, bicycle)
+def create(parameters: DecisionParameters, bicycle: Bicycle) -> "LqrController":
+    return LqrController(parameters, bicycle)
 
 
-class LinearQuadratic:
-    """The law above."""
+class LqrController:
+    """Linear-quadratic regulator; parameters `lqr_*` and `correction_mps2`; its state is the integral."""
 
     models_lag = True
 
@@ -51,6 +54,7 @@ class LinearQuadratic:
         self.reset()
 
     def reset(self) -> None:
+        """Clear the integral."""
         self._integral_mps2 = 0.0
 
     def update(self, lane: LaneState, speed_mps: float, dt_s: float, *, is_limited: bool = False) -> SteeringCommand:
@@ -75,24 +79,24 @@ class LinearQuadratic:
         )
 
     def _gains_at(self, speed_mps: float) -> list[float]:
-        """Gains between those of the grid; beyond its ends those of the end."""
+        """Gains interpolated in the grid of speeds; beyond its ends those of the end."""
         above = min(max(bisect_right(SPEEDS_MPS, speed_mps), 1), len(SPEEDS_MPS) - 1)
         low_mps, high_mps = SPEEDS_MPS[above - 1], SPEEDS_MPS[above]
-        share = min(1.0, max(0.0, (speed_mps - low_mps) / (high_mps - low_mps)))
+        ratio = min(1.0, max(0.0, (speed_mps - low_mps) / (high_mps - low_mps)))
         pairs = zip(self._gains[above - 1], self._gains[above], strict=True)
-        return [low + share * (high - low) for low, high in pairs]
+        return [low + ratio * (high - low) for low, high in pairs]
 
 
 def _gains(speed_mps: float, bicycle: Bicycle, parameters: DecisionParameters) -> np.ndarray:
-    """(3,) feedback of offset, course error and yaw-rate error to curvature."""
+    """(3,) gains from offset, course error and yaw-rate error to curvature."""
     v, tau, s = speed_mps, max(bicycle.lag_s(speed_mps), STEP_S), bicycle.slip_per_curvature_m(speed_mps)
-    # Exact for an input held over each step: the first four terms of the matrix exponential are more than enough.
+    # Discretised for a constant input in each step: four terms of the matrix exponential are accurate enough.
     rates = np.array([[0.0, v, s, 0.0], [0.0, 0.0, 1.0, 0.0], [0.0, 0.0, -1 / tau, v / tau], [0.0] * 4]) * STEP_S
     step = sum((np.linalg.matrix_power(rates, n) / math.factorial(n) for n in range(1, 5)), np.eye(4))
     a, b = step[:3, :3], step[:3, 3:]
     q = np.diag([parameters.lqr_offset_worth_m**-2, (v / parameters.lqr_drift_worth_mps) ** 2, 0.0])
     r = np.array([[float(v**2 + SLOW_MPS**2) ** 2]])
-    # Structure-preserving doubling: h converges to the solution of the discrete Riccati equation, quadratically.
+    # Structure-preserving doubling: h converges quadratically to the solution of the discrete Riccati equation.
     f, g, h = a, b @ np.linalg.solve(r, b.T), q
     for _ in range(DOUBLINGS):
         inverse = np.linalg.inv(np.eye(3) + g @ h)

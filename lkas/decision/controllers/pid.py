@@ -1,11 +1,11 @@
-"""PID on the lateral offset, in lateral acceleration, over a feed-forward of the lane's curvature.
+"""PID on the lateral offset, in lateral acceleration, plus feed-forward of the lane's curvature.
 
     a = -Kp e - Ki integral(e) - Kd e',     u = lane curvature + a / v²
 
-e' = v x course is known and not differenced, so the derivative passes on no steps of the measurement (Åström and
-Hägglund, Advanced PID Control, 2006). Working in acceleration makes one set of gains good for every speed; at walking
-pace, where corrections are made over metres, v fades to `SLOW_MPS`. Anti-windup: the integral rests while the
-limiter acts or the proportional part is at its bound, is bounded itself, and is forgotten while nobody steers.
+e' = v x course is computed from the state instead of differentiated, so steps of the measurement do not reach the
+derivative term (Åström and Hägglund, Advanced PID Control, 2006). In units of acceleration one set of gains suits every
+speed; at walking pace v is replaced by sqrt(v² + SLOW_MPS²). Anti-windup: the integral stops while the limiter acts or
+the proportional term is at its bound, is bounded itself, and is reset while the controller does not steer.
 Left is positive, in and out.
 """
 
@@ -17,16 +17,16 @@ from lkas.decision.controllers.reference import lane_errors
 from lkas.decision.lane import LaneState
 from lkas.decision.parameters import DecisionParameters
 
-SLOW_MPS = 7.0
+SLOW_MPS = 7.0  # corrections at low speed are computed as at this speed
 INTEGRAL_LIMIT_MPS2 = 0.2
 
 
-def create(parameters: DecisionParameters, bicycle: Bicycle) -> "Pid":
-    return Pid(parameters, bicycle)
+def create(parameters: DecisionParameters, bicycle: Bicycle) -> "PidController":
+    return PidController(parameters, bicycle)
 
 
-class Pid:
-    """The law above; it remembers its integral."""
+class PidController:
+    """PID controller; its state is the integral."""
 
     models_lag = False
 
@@ -36,20 +36,21 @@ class Pid:
         self.reset()
 
     def reset(self) -> None:
+        """Clear the integral."""
         self._integral_mps2 = 0.0
 
     def update(self, lane: LaneState, speed_mps: float, dt_s: float, *, is_limited: bool = False) -> SteeringCommand:
         p = self._parameters
         errors = lane_errors(lane, speed_mps, self._bicycle)
-        reckoned_mps = math.hypot(speed_mps, SLOW_MPS)
-        wanted_mps2 = -p.pid_proportional_per_s2 * lane.offset_m
-        proportional_mps2 = bounded(wanted_mps2, p.correction_mps2)
-        if proportional_mps2 == wanted_mps2 and not is_limited:
+        effective_mps = math.hypot(speed_mps, SLOW_MPS)
+        demand_mps2 = -p.pid_proportional_per_s2 * lane.offset_m
+        proportional_mps2 = bounded(demand_mps2, p.correction_mps2)
+        if proportional_mps2 == demand_mps2 and not is_limited:
             step_mps2 = -p.pid_integral_per_s3 * lane.offset_m * dt_s
             self._integral_mps2 = bounded(self._integral_mps2 + step_mps2, INTEGRAL_LIMIT_MPS2)
-        offset_term_radpm = proportional_mps2 / reckoned_mps**2
-        integral_term_radpm = self._integral_mps2 / reckoned_mps**2
-        heading_term_radpm = -p.pid_derivative_per_s * errors.course_rad / reckoned_mps
+        offset_term_radpm = proportional_mps2 / effective_mps**2
+        integral_term_radpm = self._integral_mps2 / effective_mps**2
+        heading_term_radpm = -p.pid_derivative_per_s * errors.course_rad / effective_mps
         return SteeringCommand(
             curvature_radpm=errors.curvature_radpm + offset_term_radpm + heading_term_radpm + integral_term_radpm,
             feedforward_radpm=errors.curvature_radpm,

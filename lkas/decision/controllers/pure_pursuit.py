@@ -1,30 +1,30 @@
-"""Pure pursuit along the lane's own arc.
+"""Pure pursuit with the lane's curvature as feed-forward. Left is positive, in and out.
 
 Coulter (1992): drive the circle through a point on the path one look-ahead distance L ahead, curvature = 2 y / L².
-With the lane centre as a clothoid, y is the sum of the lane's own bend and of the car's error, and so is the command:
+With the lane centre as a clothoid, y is the sum of the lane's bend and of the car's error, and so is the command:
 
     curvature = lane curvature - 2 offset / L² - 2 course / L
 
-with the course and the curvature of a car that slips (reference.py). The bend's part is taken at the car (predicted to
-where the command acts) instead of from the chord to the point, which would cut corners in transition curves. The
-feedback part has the natural frequency sqrt(2) v / L and the damping 0.7 at any speed, so L grows with speed. The
-offset's share is bounded: a large error is closed steadily. Left is positive, in and out.
+with course and curvature of a car with side slip (reference.py). The curvature is that at the predicted position of the
+car instead of the chord's to the look-ahead point, which would cut corners in transition curves. The feedback has the
+natural frequency sqrt(2) v / L and the damping ratio 0.7 at any speed, so L grows with speed. The offset term is
+bounded, so that a large offset is corrected with limited lateral acceleration.
 """
 
 from lkas.decision.bicycle import Bicycle
 from lkas.decision.controllers import SteeringCommand, bounded
-from lkas.decision.controllers.memoryless import Memoryless
 from lkas.decision.controllers.reference import lane_errors
+from lkas.decision.controllers.stateless import StatelessController
 from lkas.decision.lane import LaneState
 from lkas.decision.parameters import DecisionParameters
 
 
-def create(parameters: DecisionParameters, bicycle: Bicycle) -> "PurePursuit":
-    return PurePursuit(parameters, bicycle)
+def create(parameters: DecisionParameters, bicycle: Bicycle) -> "PurePursuitController":
+    return PurePursuitController(parameters, bicycle)
 
 
-class PurePursuit(Memoryless):
-    """The law above."""
+class PurePursuitController(StatelessController):
+    """Pure pursuit; parameters `lookahead_*` and `correction_mps2`."""
 
     def update(self, lane: LaneState, speed_mps: float, dt_s: float, *, is_limited: bool = False) -> SteeringCommand:
         parameters = self._parameters

@@ -1,32 +1,32 @@
-"""Stanley: steer the front wheels along the lane, plus an angle that grows with the front axle's offset.
+"""Stanley controller: feedback of the front axle's offset and of the course. Left is positive, in and out.
 
 Hoffmann, Tomlin, Montemerlo, Thrun: Autonomous Automobile Trajectory Tracking for Off-Road Driving (2007), with its
 yaw damping and its side-slip correction; here as a curvature, with the course error in place of the heading error:
 
     u = lane curvature - (course + atan(k e_front / (softening + v)) + damping x yaw-rate error) / L
 
-The original's L is the wheelbase. At speed that turns the car faster than its steering can follow, so L is no less
-than `stanley_heading_time_s` x v: this time is the one in which a course error fades, and natural frequency and
-damping are sqrt(k / time) and 1 / (2 sqrt(k time)). The offset's share is bounded: a large error is closed steadily.
-Left is positive, in and out.
+In the original L is the wheelbase. At high speed that demands more than the steering can follow, so L is at least
+`stanley_heading_time_s` x v: a course error decays within this time, and natural frequency and damping ratio are
+sqrt(k / time) and 1 / (2 sqrt(k time)). The offset term is bounded, so that a large offset is corrected with limited
+lateral acceleration.
 """
 
 import math
 
 from lkas.decision.bicycle import Bicycle
 from lkas.decision.controllers import SteeringCommand, bounded
-from lkas.decision.controllers.memoryless import Memoryless
 from lkas.decision.controllers.reference import lane_errors
+from lkas.decision.controllers.stateless import StatelessController
 from lkas.decision.lane import LaneState
 from lkas.decision.parameters import DecisionParameters
 
 
-def create(parameters: DecisionParameters, bicycle: Bicycle) -> "Stanley":
-    return Stanley(parameters, bicycle)
+def create(parameters: DecisionParameters, bicycle: Bicycle) -> "StanleyController":
+    return StanleyController(parameters, bicycle)
 
 
-class Stanley(Memoryless):
-    """The law above."""
+class StanleyController(StatelessController):
+    """Stanley controller; parameters `stanley_*` and `correction_mps2`."""
 
     def update(self, lane: LaneState, speed_mps: float, dt_s: float, *, is_limited: bool = False) -> SteeringCommand:
         p, bicycle = self._parameters, self._bicycle

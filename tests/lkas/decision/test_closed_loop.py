@@ -1,4 +1,4 @@
-"""The keeper drives a car that is not its model, with late and noisy measurements."""
+"""Closed loop: the keeper drives a car that differs from its model, with late and noisy measurements."""
 
 import math
 
@@ -11,7 +11,8 @@ from lkas.decision.parameters import DecisionParameters
 from lkas.decision.steering_lag import SteeringLag
 from lkas.integration.shared_memory.messages import ControlMode
 from lkas.vehicle import CameraConfig, VehicleConfig
-from tests.lkas.decision.closed_loop import Drive, Road, bend, drive, s_bend, straight
+from tests.lkas.decision.closed_loop import Drive, drive
+from tests.lkas.decision.road import Road, bend, s_bend, straight
 
 KMH = 1 / 3.6
 # name: (speed m/s, road, RMS bound m, max bound m)
@@ -27,7 +28,7 @@ ROADS = {
 def assert_within_limits(driven: Drive) -> None:
     assert driven.max_lateral_mps2 <= 3.0
     assert driven.max_jerk_mps3 <= 5.0
-    assert not driven.departed()
+    assert not driven.has_departed()
 
 
 @pytest.mark.parametrize("name", ROADS)
@@ -45,19 +46,19 @@ def test_without_noise_the_error_is_a_few_centimetres():
     assert drive(s_bend(125, 13.9), 13.9, noise=0.0, latency_s=0.1).rms_m() < 0.08
 
 
-def test_it_comes_back_from_an_offset_without_overshoot():
+def test_an_offset_decays_without_overshoot():
     driven = drive(straight(300), 13.9, noise=0.0, offset_m=0.6)
     assert driven.max_m(from_s=6.0) < 0.05
     assert driven.offset_m.min() > -0.1
 
 
-def test_a_third_of_the_frames_lost_changes_little():
+def test_losing_a_third_of_the_frames_changes_little():
     driven = drive(s_bend(125, 13.9), 13.9, lost=0.33, latency_s=0.1)
     assert driven.rms_m() < 0.18
     assert_within_limits(driven)
 
 
-def test_steering_that_does_not_point_straight_is_learned():
+def test_a_steering_misalignment_is_compensated():
     driven = drive(straight(400), 13.9, noise=0.0, steering_error_rad=0.008)
     assert driven.max_m(from_s=15.0) < 0.05
 
@@ -70,7 +71,7 @@ def test_the_mirrored_drive_gives_the_mirrored_commands():
     assert max(abs(steering) for steering in mirrored) > 0.02
 
 
-def test_it_drives_off_from_standstill_and_reaches_the_set_speed():
+def test_it_starts_from_standstill_and_reaches_the_set_speed():
     parameters = DecisionParameters(set_speed_mps=10.0)
     driven = drive(straight(400), 0.0, duration_s=25.0, parameters=parameters)
     assert driven.modes == ["standby", "lane_keeping"]
@@ -87,7 +88,7 @@ def test_it_slows_down_for_a_bend_that_is_too_sharp_for_the_set_speed():
     assert_within_limits(driven)
 
 
-def test_pedals_never_fight_and_commands_stay_in_range():
+def test_the_pedals_exclude_each_other_and_commands_stay_in_range():
     driven = drive(bend(60, 13.9), 13.9, duration_s=8.0)
     for control in driven.controls:
         assert -1 <= control.steering <= 1
@@ -103,20 +104,20 @@ def test_the_command_keeps_the_jerk_limit_at_every_tick():
     assert (np.abs(np.diff(curvature)) * driven.speed_mps[1:] ** 2 / 0.01).max() <= 5.0 + 0.05
 
 
-# ------------------------------------------------------------ losing lanes
+# ------------------------------------------------------------ lost lanes
 
 
-def test_lost_lanes_go_down_the_ladder_to_standstill_in_the_lane():
+def test_without_lines_the_fallback_modes_lead_to_standstill_in_the_lane():
     driven = drive(straight(500), 13.9, duration_s=22.0, lines_at=lambda t: "both" if t < 5 else "none")
     assert driven.modes == ["standby", "lane_keeping", "hold", "degraded", "minimum_risk"]
     assert driven.speed_mps[-1] == 0
     assert driven.controls[-1].brake > 0
-    assert not driven.departed()
+    assert not driven.has_departed()
     assert len(driven.events) == 4
-    assert "no line seen" in driven.events[1]
+    assert "no line visible" in driven.events[1]
 
 
-def test_a_lost_lane_is_reported_lost():
+def test_a_lost_lane_is_reported_as_unknown():
     driven = drive(straight(500), 13.9, duration_s=8.0, lines_at=lambda t: "both" if t < 5 else "blackout")
     known, lost = driven.controls[450], driven.controls[580]
     assert None not in (known.lateral_offset, known.heading_angle, known.departure_status, known.curvature)
@@ -125,12 +126,12 @@ def test_a_lost_lane_is_reported_lost():
 
 
 @pytest.mark.parametrize(("speed_mps", "radius_m", "bound_m"), [(13.9, 125.0, 0.5), (30.6, 500.0, 0.8)])
-def test_a_second_without_frames_in_a_bend_is_survived(speed_mps, radius_m, bound_m):
+def test_after_a_second_without_frames_in_a_bend_lane_keeping_continues(speed_mps, radius_m, bound_m):
     driven = drive(
         bend(radius_m, speed_mps), speed_mps, lines_at=lambda t: "blackout" if 7 < t < 8 else "both", latency_s=0.1
     )
     assert driven.modes[:3] == ["standby", "lane_keeping", "hold"]
-    assert set(driven.modes[3:]) <= {"degraded", "lane_keeping"}  # at 110 km/h it is unsure after 0.9 s
+    assert set(driven.modes[3:]) <= {"degraded", "lane_keeping"}  # at 110 km/h the position is uncertain after 0.9 s
     assert driven.modes[-1] == "lane_keeping"
     assert driven.max_m() < bound_m
 
@@ -140,32 +141,32 @@ def test_one_line_is_enough(side):
     driven = drive(bend(125, 13.9), 13.9, lines_at=lambda t: side if t > 3 else "both", latency_s=0.1)
     assert driven.modes == ["standby", "lane_keeping", "single_line"]
     assert driven.rms_m() < 0.2
-    assert not driven.departed()
+    assert not driven.has_departed()
 
 
-def test_from_a_minimum_risk_stop_it_recovers_while_still_rolling():
+def test_a_minimum_risk_stop_ends_while_rolling_when_lanes_are_valid():
     driven = drive(straight(500), 13.9, duration_s=14.0, lines_at=lambda t: "none" if 4 < t < 8.5 else "both")
     assert driven.modes[-2:] == ["minimum_risk", "lane_keeping"]
     back_s = next(i for i in range(900, 1400) if driven.controls[i].mode is ControlMode.LANE_KEEPING) / 100
     assert back_s >= 8.5 + 1.0
 
 
-def test_after_standstill_only_resume_starts_again():
+def test_after_standstill_only_resume_ends_a_minimum_risk_stop():
     keeper = LaneKeeper(DecisionParameters(), VehicleConfig(), CameraConfig())
     road = straight(500)
     drive(road, 8.0, duration_s=12.0, lines_at=lambda t: "both" if t < 3 else "none", keeper=keeper)
     stays = drive(road, 0.0, duration_s=4.0, keeper=keeper, start_s=12.0)
     assert stays.modes == ["minimum_risk"]
     keeper.resume()
-    starts = drive(road, 0.0, duration_s=4.0, keeper=keeper, start_s=16.0)
-    assert starts.modes == ["standby", "lane_keeping"]
-    assert starts.speed_mps[-1] > 2
+    started = drive(road, 0.0, duration_s=4.0, keeper=keeper, start_s=16.0)
+    assert started.modes == ["standby", "lane_keeping"]
+    assert started.speed_mps[-1] > 2
 
 
-# ------------------------------------------------------------ the car's state
+# ------------------------------------------------------------ vehicle state
 
 
-def test_a_stale_vehicle_state_degrades_and_stops():
+def test_a_stale_vehicle_state_leads_to_degraded_and_a_stop():
     driven = drive(
         straight(500), 13.9, duration_s=8.0, vehicle_at=lambda t, state: state if t < 4 else None, latency_s=0.05
     )
@@ -176,7 +177,7 @@ def test_a_stale_vehicle_state_degrades_and_stops():
 
 
 @pytest.mark.parametrize("name", ["speed_mps", "yaw_rate_radps", "steering_angle_rad", "max_steer_rad"])
-def test_not_a_number_from_the_car_never_reaches_the_command(name):
+def test_nan_in_the_vehicle_state_never_reaches_the_command(name):
     driven = drive(
         bend(125, 13.9),
         13.9,
@@ -185,7 +186,7 @@ def test_not_a_number_from_the_car_never_reaches_the_command(name):
     )
     for control in driven.controls:
         assert all(map(math.isfinite, (control.steering, control.throttle, control.brake)))
-    assert not driven.departed()
+    assert not driven.has_departed()
 
 
 def test_without_a_steering_range_it_does_not_steer():
@@ -198,8 +199,8 @@ def test_without_a_steering_range_it_does_not_steer():
     assert {control.steering for control in driven.controls} == {0.0}
 
 
-def test_a_film_without_a_yaw_rate_is_followed():
-    """Nobody steers a film, but the lane is estimated and reported all the same."""
+def test_in_a_video_without_a_yaw_rate_the_lane_is_estimated():
+    """The command has no effect in a video, but the lane is estimated and reported."""
     driven = drive(
         Road([(0.0, 1 / 400), (400.0, 1 / 400)]),
         20.0,
@@ -212,14 +213,14 @@ def test_a_film_without_a_yaw_rate_is_followed():
     assert driven.controls[-1].lateral_offset_meters == pytest.approx(-driven.offset_m[-1], abs=0.15)
 
 
-def test_a_steering_delay_is_compensated_whether_it_is_known_or_learned(monkeypatch):
+def test_a_steering_delay_is_compensated_whether_it_is_configured_or_estimated(monkeypatch):
     def error_m(assumed_s: float) -> float:
         vehicle = VehicleConfig(steering_delay_s=assumed_s)
         keeper = LaneKeeper(DecisionParameters(), vehicle, CameraConfig())
         return drive(bend(125, 13.9), 13.9, noise=0.0, dead_time_s=0.4, keeper=keeper).rms_m()
 
     assert error_m(0.4) < 0.12
-    learned_m = error_m(0.0)
-    assert learned_m < 0.12
+    estimated_m = error_m(0.0)
+    assert estimated_m < 0.12
     monkeypatch.setattr(SteeringLag, "update", lambda *_: None)
-    assert error_m(0.0) > 1.05 * learned_m
+    assert error_m(0.0) > 1.05 * estimated_m

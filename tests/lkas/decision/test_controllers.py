@@ -1,4 +1,4 @@
-"""One contract for every steering controller."""
+"""The contract of every steering controller, and details of `lqr` and `mpc`."""
 
 import math
 from itertools import pairwise
@@ -13,14 +13,17 @@ from lkas.decision.bicycle import Bicycle
 from lkas.decision.broker_requests import active_parameters
 from lkas.decision.controllers import Controller, create_controller
 from lkas.decision.controllers.lqr import INTEGRAL_LIMIT_MPS2
-from lkas.decision.controllers.mpc import LEAST_ROOM_MPS2, Problem
+from lkas.decision.controllers.mpc import MIN_MARGIN_MPS2, QuadraticProgram
 from lkas.decision.keeper import LaneKeeper
 from lkas.decision.lane import LaneState
-from lkas.decision.limiter import Limiter, Wish
+from lkas.decision.limiter import ControlRequest, Limiter
 from lkas.decision.parameters import CONTROLLERS, DecisionParameters
 from lkas.parameters import ParameterError
 from lkas.vehicle import CameraConfig, VehicleConfig
-from tests.lkas.decision.closed_loop import MAX_STEER_RAD, Camera, Plant, bend, drive, straight
+from tests.lkas.decision.closed_loop import drive
+from tests.lkas.decision.noisy_camera import NoisyCamera
+from tests.lkas.decision.plant import MAX_STEER_RAD, Plant
+from tests.lkas.decision.road import bend, straight
 
 DT_S = 0.01
 BICYCLE = Bicycle(VehicleConfig(), DecisionParameters())
@@ -81,12 +84,12 @@ def test_left_of_the_centre_it_steers_right_and_into_a_left_bend_left(name):
 
 @every_controller
 @pytest.mark.parametrize("field", ["offset_m", "heading_rad", "curvature_radpm", "curvature_rate_radpm2"])
-def test_not_a_number_never_gets_past_the_limiter_nor_stays_in_the_controller(name, field):
-    controller, limiter = make(name), Limiter(BICYCLE, 8.0)
+def test_nan_neither_passes_the_limiter_nor_stays_in_the_controller(name, field):
+    controller, limiter = make(name), Limiter(BICYCLE, DecisionParameters())
     lane = structs.replace(CENTERED, offset_m=0.05)
     broken = controller.update(structs.replace(lane, **{field: math.nan}), 13.9, DT_S)
-    wish = Wish(steer_rad=BICYCLE.steer_rad(broken.curvature_radpm, 13.9), throttle=0.0, brake=0.0)
-    assert math.isfinite(limiter.apply(wish, DT_S, 13.9, 0.0, MAX_STEER_RAD).steering)
+    request = ControlRequest(steer_rad=BICYCLE.steer_rad(broken.curvature_radpm, 13.9), throttle=0.0, brake=0.0)
+    assert math.isfinite(limiter.apply(request, DT_S, 13.9, 0.0, MAX_STEER_RAD).steering)
     expected = make(name).update(lane, 13.9, DT_S).curvature_radpm
     assert controller.update(lane, 13.9, DT_S).curvature_radpm == pytest.approx(expected, rel=0.05)
 
@@ -104,7 +107,7 @@ def test_a_disturbance_decays_without_much_overshoot(name, speed_mps):
 
 @every_controller
 @pytest.mark.parametrize("sign", [1.0, -1.0])
-def test_it_drives_bends_to_both_hands(name, sign):
+def test_it_drives_bends_to_both_sides(name, sign):
     driven = drive(bend(250, 22.2, sign), 22.2, parameters=DecisionParameters(controller=name, set_speed_mps=22.2))
     assert driven.modes == ["standby", "lane_keeping"]
     assert driven.rms_m() < 0.15
@@ -112,20 +115,20 @@ def test_it_drives_bends_to_both_hands(name, sign):
 
 
 @every_controller
-def test_at_walking_pace_it_comes_back_without_a_swing(name):
+def test_at_walking_pace_an_offset_decays_without_overshoot(name):
     parameters = DecisionParameters(controller=name, set_speed_mps=1.5)
     driven = drive(straight(200), 1.0, duration_s=36.0, noise=0.0, offset_m=0.4, parameters=parameters)
     assert driven.max_m(from_s=32.0) < 0.05
-    assert driven.offset_m.min() > -0.06  # 15 % of where it began
+    assert driven.offset_m.min() > -0.06  # 15 % of the initial offset
     steers = np.array([control.steering for control in driven.controls]) * MAX_STEER_RAD
     assert np.abs(np.diff(steers)).max() / DT_S <= 0.5 + 1e-9
 
 
 @pytest.mark.parametrize("name", CONTROLLERS)
 @pytest.mark.parametrize("other", CONTROLLERS)
-def test_the_law_is_switched_while_driving_without_a_bump(name, other):
-    """Off centre in a bend, where the laws do not agree."""
-    plant, camera = Plant(road=bend(125, 13.9), speed_mps=13.9, offset_m=0.3), Camera(3, 0.0)
+def test_changing_the_controller_while_driving_is_bumpless(name, other):
+    """Off the centre in a bend, where the controllers differ."""
+    plant, camera = Plant(road=bend(125, 13.9), speed_mps=13.9, offset_m=0.3), NoisyCamera(3, 0.0)
     keeper = LaneKeeper(DecisionParameters(controller=name), VehicleConfig(), CameraConfig())
     control, angles = None, []
     for tick in range(650):
@@ -136,26 +139,28 @@ def test_the_law_is_switched_while_driving_without_a_bump(name, other):
         control = keeper.decide(tick * DT_S, seen, plant.state(tick * DT_S))
         angles.append(control.steering * MAX_STEER_RAD)
     steps = [abs(b - a) for a, b in pairwise(angles)]
-    comfortable = BICYCLE.steer_rad(3.0 / 13.9**2 * DT_S, 13.9)  # m/s³; the limits allow 5
-    assert max(steps[495:570]) <= max(comfortable, 1.5 * max(steps[400:490]))
+    limit_rad = BICYCLE.steer_rad(3.0 / 13.9**2 * DT_S, 13.9)  # m/s³; the limits allow 5
+    assert max(steps[495:570]) <= max(limit_rad, 1.5 * max(steps[400:490]))
     assert abs(plant.offset_m) < 0.2
 
 
-def test_without_its_package_a_controller_is_refused_and_the_one_in_force_goes_on(monkeypatch):
+def test_a_controller_without_its_package_is_rejected_and_the_active_one_continues(monkeypatch):
     monkeypatch.setattr("lkas.decision.parameters.find_spec", lambda name: None)
     keeper = LaneKeeper(DecisionParameters(), VehicleConfig(), CameraConfig())
     with pytest.raises(ParameterError, match=r"osqp.*pip install 'lkas\[mpc\]'.*pure_pursuit"):
         keeper.update_parameter("controller", "mpc")
-    keeper.update_parameter("lqr_offset_worth_m", 0.5)  # still the regulator's
+    keeper.update_parameter("lqr_offset_worth_m", 0.5)  # lqr is still active
     with pytest.raises(ParameterError, match="osqp"):
         make("mpc")
 
 
-def test_when_the_solver_fails_the_regulator_steers_and_an_event_says_so(monkeypatch):
-    """From 3 to 5 s there is no plan; the car stays where it belongs."""
-    solve, now = Problem.solve, [0.0]
+def test_when_the_solver_fails_lqr_steers_and_an_event_reports_it(monkeypatch):
+    """There is no plan from 3 to 5 s; the car stays in the lane."""
+    solve, now = QuadraticProgram.solve, [0.0]
     monkeypatch.setattr(
-        Problem, "solve", lambda *a: (None, "OSQP: maximum iterations reached") if 3 < now[0] < 5 else solve(*a)
+        QuadraticProgram,
+        "solve",
+        lambda *a: (None, "OSQP: maximum iterations reached") if 3 < now[0] < 5 else solve(*a),
     )
 
     def lines_at(now_s: float) -> str:
@@ -165,9 +170,9 @@ def test_when_the_solver_fails_the_regulator_steers_and_an_event_says_so(monkeyp
     driven = drive(
         bend(250, 22.2), 22.2, parameters=DecisionParameters(controller="mpc", set_speed_mps=22.2), lines_at=lines_at
     )
-    told = [text for text in driven.events if "mpc" in text]
-    assert told == [
-        "mpc does not steer, its fallback does: OSQP: maximum iterations reached",
+    reported = [text for text in driven.events if "mpc" in text]
+    assert reported == [
+        "mpc failed, its fallback steers: OSQP: maximum iterations reached",
         "mpc steers again",
     ]
     assert driven.max_m() < 0.4
@@ -175,12 +180,12 @@ def test_when_the_solver_fails_the_regulator_steers_and_an_event_says_so(monkeyp
 
 
 def test_the_plan_keeps_its_limits_where_the_bend_is_sharp():
-    """It starts beyond the limit, with what the regulator asks for, and comes back to it."""
+    """The plan starts beyond the limit, with the command of lqr, and returns to it."""
     controller = make("mpc", mpc_lateral_acceleration_mps2=2.0)
     lane = structs.replace(CENTERED, curvature_radpm=1 / 110, yaw_rate_radps=14 / 110, offset_m=-0.5)
     commands = [controller.update(lane, 14.0, DT_S).curvature_radpm * 14**2 for _ in range(100)]
     assert commands[0] > 2.5
-    assert max(commands[40:]) < 2.0 + LEAST_ROOM_MPS2
+    assert max(commands[40:]) < 2.0 + MIN_MARGIN_MPS2
 
 
 def test_the_active_parameters_follow_the_controller():
@@ -189,22 +194,22 @@ def test_the_active_parameters_follow_the_controller():
     assert "lookahead_time_s" in active_parameters("pure_pursuit")
 
 
-def test_the_integral_of_the_regulator_is_bounded_and_rests_while_the_limiter_acts():
+def test_the_integral_of_lqr_is_bounded_and_stops_while_the_limiter_acts():
     lane = structs.replace(CENTERED, offset_m=0.09)
     free, limited = make("lqr", lqr_integral_per_s3=1.0), make("lqr", lqr_integral_per_s3=1.0)
     first = free.update(lane, 20.0, DT_S).integral_term_radpm
     for _ in range(2000):
         last = free.update(lane, 20.0, DT_S).integral_term_radpm
-        rested = limited.update(lane, 20.0, DT_S, is_limited=True).integral_term_radpm
+        stopped = limited.update(lane, 20.0, DT_S, is_limited=True).integral_term_radpm
     assert last == pytest.approx(-INTEGRAL_LIMIT_MPS2 / 400)
-    assert rested == 0
+    assert stopped == 0
     free.reset()
     assert free.update(lane, 20.0, DT_S).integral_term_radpm == pytest.approx(first)
 
 
 @pytest.mark.parametrize("speed_mps", [1.0, 5.0, 13.9, 36.0])
-def test_the_gains_of_the_regulator_solve_the_riccati_equation(speed_mps):
-    """Any other gain costs more, on the model that the gains are for."""
+def test_the_gains_of_lqr_solve_the_riccati_equation(speed_mps):
+    """Any other gain has a higher cost, on the model of the gains."""
 
     def cost(scale: np.ndarray) -> float:
         gains = _feedback(speed_mps) * scale
@@ -227,7 +232,7 @@ def test_the_gains_of_the_regulator_solve_the_riccati_equation(speed_mps):
 
 
 def _feedback(speed_mps: float) -> np.ndarray:
-    """(3,) gains of offset, course and yaw rate, read off the commands for small states."""
+    """(3,) gains of offset, course and yaw rate, computed from the commands for small states."""
     controller, small = make("lqr", lqr_integral_per_s3=0.0, lqr_offset_worth_m=0.25, lqr_drift_worth_mps=2.0), 1e-4
     return np.array(
         [

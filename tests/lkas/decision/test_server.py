@@ -20,7 +20,9 @@ from lkas.decision.server import SECTIONS
 from lkas.integration.shared_memory import ControlChannel, DetectionChannel, TimelineChannel, VehicleChannel
 from lkas.integration.shared_memory.messages import ControlMessage, ControlMode, TimelineMessage, VehicleState
 from lkas.vehicle import CameraConfig, VehicleConfig
-from tests.lkas.decision.closed_loop import SESSION, Camera, Plant, straight
+from tests.lkas.decision.noisy_camera import NoisyCamera
+from tests.lkas.decision.plant import SESSION, Plant
+from tests.lkas.decision.road import straight
 
 MS = 1_000_000
 DEADLINE_S = 120.0
@@ -68,7 +70,7 @@ def test_world_time_continues_between_states_and_during_silence():
 @pytest.mark.parametrize("stall_ms", [200, 400, 600])
 def test_lane_keeping_continues_after_a_stall_of_the_world(stall_ms):
     """The world gets no CPU for a moment: its time stands still while the time of decision runs on."""
-    bench, camera, plant = Bench(), Camera(0, 0.0), Plant(road=straight(), speed_mps=10.0, offset_m=0.2)
+    bench, camera, plant = Bench(), NoisyCamera(0, 0.0), Plant(road=straight(), speed_mps=10.0, offset_m=0.2)
     modes = []
 
     def drive(ticks: range, late_ms: int) -> None:
@@ -105,7 +107,7 @@ def test_the_wait_is_short_only_for_worlds_with_long_ticks():
 
 
 def test_latency_is_measured_at_the_first_command_of_each_frame():
-    bench, camera, plant = Bench(), Camera(0, 0.0), Plant(road=straight(), speed_mps=10.0)
+    bench, camera, plant = Bench(), NoisyCamera(0, 0.0), Plant(road=straight(), speed_mps=10.0)
     for frame in range(1, 4):
         now_ns = frame * 33 * MS
         bench.step(now_ns, None, state(now_ns / 1e9, now_ns))
@@ -181,7 +183,7 @@ def test_a_killed_process_is_replaced_without_a_jump_of_the_steering(instance):
         assert read_until(controls, lambda control: True).mode is ControlMode.STANDBY
         vehicles = VehicleChannel(create=True, instance=instance)
         detections = DetectionChannel(create=True, instance=instance)
-        plant, camera = Plant(road=straight(5000), speed_mps=10.0, offset_m=0.5), Camera(0, 0.0)
+        plant, camera = Plant(road=straight(5000), speed_mps=10.0, offset_m=0.5), NoisyCamera(0, 0.0)
         tick = 0
 
         def drive_until(wanted, limit=3000):

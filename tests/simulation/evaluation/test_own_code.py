@@ -111,9 +111,8 @@ def test_workers_find_it_and_hand_its_failure_back(folder):
     sweep = Sweep(plan(write_short(folder, distance_m=10), controllers=controllers), folder / "out")
     sweep.run(Processes(1), lambda job: None)
     ((_, error),) = sweep.failed.values()
-    assert (
-        "law.py:Law does not steer, its fallback does: update: AssertionError: enough (law.py, line 7, in update)"
-        in str(error)
+    assert "law.py:Law failed, its fallback steers: update: AssertionError: enough (law.py, line 7, in update)" in str(
+        error
     )
 
 
@@ -144,7 +143,7 @@ def test_a_law_that_fails_has_no_score(folder):
     [
         (["--method", "cv,nowhere.py:A"], "eval: {folder}/nowhere.py:A: there is no file {folder}/nowhere.py"),
         (["--method", "my.py:Other"], "defines no Other; it defines Detector"),
-        (["--controller", "my.py:Detector"], "returned an object of type Detector without update(), models_lag; expected an"),
+        (["--controller", "my.py:Detector"], "an object of type Detector without update(), models_lag; expected an"),
         (["--set", "decision.controller=my.py:nothing"], "defines no nothing"),
         (["--method", "cvv"], "--method cvv: expected one of cv, hybrid, hough, onnx, truth, or FILE.py:NAME"),
     ],

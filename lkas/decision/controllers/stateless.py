@@ -1,11 +1,11 @@
-"""What the laws without a memory have in common: parameters, the car's model, and nothing to forget."""
+"""Base class of the controllers that depend on the present lane state only."""
 
 from lkas.decision.bicycle import Bicycle
 from lkas.decision.parameters import DecisionParameters
 
 
-class Memoryless:
-    """Base of a law that needs the lane state after the lag, and no other than this moment's."""
+class StatelessController:
+    """Keeps parameters and vehicle model; receives the lane state after the lag."""
 
     models_lag = False
 
@@ -14,4 +14,4 @@ class Memoryless:
         self._bicycle = bicycle
 
     def reset(self) -> None:
-        """There is nothing to forget."""
+        """Do nothing: there is no state."""

@@ -1,0 +1,91 @@
+"""Visibility of the lane: which detections are used, which lines are visible now, and how continuously.
+
+A detection is used unless it belongs to another session, comes from the future, was exposed more than `LOST_AFTER_S`
+ago or before one that was used already. The visibility ratio is a moving average of "a line measurement was accepted
+within `MAX_GAP_S`": 1 in good visibility at any frame rate from 7 Hz on, less when frames are lost.
+"""
+
+import math
+
+from lkas.decision.estimator import LaneEstimator
+from lkas.decision.measurement import LineExtractor
+from lkas.decision.vehicle_input import MAX_FUTURE_S
+from lkas.integration.shared_memory.messages import CameraGeometry, DetectionMessage
+
+LOST_AFTER_S = 0.5  # an exposure older than this counts as lost
+VISIBLE_FOR_S = 0.3  # a line counts as visible for this time after a measurement of it was accepted
+MAX_GAP_S = 0.15  # visibility is interrupted after this time without an accepted line
+RATIO_TIME_CONSTANT_S = 2.0
+
+
+class LaneVisibility:
+    """Passes detections to the estimator and records which lines it accepted, and when."""
+
+    def __init__(self) -> None:
+        self._extractor = LineExtractor()
+        self.newest: DetectionMessage | None = None
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what was visible. The newest detection is kept for its frame id."""
+        self._left_s = self._right_s = -math.inf  # world time at which a measurement of the line was accepted
+        self._newest_exposed_s = self._accepted_exposed_s = -math.inf
+        self.ratio = 1.0
+
+    def forget_newest(self) -> None:
+        """Forget the newest detection as well: it belongs to an earlier session."""
+        self.newest = None
+
+    def rewind(self, now_s: float) -> None:
+        """Set world time back to `now_s`: what was accepted later counts as accepted now."""
+        self._left_s, self._right_s = min(self._left_s, now_s), min(self._right_s, now_s)
+
+    def update(
+        self,
+        now_s: float,
+        detection: DetectionMessage,
+        session: int | None,
+        camera: CameraGeometry,
+        estimator: LaneEstimator,
+    ) -> None:
+        """Use a detection if it qualifies. `session` is the car's; `camera` is for detections without a lane model."""
+        if session is not None and detection.session not in (0, session):
+            return
+        exposed_s = detection.timestamp
+        if not _is_timely(exposed_s, now_s) and _has_channel_stamps(detection):
+            exposed_s = now_s - detection.processing_time_ms / 1000  # the age that the writer itself states
+        if not _is_timely(exposed_s, now_s) or exposed_s <= self._newest_exposed_s:
+            return
+        self._newest_exposed_s = exposed_s
+        self.newest = detection
+        left, right = estimator.measure(exposed_s, self._extractor.lines(detection, camera))
+        self._left_s = now_s if left else self._left_s
+        self._right_s = now_s if right else self._right_s
+        if left or right:
+            self._accepted_exposed_s = exposed_s
+
+    def advance(self, now_s: float, dt_s: float) -> None:
+        """Update the visibility ratio after dt."""
+        is_visible = now_s - max(self._left_s, self._right_s) <= MAX_GAP_S
+        self.ratio += (is_visible - self.ratio) * (1 - math.exp(-dt_s / RATIO_TIME_CONSTANT_S))
+
+    def is_lane_known(self, now_s: float) -> bool:
+        """Return whether the newest accepted exposure is at most `LOST_AFTER_S` old."""
+        return now_s - self._accepted_exposed_s <= LOST_AFTER_S
+
+    def is_left_visible(self, now_s: float) -> bool:
+        """Return whether the left line is visible."""
+        return self.is_lane_known(now_s) and now_s - self._left_s <= VISIBLE_FOR_S
+
+    def is_right_visible(self, now_s: float) -> bool:
+        """Return whether the right line is visible."""
+        return self.is_lane_known(now_s) and now_s - self._right_s <= VISIBLE_FOR_S
+
+
+def _is_timely(exposed_s: float, now_s: float) -> bool:
+    return now_s - LOST_AFTER_S <= exposed_s <= now_s + MAX_FUTURE_S
+
+
+def _has_channel_stamps(detection: DetectionMessage) -> bool:
+    """Whether a minimal writer left the stamps to the channel: no session, and monotonic instead of world time."""
+    return detection.session == 0 and abs(detection.timestamp - detection.capture_ns / 1e9) < 1e-3
