@@ -1,4 +1,4 @@
-"""The embedded world's car on the bench's road: its own tyres, load transfer, steering and pedals."""
+"""The embedded world's car on the roads of the test bench: its tyres, load transfer, steering and pedals."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from tests.lkas.decision.plant import MAX_STEER_RAD, TICK_S, Plant
 
 @dataclass
 class EmbeddedCar(Plant):
-    """Like Plant; of its options, those of the steering count."""
+    """Like Plant; of its options only those of the steering are used."""
 
     def __post_init__(self) -> None:
         parameters = CarParameters(steering_dead_time_s=self.dead_time_s, steering_lag_s=self.lag_s)
@@ -18,6 +18,7 @@ class EmbeddedCar(Plant):
         self._car.place(0.0, 0.0, 0.0, self.speed_mps)
 
     def tick(self, control: ControlMessage | None) -> None:
+        """Advance by TICK_S with the steps of the embedded world."""
         command = Command()
         if control is not None:
             command = Command(-control.steering * MAX_STEER_RAD, control.throttle, control.brake)

@@ -1,15 +1,15 @@
-"""Random S-bends against the real LaneKeeper: the score that a change of estimator or controller is judged by.
+"""Random S-bends with the real LaneKeeper: the score to compare before and after a change of estimator or controller.
 
     python -m benchmarks.s_bends --controller lqr --runs 100 --jobs 2
     python -m benchmarks.s_bends --controller lqr --plant embedded
 
 The car is the prototype's, a dynamic single track with saturating tyres, or that of the embedded world; the camera's
-errors are white and correlated (tests/lkas/decision/closed_loop.py). Radius 125 to 2000 m (log-uniform), lateral
-acceleration 0.8 to 2.2 m/s², at most 130 km/h, latency 20 to 200 ms, steering lag 0.06 to 0.25 s, 0, 10 or 30 % of the
-frames lost. The keeper assumes a lag of 0.12 s throughout. Lateral acceleration is a 0.1 s mean, jerk its change over
-0.5 s; offsets from the first second on. More rows: the same bends at latency 0, 200 and 300 ms, with 80 % of the frames
-lost, with the errors of the real detector instead of the prototype's, and one second without frames at 130 km/h. A row
-`decide` says what one decision costs, in CPU time: with a measurement and without, and of the timeline.
+errors are white and correlated (tests/lkas/decision/noisy_camera.py). Radius 125 to 2000 m (log-uniform), lateral
+acceleration 0.8 to 2.2 m/s², at most 130 km/h, latency 20 to 200 ms, steering lag 0.06 to 0.25 s, 0, 10 or 30 % of
+the frames lost. The keeper assumes a lag of 0.12 s throughout. Lateral acceleration is a 0.1 s mean, jerk its change
+over 0.5 s; offsets count after the first second. More rows: the same bends at latency 0, 200 and 300 ms, with 80 % of
+the frames lost, with the errors of the real detector instead of the prototype's, and one second without frames at 130
+km/h. The row `decide` is the CPU time of one decision, with and without a measurement.
 """
 
 import argparse
@@ -36,12 +36,12 @@ ROWS = ("mixed", "detector", "latency", "lost", "blackout", "decide")
 
 
 class TestedCar(NamedTuple):
-    """A car, and what a keeper may know of it."""
+    """A car, and the model that the keeper has of it."""
 
     plant: type[Plant]
     options: dict[str, float]
-    known: VehicleConfig
-    known_slip: dict[str, float]
+    model: VehicleConfig
+    model_slip: dict[str, float]
 
 
 CARS = {
@@ -57,15 +57,15 @@ CARS = {
             "front_npr": 129.7e3,
             "rear_npr": 105.4e3,
         },
-        known=VehicleConfig(wheelbase_m=2.579, cg_to_rear_axle_m=1.4227, steering_delay_s=0.02, steering_lag_s=0.12),
-        known_slip={"understeer_s2pm": 0.0, "rear_slip_s2pm": 0.0045, "yaw_lag_s2pm": 0.004},
+        model=VehicleConfig(wheelbase_m=2.579, cg_to_rear_axle_m=1.4227, steering_delay_s=0.02, steering_lag_s=0.12),
+        model_slip={"understeer_s2pm": 0.0, "rear_slip_s2pm": 0.0045, "yaw_lag_s2pm": 0.004},
     ),
-    "embedded": TestedCar(plant=EmbeddedCar, options={"dead_time_s": 0.06}, known=VehicleConfig(), known_slip={}),
+    "embedded": TestedCar(plant=EmbeddedCar, options={"dead_time_s": 0.06}, model=VehicleConfig(), model_slip={}),
 }
 
 
 class Task(NamedTuple):
-    """One drive; `how` fixes what is random otherwise."""
+    """One drive; `how` fixes values that are random otherwise."""
 
     controller: str
     car: str
@@ -74,8 +74,8 @@ class Task(NamedTuple):
     parameters: dict[str, Any]
 
 
-def one(task: Task) -> dict[str, float]:
-    """One S-bend."""
+def random_bend(task: Task) -> dict[str, float]:
+    """Drive one random S-bend and return its metrics."""
     random = np.random.default_rng(task.seed)
     radius_m = float(np.exp(random.uniform(np.log(125), np.log(2000))))
     speed_mps = min(130 * KMH, float(np.sqrt(random.uniform(0.8, 2.2) * radius_m)))
@@ -86,26 +86,26 @@ def one(task: Task) -> dict[str, float]:
     }
     sign = float(random.choice([-1.0, 1.0]))
     road = s_bend(radius_m, speed_mps, sign)
-    return _figures(_drive(task, road, speed_mps, **(drawn | task.how)))
+    return _metrics(_drive(task, road, speed_mps, **(drawn | task.how)))
 
 
 def blackout(task: Task) -> dict[str, float]:
-    """130 km/h into a bend of 1000 m; no frame at all for a second, from 2 to 6 s on: entry to exit."""
+    """Drive into a bend of 1000 m at 130 km/h, without frames for one second that starts at 2 to 6 s."""
     start_s = 2.0 + task.seed % 5
     how = {"latency_s": 0.05, "lag_s": 0.12} | task.how
     how["lines_at"] = lambda t: "blackout" if 0 <= t - start_s < 1 else "both"
-    return _figures(_drive(task, bend(1000, 130 * KMH), 130 * KMH, **how))
+    return _metrics(_drive(task, bend(1000, 130 * KMH), 130 * KMH, **how))
 
 
 def decide_cost(task: Task) -> dict[str, float]:
-    """CPU time of `decide`, in ms, over one S-bend."""
+    """Measure the CPU time of `decide` (ms) over one S-bend."""
     keeper = make_keeper(task.controller, 25.0, task.parameters, CARS[task.car])
     decide, costs = keeper.decide, {True: [], False: []}
 
     def timed(now_s, detection, vehicle):
-        begin_ns = time.process_time_ns()
+        start_ns = time.process_time_ns()
         control = decide(now_s, detection, vehicle)
-        costs[detection is not None].append(time.process_time_ns() - begin_ns)
+        costs[detection is not None].append(time.process_time_ns() - start_ns)
         return control
 
     keeper.decide = timed
@@ -126,13 +126,13 @@ def _drive(task: Task, road: Road, speed_mps: float, **how: Any) -> Drive:
 
 
 def make_keeper(controller: str, speed_mps: float, parameters: dict[str, Any], car: TestedCar) -> LaneKeeper:
-    """The keeper of these benches, and what it may know of the car."""
-    # Bends are driven at the speed they are drawn with: 3 m/s² keeps the keeper from slowing down for them.
-    values = car.known_slip | {"set_speed_mps": speed_mps, "curve_lateral_acceleration_mps2": 3.0} | parameters
-    return LaneKeeper(DecisionParameters(controller=controller, **values), car.known, CameraConfig())
+    """Create the keeper with its model of the car."""
+    # With 3 m/s² the keeper does not slow down for the bends: each is driven at its random speed.
+    values = car.model_slip | {"set_speed_mps": speed_mps, "curve_lateral_acceleration_mps2": 3.0} | parameters
+    return LaneKeeper(DecisionParameters(controller=controller, **values), car.model, CameraConfig())
 
 
-def _figures(driven: Drive) -> dict[str, float]:
+def _metrics(driven: Drive) -> dict[str, float]:
     return {
         "departed": float(driven.has_departed()),
         "finished": float(driven.plant.s_m > driven.plant.road.length_m - 31),
@@ -144,7 +144,7 @@ def _figures(driven: Drive) -> dict[str, float]:
 
 
 def summary(runs: list[dict[str, float]]) -> dict[str, float]:
-    """Median, 95th percentile and maximum over the runs; of costs, the median."""
+    """Return median, 95th percentile and maximum over the runs; only the median of CPU times."""
     if "departed" not in runs[0]:
         return {name: round(float(np.median([run[name] for run in runs])), 3) for name in runs[0]}
     table = {name: np.array([run[name] for run in runs]) for name in runs[0]}
@@ -155,8 +155,8 @@ def summary(runs: list[dict[str, float]]) -> dict[str, float]:
     }
     for name in ("rms_m", "max_m", "lateral_mps2", "jerk_mps3"):
         values = table[name]
-        for label, figure in (("p50", np.median(values)), ("p95", np.percentile(values, 95)), ("max", values.max())):
-            result[f"{name} {label}"] = round(float(figure), 3)
+        for label, value in (("p50", np.median(values)), ("p95", np.percentile(values, 95)), ("max", values.max())):
+            result[f"{name} {label}"] = round(float(value), 3)
     return result
 
 
@@ -171,11 +171,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="write the summaries as JSON")
     options = parser.parse_args()
     parameters = {name: json.loads(value) for name, value in (item.split("=") for item in options.set)}
-    few = max(1, options.runs // 4)
-    rows = {"mixed": (one, options.runs, {}), "blackout": (blackout, 20, {})}
-    rows |= {"detector": (one, options.runs, {"errors": "detector", "noise": 1.0}), "lost": (one, few, {"lost": 0.8})}
+    fewer = max(1, options.runs // 4)
+    rows = {"mixed": (random_bend, options.runs, {}), "blackout": (blackout, 20, {})}
+    rows |= {
+        "detector": (random_bend, options.runs, {"errors": "detector", "noise": 1.0}),
+        "lost": (random_bend, fewer, {"lost": 0.8}),
+    }
     rows |= {"decide": (decide_cost, 3, {})}
-    rows |= {f"latency {ms} ms": (one, few, {"latency_s": ms / 1000}) for ms in (0, 200, 300)}
+    rows |= {f"latency {ms} ms": (random_bend, fewer, {"latency_s": ms / 1000}) for ms in (0, 200, 300)}
     results: dict[str, dict] = {}
     with ProcessPoolExecutor(options.jobs, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
         for controller in options.controller:

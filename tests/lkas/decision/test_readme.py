@@ -1,27 +1,39 @@
-"""The README's code runs, and names only what exists."""
+"""README and docs/decision.md: their code runs, and the files, links and parameters they name exist."""
 
 import re
-from pathlib import Path
+
+import pytest
 
 from lkas.decision.parameters import DecisionParameters
 from lkas.parameters import declared
+from tests.support.stack import ROOT
 
-PACKAGE = Path(__file__).parents[3] / "lkas" / "decision"
-TEXT = (PACKAGE / "README.md").read_text()
+PACKAGE = ROOT / "lkas" / "decision"
+PAGES = {"README": PACKAGE / "README.md", "docs": ROOT / "docs" / "decision.md"}
+TEXTS = {name: path.read_text(encoding="utf-8") for name, path in PAGES.items()}
+every_page = pytest.mark.parametrize("page", PAGES)
 
 
-def test_code_blocks_run():
-    blocks = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+@every_page
+def test_code_blocks_run(page):
+    blocks = re.findall(r"```python\n(.*?)```", TEXTS[page], re.DOTALL)
     assert blocks
     for block in blocks:
-        exec(compile(block, "README.md", "exec"), {})
+        exec(compile(block, page, "exec"), {})
 
 
-def test_files_and_parameters_exist():
-    for name in re.findall(r"`([\w/]+\.py)`", TEXT):
+@every_page
+def test_files_and_links_exist(page):
+    for name in re.findall(r"`([\w/]+\.py)`", TEXTS[page]):
         assert (PACKAGE / name).exists(), name
+    for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", TEXTS[page]):
+        assert (PAGES[page].parent / link).exists(), link
+
+
+@every_page
+def test_parameters_exist_with_these_defaults(page):
     table = declared("decision", DecisionParameters)
-    rows = re.findall(r"^\| (`[\w`, ]+`) \| ([\d., ]+) \| [a-z]", TEXT, re.MULTILINE)
+    rows = re.findall(r"^\| (`[\w`, ]+`) \| ([\d., ]+) \| [a-z]", TEXTS[page], re.MULTILINE)
     assert rows
     for names, defaults in rows:
         for name, default in zip(re.findall(r"\w+", names), defaults.split(","), strict=True):
