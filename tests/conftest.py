@@ -1,4 +1,4 @@
-"""Fixtures for everybody."""
+"""Fixtures of all tests."""
 
 import os
 import signal
@@ -14,15 +14,15 @@ from hypothesis import HealthCheck, settings
 
 from tests.support.stack import Stack
 
-# The same examples on every machine, however long one takes there: a search by chance is a run of its own
-# (`--hypothesis-profile=default`), and no reason for a red build.
+# The same examples on every machine, without a time limit: a random search is a separate run
+# (`--hypothesis-profile=default`) and never fails the build.
 settings.register_profile("lkas", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("lkas")
 
 
 @pytest.fixture
 def stack(tmp_path):
-    """A stack of real programs with its own instance and ports; afterwards nothing of it is left."""
+    """A stack of real programs with its own instance and ports; nothing of it is left after the test."""
     running = Stack(tmp_path)
     yield running
     running.close()
@@ -30,7 +30,7 @@ def stack(tmp_path):
 
 @pytest.fixture(scope="session", autouse=True)
 def runtime_directory(tmp_path_factory):
-    """Status files and sockets of all programs that tests start go here, and not where the user's own are."""
+    """Keep status files and sockets of the tested programs apart from those of the user."""
     before = os.environ.get("XDG_RUNTIME_DIR")
     os.environ["XDG_RUNTIME_DIR"] = str(tmp_path_factory.mktemp("run"))
     yield
