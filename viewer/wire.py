@@ -60,7 +60,7 @@ class PageActionRequest(
 ):
     """An action that a page requests."""
 
-    request_id: PageRequestId
+    request_id: PageRequestId  # pyright: ignore[reportGeneralTypeIssues]  # required here, unlike in the base class
     params: Annotated[dict[Name, Value], Meta(max_length=16)] = field(default_factory=dict)
 
 
@@ -69,7 +69,7 @@ class PageParameterRequest(
 ):
     """A parameter change that a page requests."""
 
-    request_id: PageRequestId
+    request_id: PageRequestId  # pyright: ignore[reportGeneralTypeIssues]  # required here, unlike in the base class
 
 
 class PageAck(Ack, frozen=True, kw_only=True, tag="ack", tag_field="type"):

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from lkas.clock import Clock, WorldClock
+from lkas.decision.events import DecisionEvent
 from lkas.decision.keeper import LaneKeeper
-from lkas.decision.state_machine import Event
 from lkas.health import LatencyTable, RateMeter
 from lkas.integration.shared_memory.messages import ControlMessage, DetectionMessage, TimelineMessage, VehicleState
 from lkas.runtime.status import ProcessStatus
@@ -65,7 +65,7 @@ class DecisionServer:
             self._timeline_due_ns = written_ns + TIMELINE_PERIOD_NS
             yield self.keeper.timeline()
 
-    def take_events(self) -> list[Event]:
+    def take_events(self) -> list[DecisionEvent]:
         """Return the events since the last call."""
         return self.keeper.take_events()
 

@@ -73,6 +73,7 @@ class DetectionChannel(Channel[DetectionMessage]):
     message_type = DetectionMessage
     default_name = "lane_detection"
     creator = "`lkas` (its detection server)"
+    write_message = _core.Channel._write_message
     def write(
         self,
         left_lane: LaneMessage | None = None,
@@ -98,6 +99,7 @@ class TracksChannel(Channel[TracksMessage]):
     message_type = TracksMessage
     default_name = "lane_tracks"
     creator = "a perception that tracks lines"
+    write_message = _core.Channel._write_message
     def write(
         self,
         tracks: Sequence[Track] = (),
@@ -156,6 +158,7 @@ class TimelineChannel(Channel[TimelineMessage]):
     message_type = TimelineMessage
     default_name = "lane_timeline"
     creator = "a decision or perception that predicts"
+    write_message = _core.Channel._write_message
     def write(
         self,
         points: Sequence[TimelinePoint] = (),
