@@ -34,7 +34,7 @@ def stack():
 
 
 class Stack:
-    """A world's channels on one side, the server's on the other."""
+    """The channels of a world, and server processes that read them."""
 
     def __init__(self, instance):
         self.instance = instance
@@ -56,15 +56,15 @@ class Stack:
         self.processes.append(process)
         return process
 
-    def show(self, frame_id):
+    def write_frame(self, frame_id):
         self.vehicles.write(VehicleState(session=SESSION, frame_id=frame_id, timestamp=frame_id / 30, speed_mps=10.0))
         self.images.write(road_image(), frame_id=frame_id, timestamp=frame_id / 30, session=SESSION)
 
     def detection_of(self, frame_id):
-        """Show a frame again and again until its detection comes."""
+        """Write a frame repeatedly until its detection arrives."""
         deadline = time.monotonic() + DEADLINE_S
         while time.monotonic() < deadline:
-            self.show(frame_id)
+            self.write_frame(frame_id)
             message = self.detections.read(timeout=0.2)
             if message is not None and message.frame_id == frame_id:
                 return message
@@ -78,14 +78,14 @@ class Stack:
         for channel in (self.images, self.vehicles, self.detections):
             channel.close()
             channel.unlink()
-        # What a killed server leaves behind is the next one's; here no next one comes.
+        # A killed server leaves its segments to the next one; here there is none.
         for kind in (DetectionChannel, TracksChannel):
-            heir = kind(create=True, instance=self.instance)
-            heir.close()
-            heir.unlink()
+            successor = kind(create=True, instance=self.instance)
+            successor.close()
+            successor.unlink()
 
 
-def test_a_frame_becomes_a_detection_and_an_ended_server_leaves_nothing(stack):
+def test_a_frame_becomes_a_detection_and_a_stopped_server_leaves_no_segment(stack):
     server = stack.start_server()
     message = stack.detection_of(1)
     assert message.left_lane is not None
@@ -105,7 +105,7 @@ def test_a_frame_becomes_a_detection_and_an_ended_server_leaves_nothing(stack):
     assert [name for name in segments(stack.instance) if name.endswith((".lane_detection", ".lane_tracks"))] == []
 
 
-def test_a_killed_server_is_followed_by_another_without_loss_for_readers(stack):
+def test_readers_follow_the_successor_of_a_killed_server(stack):
     first = stack.start_server()
     before = stack.detection_of(1)
     first.kill()
@@ -115,13 +115,13 @@ def test_a_killed_server_is_followed_by_another_without_loss_for_readers(stack):
     assert after.sequence > before.sequence
 
 
-def test_a_second_server_says_who_was_first_and_goes_on_after_it(stack):
+def test_a_second_server_names_the_first_and_starts_after_its_end(stack):
     first = stack.start_server()
     stack.detection_of(1)
     second = stack.start_server()
-    said = second.stderr.readline()
-    assert f"process {first.pid} already writes this channel" in said
-    assert "waiting until it ends" in said
+    line = second.stderr.readline()
+    assert f"process {first.pid} already writes this channel" in line
+    assert "waiting until it ends" in line
     first.send_signal(signal.SIGTERM)
     first.wait(timeout=DEADLINE_S)
     assert stack.detection_of(2).left_lane is not None

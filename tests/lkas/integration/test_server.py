@@ -41,7 +41,7 @@ class Writers:
 
     def write(self):
         self.frame_id += 1
-        # A second apart, so that frames are told apart even when sending takes long.
+        # A second apart, so that frames are distinguished even when sending takes long.
         stamps = {"session": 77, "frame_id": self.frame_id, "capture_ns": self.frame_id * 1_000_000_000}
         red = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
         red[:, :, 0] = 255
