@@ -1,1 +1,1 @@
-"""Worlds to drive in: an embedded one that runs anywhere, films and cameras, CARLA."""
+"""Worlds to drive in: an embedded world without dependencies, video files and cameras, CARLA."""

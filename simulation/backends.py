@@ -1,49 +1,47 @@
-"""Which world to run: the one place that knows them all, and imports only the chosen one."""
+"""The registry of worlds: one entry per backend, with the factory that builds its world.
 
-import logging
-from importlib.util import find_spec
+To add a world, implement `simulation.world.World` in a module and add an entry here. The configuration key
+`simulation.backend`, the option `--backend` and the contract tests (tests/simulation/test_worlds.py) read this table.
+Factories are named as text, so that reading the table imports no world.
+"""
 
-from lkas.vehicle import CameraConfig, VehicleConfig
-from simulation.carla.config import CarlaConfig
-from simulation.carla.probe import require_server, speaks_carla
-from simulation.config import SimulationConfig
-from simulation.world import World, WorldError
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-CARLA_CLIENT = "the client library carla: pip install 'lkas[carla]' (Python 3.10 to 3.12, Linux, x86-64)"
+from msgspec import Struct
 
-log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from simulation.world import World
 
-
-def chosen_backend(simulation: SimulationConfig, carla: CarlaConfig) -> str:
-    """`auto` resolved: a source asks for the video world, a CARLA server for CARLA, else embedded needs nothing."""
-    if simulation.backend != "auto":
-        return simulation.backend
-    if simulation.source is not None:
-        return "video"
-    if not speaks_carla(carla.host, carla.port):
-        return "embedded"
-    if find_spec("carla") is None:
-        log.warning("a CARLA server answers on %s:%d; to drive there, install %s", carla.host, carla.port, CARLA_CLIENT)
-        return "embedded"
-    return "carla"
+AUTO = "auto"
 
 
-def build_world(
-    simulation: SimulationConfig, carla: CarlaConfig, camera: CameraConfig, vehicle: VehicleConfig
-) -> World:
-    """The world of `chosen_backend`. Raises WorldError, WorldUnreachable."""
-    match chosen_backend(simulation, carla):
-        case "video":
-            from simulation.video.world import open_source
+class Backend(Struct, frozen=True, kw_only=True):
+    """How to build one kind of world."""
 
-            return open_source(simulation, camera, vehicle)
-        case "carla":
-            if find_spec("carla") is None:
-                raise WorldError(f"the world carla needs {CARLA_CLIENT}")
-            require_server(carla)  # before the library is loaded: this answer comes at once
-            from simulation.carla.world import CarlaWorld
+    factory: str  # "module:callable"; takes the configuration `sections` in this order and returns a World
+    sections: tuple[str, ...] = ("simulation", "camera", "vehicle")
+    flags: frozenset[str] = frozenset()  # options of the command that apply to this world only
 
-            return CarlaWorld(simulation, carla, camera, vehicle)
-    from simulation.embedded.world import EmbeddedWorld
+    def load(self) -> "Callable[..., World]":
+        """Import and return the factory."""
+        module, _, name = self.factory.partition(":")
+        return getattr(import_module(module), name)
 
-    return EmbeddedWorld(simulation, camera, vehicle)
+
+BACKENDS: dict[str, Backend] = {
+    "embedded": Backend(
+        factory="simulation.embedded.world:EmbeddedWorld",
+        flags=frozenset({"map", "route", "condition"}),
+    ),
+    "carla": Backend(
+        factory="simulation.carla.factory:open_world",
+        sections=("simulation", "carla", "camera", "vehicle"),
+        flags=frozenset({"map", "route", "host", "port", "autopilot"}),
+    ),
+    "video": Backend(
+        factory="simulation.video.world:open_source",
+        flags=frozenset({"source", "loop"}),
+    ),
+}

@@ -1,4 +1,4 @@
-"""The runner's line to the broker: actions in with their answers out, status and events."""
+"""The connection between the runner and the broker: actions and their replies, status and events."""
 
 import logging
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 class BrokerLink:
-    """Serves one `SimulationClient`; nothing here ever waits."""
+    """Serves one `SimulationClient`; no method blocks."""
 
     def __init__(self, client: "SimulationClient", clock: Clock) -> None:
         self._client = client
@@ -23,7 +23,7 @@ class BrokerLink:
         self._status_timer = StatusTimer()
 
     def serve(self, runner: Runner) -> None:
-        """Do what was asked, answer it, and say how the world is doing when that is due."""
+        """Execute the received actions, reply to each, and send the status when it is due."""
         for action in self._client.poll():
             try:
                 runner.act(action.name)
@@ -35,12 +35,12 @@ class BrokerLink:
         now_ns = self._clock.now_ns()
         if self._status_timer.is_due(now_ns):
             self._client.send_status(
-                state=runner.condition,
+                state=runner.status,
                 rate_hz=runner.frame_rate.rate_hz(now_ns),
                 age_ms=runner.frame_rate.age_ms(now_ns),
                 latency_ms=runner.latency.percentiles(),
             )
 
     def event(self, name: str, level: "Level", text: str) -> None:
-        """Tell whoever watches."""
+        """Send an event to all subscribers."""
         self._client.send_event(name, level, text)

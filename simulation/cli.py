@@ -1,11 +1,10 @@
-"""The command `simulation`: options into a configuration, a configuration into a running world."""
+"""The command `simulation`: reads options and configuration, and runs a world."""
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
-from msgspec import structs
 
 from lkas.config import ConfigError, Configuration, load
 from lkas.integration.zmq.ports import Ports, ZmqConfig
@@ -15,12 +14,13 @@ from lkas.runtime.child import die_with_supervisor
 from lkas.runtime.exit_codes import EXIT_FAILED, EXIT_UNREACHABLE, EXIT_USAGE
 from lkas.runtime.threads import use_one_thread
 from lkas.vehicle import CameraConfig, VehicleConfig
-from simulation.backends import build_world, chosen_backend
+from simulation.backends import AUTO, BACKENDS
 from simulation.bench import bench
 from simulation.carla.config import CarlaConfig
 from simulation.conditions import CONDITIONS
 from simulation.config import SimulationConfig
 from simulation.evaluation.cli import evaluate
+from simulation.factory import build_world, choose_backend
 from simulation.maps import maps
 from simulation.world import WorldError, WorldUnreachable
 
@@ -31,13 +31,12 @@ SECTIONS = {
     "simulation": SimulationConfig,
     "carla": CarlaConfig,
 }
-CARLA_FLAGS = {"host", "port", "autopilot"}  # keys of section carla; all others are of section simulation
-# Flags with a meaning for some worlds only.
-FLAGS = {
-    "embedded": {"map", "route", "condition"},
-    "carla": {"map", "route", *CARLA_FLAGS},
-    "video": {"source", "loop"},
-}
+CARLA_FLAGS = {"host", "port", "autopilot"}  # keys of section carla; all others are keys of section simulation
+
+if TYPE_CHECKING:
+    BackendOption = str
+else:
+    BackendOption = StrEnum("BackendOption", {name.upper(): name for name in (AUTO, *BACKENDS)})
 
 app = typer.Typer(
     add_completion=False,
@@ -50,13 +49,6 @@ app.command("maps")(maps)
 app.command("bench")(bench)
 
 
-class Backend(StrEnum):
-    AUTO = "auto"
-    EMBEDDED = "embedded"
-    CARLA = "carla"
-    VIDEO = "video"
-
-
 def main() -> None:
     """Entry point of the command."""
     app(prog_name="simulation")
@@ -66,10 +58,10 @@ def main() -> None:
 def simulation(
     context: typer.Context,
     backend: Annotated[
-        Backend | None,
+        BackendOption | None,
         typer.Option(
-            help="World to run; auto: video when there is a --source, carla when its server answers, else embedded.",
-            show_default="auto",
+            help="World to run; auto: video with a --source, carla when its server answers, otherwise embedded.",
+            show_default=AUTO,
         ),
     ] = None,
     broadcast: Annotated[
@@ -78,13 +70,13 @@ def simulation(
     map_file: Annotated[
         Path | None,
         typer.Option(
-            "--map", metavar="FILE.xodr", help="Road to drive on (OpenDRIVE); with CARLA also Town04 and such."
+            "--map", metavar="FILE.xodr", help="Road to drive on (OpenDRIVE); with CARLA also a name such as Town04."
         ),
     ] = None,
     route: Annotated[
         str | None,
         typer.Option(
-            metavar="IDS", help="Roads to go over, as 12,7,3; default (as `eval` drives it); or turns (by seed)."
+            metavar="IDS", help="Road ids such as 12,7,3; default (as `eval` drives it); or turns (random, by seed)."
         ),
     ] = None,
     condition: Annotated[
@@ -93,41 +85,41 @@ def simulation(
     source: Annotated[
         str | None, typer.Option(metavar="SOURCE", help="Video file, folder of images, or index of a camera.")
     ] = None,
-    loop: Annotated[bool, typer.Option("--loop", help="Start the film again when it is over.", metavar="")] = False,
+    loop: Annotated[bool, typer.Option("--loop", help="Restart the video at its end.", metavar="")] = False,
     host: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Address of the CARLA server.")] = None,
-    port: Annotated[int | None, typer.Option(metavar="PORT", help="Port of the CARLA server, 2000 as a rule.")] = None,
+    port: Annotated[int | None, typer.Option(metavar="PORT", help="Port of the CARLA server, usually 2000.")] = None,
     autopilot: Annotated[
-        bool, typer.Option("--autopilot", help="Let CARLA's traffic manager drive; steering is only shown.", metavar="")
+        bool, typer.Option("--autopilot", help="Let CARLA's traffic manager drive; steering is ignored.", metavar="")
     ] = False,
-    seed: Annotated[int | None, typer.Option(help="Seed of everything random in the world.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of all randomness in the world.")] = None,
     speed: Annotated[float | None, typer.Option(metavar="MPS", help="Speed at the start, in m/s.")] = None,
     duration: Annotated[
-        float | None, typer.Option(metavar="SECONDS", min=0, help="Stop after so much world time.")
+        float | None, typer.Option(metavar="SECONDS", min=0, help="Stop after this world time.")
     ] = None,
-    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the statistics of the drive there.")] = None,
+    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the metrics of the drive to FILE.")] = None,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Configuration file (YAML).")] = None,
     assignments: Annotated[
         list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Set one configuration key.")
     ] = None,
     instance: Annotated[
         str,
-        typer.Option(envvar="LKAS_INSTANCE", help="Name of this stack; two with different names live side by side."),
+        typer.Option(envvar="LKAS_INSTANCE", help="Name of this stack; stacks with different names run in parallel."),
     ] = "default",
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.", metavar="")] = False,
 ) -> None:
-    """Run a world: it publishes camera frames and vehicle state, and applies the steering it is given.
+    """Run a world: publish camera frames and vehicle state, and apply the received steering.
 
     \b
     Examples:
     simulation --broadcast                       embedded world, for the viewer
-    simulation --map town.xodr --speed 20        your own road, rolling at 20 m/s
+    simulation --map town.xodr --speed 20        another road, starting at 20 m/s
     simulation --condition rain                  other light and weather
-    simulation --source drive.mp4 --loop         a film, again and again
+    simulation --source drive.mp4 --loop         a video file, repeated
     simulation --source 0                        camera 0 of this machine
     simulation --backend carla --map Town04      a CARLA server on this machine
     simulation --duration 60 --json drive.json   one minute, with its score
 
-    Exit codes: 0 fine, 1 failed, 2 usage, configuration, source or map, 3 no CARLA server, 130 interrupted,
+    Exit codes: 0 success, 1 failed, 2 usage, configuration, source or map, 3 no CARLA server, 130 interrupted,
     143 terminated.
     """
     if context.invoked_subcommand is not None:
@@ -147,10 +139,10 @@ def simulation(
     }
     configuration = _configuration(config, assignments or [], flags)
     if json is not None and not json.absolute().parent.is_dir():
-        _fail(EXIT_USAGE, f"--json {json}: there is no folder {json.absolute().parent}; make it first")
+        _fail(EXIT_USAGE, f"--json {json}: no such folder {json.absolute().parent}; create it first")
     zmq: ZmqConfig = configuration["zmq"]
     if broadcast and zmq.port_base == 0:
-        _fail(EXIT_USAGE, "zmq.port_base = 0 leaves the broker's ports open; --broadcast needs the number it has taken")
+        _fail(EXIT_USAGE, "zmq.port_base = 0 lets the broker choose its ports; --broadcast needs the chosen number")
     _run(configuration, flags, broadcast=broadcast, json=json, duration_s=duration, instance=instance, verbose=verbose)
 
 
@@ -167,15 +159,16 @@ def _configuration(file: Path | None, assignments: list[str], flags: dict[str, A
         _fail(EXIT_USAGE, str(error))
 
 
-def _check_fits(backend: str, flags: dict[str, Any]) -> None:
-    """Refuse flags of the world that was not chosen: ignoring them would surprise."""
-    for name in sorted(set().union(*FLAGS.values()) - FLAGS[backend]):
+def _refuse_foreign_flags(backend: str, flags: dict[str, Any]) -> None:
+    """Exit with a usage error when a flag of another world was given."""
+    all_flags = {name for entry in BACKENDS.values() for name in entry.flags}
+    for name in sorted(all_flags - BACKENDS[backend].flags):
         if flags[name] is not None:
-            _fail(EXIT_USAGE, f"--{name} has no meaning for the {backend} world; leave it or change --backend")
+            _fail(EXIT_USAGE, f"--{name} does not apply to the {backend} world; remove it or change --backend")
 
 
 def _run(
-    configuration: Configuration, flags: dict[str, Any], verbose: bool, broadcast: bool, **settings: Any
+    configuration: Configuration, flags: dict[str, Any], verbose: bool, broadcast: bool, **options: Any
 ) -> NoReturn:
     use_one_thread()
     from simulation.stop import StopSignals
@@ -184,22 +177,19 @@ def _run(
     die_with_supervisor()
     log.set_up("simulation", verbose)
     config: SimulationConfig = configuration["simulation"]
-    carla: CarlaConfig = configuration["carla"]
-    backend = chosen_backend(config, carla)
-    _check_fits(backend, flags)
-    typer.echo(f"world: {backend}" + (" (chosen by auto)" if config.backend == "auto" else ""))
+    backend = choose_backend(config, configuration["carla"])
+    _refuse_foreign_flags(backend, flags)
+    typer.echo(f"world: {backend}" + (" (chosen by auto)" if config.backend == AUTO else ""))
 
     from lkas.integration.shared_memory.errors import SHMError, SHMWriterExistsError
     from lkas.integration.shared_memory.segment import segment_path
 
     try:
-        segment_path("camera_feed", settings["instance"])  # a bad name is found before a world is built
+        segment_path("camera_feed", options["instance"])  # check the name before the world is built
     except ValueError as error:
         _fail(EXIT_USAGE, f"--instance: {error}")
     try:
-        world = build_world(
-            structs.replace(config, backend=backend), carla, configuration["camera"], configuration["vehicle"]
-        )
+        world = build_world(backend, configuration)
     except WorldUnreachable as error:
         _fail(EXIT_UNREACHABLE, str(error))
     except WorldError as error:
@@ -209,7 +199,7 @@ def _run(
     zmq: ZmqConfig = configuration["zmq"]
     ports = Ports(zmq.port_base, zmq.host) if broadcast else None
     try:
-        code = program.run(world, program.Settings(ports=ports, **settings), stop)
+        code = program.run(world, program.RunOptions(ports=ports, **options), stop)
     except SHMWriterExistsError as error:
         _fail(EXIT_FAILED, f"{error} (--instance NAME)")
     except (WorldError, SHMError, OSError) as error:

@@ -1,4 +1,4 @@
-"""Lock-step: a world and one function that drives it, in one process, without channels and clocks."""
+"""Lock-step: runs a world and one decision function in one process, without channels and clocks."""
 
 from collections import deque
 from collections.abc import Callable
@@ -21,14 +21,14 @@ def lockstep(
     render: bool = True,
     is_over: Callable[[], bool] | None = None,
 ) -> None:
-    """Drive for `duration_s` of world time, until the film is over or `is_over` says so, as fast as it goes.
+    """Drive for `duration_s` of world time, until WorldEnded or until `is_over` returns True, as fast as possible.
 
-    After each tick `decide(now_s, frame, state)` may give a control; frame is None at ticks that expose none. It
-    is applied from the first tick that starts `latency_s` of world time or more after the pose it was decided at.
-    `on_tick(tick, control)` sees each tick and the control that was in force for it. `render=False` passes no
+    After each tick `decide(now_s, frame, state)` may return a control; `frame` is None at ticks without an exposure.
+    The control is applied from the first tick that starts `latency_s` of world time or more after the decision.
+    `on_tick(tick, control)` receives each tick and the control that was applied to it. `render=False` passes no
     frames, for drivers that need none. Monotonic stamps are world time in nanoseconds.
     """
-    waiting: deque[tuple[float, ControlMessage]] = deque()
+    pending: deque[tuple[float, ControlMessage]] = deque()
     control: ControlMessage | None = None
     for _ in range(round(duration_s / world.tick_s)):
         try:
@@ -40,14 +40,14 @@ def lockstep(
         if is_over is not None and is_over():
             return
         now_s = tick.state.timestamp
-        decided = decide(now_s, _exposed(world, tick) if render else None, tick.state)
+        decided = decide(now_s, _rendered(world, tick) if render else None, tick.state)
         if decided is not None:
-            waiting.append((now_s + latency_s, decided))
-        while waiting and waiting[0][0] <= now_s + 1e-9:
-            control = waiting.popleft()[1]
+            pending.append((now_s + latency_s, decided))
+        while pending and pending[0][0] <= now_s + 1e-9:
+            control = pending.popleft()[1]
 
 
-def _exposed(world: World, tick: Tick) -> ImageMessage | None:
+def _rendered(world: World, tick: Tick) -> ImageMessage | None:
     frame = tick.frame
     if frame is None:
         return None

@@ -1,4 +1,4 @@
-"""The command `simulation maps`: what is in a road file, in words, as JSON, or as a picture."""
+"""The command `simulation maps`: describes road files as text, as JSON or as an image."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,29 +18,29 @@ ROADS_SHOWN, ROUTES_SHOWN, IDS_SHOWN = 12, 8, 10
 def maps(
     files: Annotated[list[Path], typer.Argument(metavar="FILE.xodr...", help="Road files (OpenDRIVE).")],
     picture: Annotated[
-        Path | None, typer.Option(metavar="OUT.png", help="Draw the map there; takes one FILE.", show_default=False)
+        Path | None, typer.Option(metavar="OUT.png", help="Draw the map of one FILE there.", show_default=False)
     ] = None,
     route: Annotated[
         str | None,
         typer.Option(
-            metavar="IDS", help="Route to draw: roads to go over, as 12,7,3; default; or turns (by the seed)."
+            metavar="IDS", help="Route to draw: road ids such as 12,7,3; default; or turns (random, by the seed)."
         ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of --route turns.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON: a list, one object for each file.")] = False,
 ) -> None:
-    """Tell what is in road files: roads, lanes, marks, routes to drive, and what is not supported.
+    """List roads, lanes, road marks, drivable routes and unsupported elements of road files.
 
     \b
     Examples:
-    simulation maps town.xodr                       in words
-    simulation maps town.xodr --picture town.png    drawn, with the route the car would take
-    simulation maps *.xodr --json                   everything, for programs
+    simulation maps town.xodr                       as text
+    simulation maps town.xodr --picture town.png    as an image, with the route the car would take
+    simulation maps *.xodr --json                   as JSON
 
-    Exit codes: 0 fine, 2 usage or a file that can not be read or driven.
+    Exit codes: 0 success, 2 usage, or a file that cannot be read or driven.
     """
     if picture is not None and len(files) != 1:
-        _complain("--picture takes one FILE")
+        _print_error("--picture takes one FILE")
         raise typer.Exit(EXIT_USAGE)
     use_one_thread()
     from simulation.opendrive.parser import read_map
@@ -58,19 +58,19 @@ def maps(
 
                 write_map_image(picture, road_map, chosen_route(road_map, route, seed))
         except WorldError as error:
-            _complain(str(error))
+            _print_error(str(error))
             failed = True
     if as_json:
         import msgspec
 
         typer.echo(msgspec.json.format(msgspec.json.encode(surveys), indent=2).decode())
     else:
-        typer.echo("\n\n".join(_words(found) for found in surveys))
+        typer.echo("\n\n".join(_text(found) for found in surveys))
     if failed:
         raise typer.Exit(EXIT_USAGE)
 
 
-def _words(found: "Survey") -> str:
+def _text(found: "Survey") -> str:
     inside = sum(road.junction is not None for road in found.roads)
     low_m, high_m = found.height_m
     lines = [
@@ -93,7 +93,7 @@ def _words(found: "Survey") -> str:
         ]
     else:
         lines.append("  (--json lists every road)")
-    lines.append("  routes   the first is taken when none is named")
+    lines.append("  routes   the first is the default")
     lines += [f"    {_route(route)}" for route in found.routes[:ROUTES_SHOWN]]
     if len(found.routes) > ROUTES_SHOWN:
         lines.append(f"    and {len(found.routes) - ROUTES_SHOWN} more (--json lists them)")
@@ -119,5 +119,5 @@ def _km(length_m: float) -> str:
     return f"{length_m / 1000:.1f} km" if length_m >= 1000 else f"{length_m:.0f} m"
 
 
-def _complain(text: str) -> None:
+def _print_error(text: str) -> None:
     typer.echo(f"simulation: {text}", err=True)

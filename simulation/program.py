@@ -1,4 +1,4 @@
-"""One simulation process from its world to its statistics: channels, broker link, signals, the paced loop."""
+"""One simulation process: channels, broker link, signals, the paced loop and the final statistics."""
 
 import logging
 import sys
@@ -25,36 +25,36 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class Settings(Struct, frozen=True, kw_only=True):
-    """How to run a world, apart from the world itself."""
+class RunOptions(Struct, frozen=True, kw_only=True):
+    """How to run a world."""
 
     instance: str
     ports: Ports | None = None  # of the broker; None: no broadcast
     json: Path | None = None
-    duration_s: float | None = None  # of world time; None: without end
+    duration_s: float | None = None  # of world time; None: unlimited
 
 
-def run(world: World, settings: Settings, stop: StopSignals) -> int:
-    """Drive until a signal, the end of the film or of the duration; the exit code.
+def run(world: World, options: RunOptions, stop: StopSignals) -> int:
+    """Drive until a signal, WorldEnded or the end of the duration, and return the exit code.
 
-    Raises WorldError (the statistics so far are written all the same), SHMError, OSError.
+    Raises WorldError (after it has written the statistics so far), SHMError, OSError.
     """
     cv2.setNumThreads(1)
     clock = MonotonicClock()
     with ExitStack() as cleanup:
         cleanup.enter_context(closing(world))
-        stop.finish_step = True  # from here on there is something to leave behind
+        stop.finish_step = True  # from here on there are resources to release
         images = ImageChannel(
-            create=True, width=world.width_px, height=world.height_px, channels=3, instance=settings.instance
+            create=True, width=world.width_px, height=world.height_px, channels=3, instance=options.instance
         )
         cleanup.callback(_remove, images)
-        vehicle = VehicleChannel(create=True, instance=settings.instance)
+        vehicle = VehicleChannel(create=True, instance=options.instance)
         cleanup.callback(_remove, vehicle)
-        controls = cleanup.enter_context(closing(ControlChannel(create=False, instance=settings.instance)))
-        link = _broker_link(settings.ports, clock, cleanup)
+        controls = cleanup.enter_context(closing(ControlChannel(create=False, instance=options.instance)))
+        link = _broker_link(options.ports, clock, cleanup)
 
         def on_event(name: str, level: "Level", text: str) -> None:
-            if level != "error":  # that is this program's last word, said by its command line
+            if level != "error":  # the command line prints the error
                 log.log(logging.getLevelNamesMapping()[level.upper()], "%s", text)
             if link is not None:
                 link.event(name, level, text)
@@ -64,7 +64,7 @@ def run(world: World, settings: Settings, stop: StopSignals) -> int:
         keeper = runner.keeper()
         on_event("start", "info", f"start: {world.name}, {world.width_px} x {world.height_px} px")
         try:
-            drive(runner, keeper, stop, settings.duration_s, link, line)
+            drive(runner, keeper, stop, options.duration_s, link, line)
         except WorldEnded as end:
             on_event("end", "info", str(end))
         except WorldError as error:
@@ -72,10 +72,10 @@ def run(world: World, settings: Settings, stop: StopSignals) -> int:
             raise
         finally:
             line.close()
-            figures = statistics(runner, lost_s=keeper.lost_cycles * runner.cycle_s)
-            if settings.json is not None:
-                write_json(settings.json, figures)
-            print_table(figures, Console())
+            metrics = statistics(runner, lost_s=keeper.lost_cycles * runner.cycle_s)
+            if options.json is not None:
+                write_json(options.json, metrics)
+            print_table(metrics, Console())
     return stop.exit_code
 
 
@@ -87,7 +87,7 @@ def drive(
     link: BrokerLink | None,
     line: StatusLine,
 ) -> None:
-    """The paced loop. Raises WorldEnded at the end of a film."""
+    """Run the paced loop. Raises WorldEnded."""
     while stop.number is None and (duration_s is None or runner.driven_s < duration_s):
         runner.cycle()
         if link is not None:

@@ -1,4 +1,4 @@
-"""Runs a world between its channels: one step from the newest control to vehicle state and frame, in real time."""
+"""Runs a world between its channels in real time: newest control in, vehicle state and frame out."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -10,27 +10,27 @@ from lkas.health import LatencyTable, RateMeter
 from lkas.integration.shared_memory.errors import SHMBufferFullError
 from lkas.integration.shared_memory.messages import ControlMessage, VehicleState
 from simulation.score import DriveScore
-from simulation.world import Frame, Tick, World, WorldAway, WorldError
+from simulation.world import Tick, World, WorldError, WorldFrame, WorldUnavailable
 
 if TYPE_CHECKING:
     from lkas.integration.shared_memory.channels import ControlChannel, ImageChannel, VehicleChannel
     from lkas.integration.zmq.messages import Level
 
-CYCLE_S = 0.0125  # about; a film ticks less often than its controls and actions are looked at
-KEEP_ALIVE_S = 0.1  # between two vehicle states of a paused world
+CYCLE_S = 0.0125  # approximate period in which controls and actions are read, also when the world ticks more slowly
+KEEP_ALIVE_S = 0.1  # period of the vehicle state of a paused world
 RATE_WINDOW_S = 1.0
-RETRY_S = 1.0  # between two questions whether a world that went away is back
+RETRY_S = 1.0  # period of the retries while the world is unavailable
 ACTIONS = ("pause", "resume", "respawn")
 
 EventSink = Callable[[str, "Level", str], None]  # name, level, text
 
 
 class ActionError(Exception):
-    """An action this world does not know or can not do; the text says which and why."""
+    """The action is unknown, or this world cannot execute it; the text says which and why."""
 
 
 class Runner:
-    """A world between its channels: reads controls, writes vehicle states and frames."""
+    """Reads controls, ticks the world, writes vehicle states and frames, and keeps the score."""
 
     def __init__(
         self,
@@ -47,9 +47,9 @@ class Runner:
         self.frame_rate = RateMeter()
         self.latency = LatencyTable()
         self.paused = False
-        self.dropped_frames = 0  # due, but no slot was free
+        self.dropped_frames = 0  # frames that were due while no slot was free
         self.tick: Tick | None = None  # the newest
-        self.control: ControlMessage | None = None  # the newest for this world
+        self.control: ControlMessage | None = None  # the newest of this session
         self._images = images
         self._vehicle = vehicle
         self._controls = controls
@@ -60,46 +60,46 @@ class Runner:
         self._rate = _WorldRate()
         self._state_ns = 0
         self._start_s = 0.0
-        self._is_away = False
+        self._is_unavailable = False
         self._retry_ns = 0
 
     @property
     def cycle_s(self) -> float:
-        """Seconds between two cycles in real time."""
+        """Period of `cycle` in real time."""
         return self.world.tick_s / self._cycles_per_tick
 
     @property
     def driven_s(self) -> float:
-        """World time since the first tick began."""
+        """World time since the start of the first tick."""
         return 0.0 if self.tick is None else self.tick.state.timestamp - self._start_s
 
     @property
     def control_in_force(self) -> ControlMessage | None:
-        """The newest control while the world moves and the control is still valid."""
-        if self._stands or self.tick is None or self.control is None:
+        """The newest control, if the world is running and the control is still valid."""
+        if self._is_stopped or self.tick is None or self.control is None:
             return None
         return self.control if self.control.valid_until >= self.tick.state.timestamp else None
 
     @property
-    def _stands(self) -> bool:
-        return self.paused or self._is_away
+    def _is_stopped(self) -> bool:
+        return self.paused or self._is_unavailable
 
     @property
-    def condition(self) -> str:
-        """How the world is doing, in words for a status line."""
-        if self._is_away:
+    def status(self) -> str:
+        """The state of the world in words, for a status line."""
+        if self._is_unavailable:
             return "waiting for the world"
         if self.paused:
             return "paused"
         return "running" if self.control_in_force else "waiting for control"
 
     def keeper(self) -> RateKeeper:
-        """What paces `cycle` in real time."""
+        """Return the rate keeper that paces `cycle` in real time."""
         return RateKeeper(1 / self.cycle_s, self._clock)
 
     def cycle(self) -> None:
-        """One round of the paced loop: `step` when a tick is due, a sign of life while the world stands."""
-        if self.paused or (self._is_away and self._clock.now_ns() < self._retry_ns):
+        """Run one cycle of the paced loop: `step` when a tick is due, a repeated vehicle state while it is stopped."""
+        if self.paused or (self._is_unavailable and self._clock.now_ns() < self._retry_ns):
             self._take_control()
             self._keep_alive()
         elif self._cycles_to_tick > 0:
@@ -110,19 +110,19 @@ class Runner:
             self.step()
 
     def step(self) -> None:
-        """One tick: newest control in, vehicle state out, then the frame if one is due. Raises WorldEnded.
+        """Run one tick: newest control in, vehicle state out, then the frame if one is due. Raises WorldEnded.
 
-        A world that is away stands still, as a paused one does, and is asked again later.
+        While the world is unavailable it is handled like a paused one, and the tick is retried later.
         """
         self._take_control()
         try:
             tick = self.world.tick(self.control)
-        except WorldAway as away:
-            self._wait_for_world(away)
+        except WorldUnavailable as unavailable:
+            self._wait_for_world(unavailable)
             return
         now_ns = self._clock.now_ns()
-        if self._is_away:
-            self._is_away = False
+        if self._is_unavailable:
+            self._is_unavailable = False
             self._rate.restart()
             self._on_event("back", "info", f"back: {self.world.name}")
         if self.tick is None:
@@ -134,7 +134,7 @@ class Runner:
             self._publish(tick.frame, tick.state, now_ns)
 
     def act(self, name: str) -> None:
-        """Do one of ACTIONS. Raises ActionError."""
+        """Execute one of ACTIONS. Raises ActionError."""
         match name:
             case "pause":
                 if not self.paused:
@@ -156,13 +156,13 @@ class Runner:
 
     def _take_control(self) -> None:
         control = self._controls.read()
-        # A control that outlived an earlier world speaks of another world time. 0: its writer names no world.
+        # A control of an earlier session refers to another world time. Session 0: its writer names no session.
         if control is not None and control.session in (0, self.world.session):
             self.control = control
             self.score.add_control(control)
 
-    def _publish(self, frame: Frame, state: VehicleState, now_ns: int) -> None:
-        # Exposed at this tick, or so much earlier as the frame's own stamp says (a live camera).
+    def _publish(self, frame: WorldFrame, state: VehicleState, now_ns: int) -> None:
+        # Exposed at this tick, or earlier by the difference of the stamps (a live camera).
         capture_ns = now_ns - round((state.timestamp - frame.timestamp) * 1e9)
         try:
             with self._images.loan(
@@ -177,10 +177,10 @@ class Runner:
         self.frame_rate.tick(published_ns)
         self.score.add_frame(self.world.session, frame.frame_id, frame.timestamp)
 
-    def _wait_for_world(self, away: WorldAway) -> None:
-        if not self._is_away:
-            self._on_event("away", "warning", str(away))
-        self._is_away = True
+    def _wait_for_world(self, unavailable: WorldUnavailable) -> None:
+        if not self._is_unavailable:
+            self._on_event("away", "warning", str(unavailable))
+        self._is_unavailable = True
         self._retry_ns = self._clock.now_ns() + round(RETRY_S * 1e9)
         self._keep_alive()
 
@@ -196,7 +196,7 @@ class Runner:
                 state,
                 session=self.world.session,
                 capture_ns=now_ns,
-                paused=self._stands,
+                paused=self._is_stopped,
                 rate=rate,
                 tick_s=self.world.tick_s,
             )
@@ -204,7 +204,7 @@ class Runner:
 
 
 class _WorldRate:
-    """World seconds per real second over about the last second; 1 until a second is over."""
+    """Measures world seconds per real second over about the last second; 1 during the first second."""
 
     def __init__(self) -> None:
         self._rate = 1.0

@@ -1,53 +1,52 @@
-"""The score of a drive, from truth and from what was published: never from what a detector believes.
+"""The score of a drive, computed from truth and published messages, never from a detector's output.
 
-Counting starts with the first control that was applied. Offsets are weighted by distance, so that standing still
-neither hides nor dilutes anything; ratios of modes and speeds are weighted by world time.
+Counting starts with the first applied control. Offsets are weighted by distance, so that a standing car does not change
+them; the engaged ratio and the mean speed are weighted by world time.
 """
 
 import math
-from collections import OrderedDict
 
 from msgspec import Struct
 
 from lkas.integration.shared_memory.messages import ControlMessage, ControlMode
+from simulation.answered_frames import AnsweredFrames
 from simulation.world import Tick, Truth
 
 ENGAGED_MODES = (ControlMode.LANE_KEEPING, ControlMode.SINGLE_LINE)
-CURVE_RADPM = 1 / 2000  # a bend of more than 2 km radius steers like a straight
-BACK_INSIDE_S = 0.5  # all tyres inside for so long ends a departure
-ANSWER_LIMIT_S = 0.5  # of world time; decision itself counts an older detection as lost
+CURVE_RADPM = 1 / 2000  # a bend with a radius above 2 km counts as straight
+RETURN_S = 0.5  # a departure ends when all tyres have been inside the lane for this time
 
 
 class DriveCard(Struct, frozen=True, kw_only=True):
-    """The figures of a drive. None: not known (a film has no truth), or nothing was counted yet."""
+    """The metrics of a drive. None: unknown (a video has no truth), or nothing was counted yet."""
 
     duration_s: float
     frames: int  # published
     fps: float | None  # published frames per second of world time
-    departures: int | None  # a tyre's outer edge beyond the line's inner edge, until all are inside for 0.5 s
+    departures: int | None  # a tyre's outer edge beyond the line's inner edge, until all were inside for 0.5 s
     distance_m: float | None
-    offset_rms_m: float | None  # car against lane centre, weighted by distance
-    offset_max_m: float | None  # the largest to either side
-    engaged_ratio: float | None  # share of time with a valid control that keeps the lane
+    offset_rms_m: float | None  # of the car from the lane centre, weighted by distance
+    offset_max_m: float | None  # largest magnitude
+    engaged_ratio: float | None  # share of time with a valid control in a lane keeping mode
     mean_speed_mps: float | None
-    missed_frames_ratio: float | None  # published frames no control answered within 0.5 s of world time
-    withheld_frames_ratio: float | None  # published frames that were kept from the detector on purpose; none is missed
+    missed_frames_ratio: float | None  # published frames without a control within 0.5 s of world time
+    withheld_frames_ratio: float | None  # published frames withheld from the detector by a scenario; never missed
     left_curve_ratio: float | None  # share of the distance in left bends
     right_curve_ratio: float | None
 
 
 class Departures:
-    """Counts how often the car leaves its lane: once until all tyres are inside again for `BACK_INSIDE_S`."""
+    """Counts lane departures. A departure ends when all tyres have been inside for `RETURN_S`."""
 
     def __init__(self) -> None:
         self.count = 0
-        self.outside_s = 0.0  # how long the one going on has lasted; 0 when there is none
+        self.outside_s = 0.0  # duration of the current departure; 0: none
         self._inside_s = 0.0
 
     def add(self, truth: Truth, step_s: float) -> None:
         is_beyond = min(truth.margin_left_m, truth.margin_right_m) < 0
         self._inside_s = 0.0 if is_beyond else self._inside_s + step_s
-        if self.outside_s > 0.0 and self._inside_s >= BACK_INSIDE_S - 1e-9:
+        if self.outside_s > 0.0 and self._inside_s >= RETURN_S - 1e-9:
             self.outside_s = 0.0
         elif self.outside_s > 0.0:
             self.outside_s += step_s
@@ -57,25 +56,25 @@ class Departures:
 
 
 class DriveScore:
-    """Counts along a drive; fed with every tick, and with every frame that was published."""
+    """Computes the metrics of a drive from every tick and every published frame."""
 
     def __init__(self) -> None:
         self._counting = False
         self._last_s: float | None = None
         self._duration_s = 0.0
         self._engaged_s = 0.0
-        self._path = _Path()
-        self._answers = _Answers()
+        self._path = _PathMetrics()
+        self._frames = AnsweredFrames()
 
     def add_tick(self, tick: Tick, control: ControlMessage | None) -> None:
-        """One tick of the world, and the control it was given (None: there never was one)."""
+        """Add one tick of the world and the control applied to it (None: no control yet)."""
         now_s = tick.state.timestamp
         step_s = tick.state.tick_s if self._last_s is None else max(0.0, now_s - self._last_s)
         self._last_s = now_s
         if control is not None:
             self._counting = True
-            self._answers.control(control)
-        self._answers.settle(now_s)
+            self._frames.add_control(control)
+        self._frames.settle(now_s)
         if tick.truth is not None:
             self._path.add(tick.truth, step_s, self._counting)
         if self._counting:
@@ -85,53 +84,53 @@ class DriveScore:
 
     @property
     def departures(self) -> Departures:
-        """Since counting started."""
+        """Departures since counting started."""
         return self._path.departures
 
     @property
     def is_counting(self) -> bool:
-        """Whether a control was applied yet."""
+        """Whether a control has been applied."""
         return self._counting
 
     def add_control(self, control: ControlMessage) -> None:
-        """A control that was seen; the newest one goes to `add_tick` as well."""
-        self._answers.control(control)
+        """Add a received control; the newest one is passed to `add_tick` as well."""
+        self._frames.add_control(control)
 
     def add_frame(self, session: int, frame_id: int, timestamp: float) -> None:
-        """A frame that was published."""
+        """Add a published frame."""
         if self._counting:
-            self._answers.frame(session, frame_id, timestamp)
+            self._frames.add_frame(session, frame_id, timestamp)
 
     def withhold_frame(self, session: int, frame_id: int) -> None:
-        """A frame that was kept from the detector on purpose: it is not missed, but counted apart."""
-        self._answers.withhold(session, frame_id)
+        """Count a frame that a scenario withholds from the detector; it is not counted as missed."""
+        self._frames.withhold(session, frame_id)
 
     def card(self) -> DriveCard:
-        """The figures so far."""
-        path, duration_s = self._path, self._duration_s
-        has_truth = path.known and self._counting
+        """Return the metrics so far."""
+        path, frames, duration_s = self._path, self._frames, self._duration_s
+        has_truth = path.is_known and self._counting
         return DriveCard(
             duration_s=round(duration_s, 3),
-            frames=self._answers.frames,
-            fps=_ratio(self._answers.frames, duration_s),
+            frames=frames.published,
+            fps=_ratio(frames.published, duration_s),
             departures=path.departures.count if has_truth else None,
             distance_m=round(path.distance_m, 3) if has_truth else None,
             offset_rms_m=_root(_ratio(path.offset_square_m3, path.distance_m)),
             offset_max_m=round(path.offset_max_m, 4) if has_truth else None,
             engaged_ratio=_ratio(self._engaged_s, duration_s),
             mean_speed_mps=_ratio(path.distance_m, duration_s) if has_truth else None,
-            missed_frames_ratio=_ratio(self._answers.missed, self._answers.settled),
-            withheld_frames_ratio=_ratio(self._answers.withheld, self._answers.frames),
+            missed_frames_ratio=_ratio(frames.missed, frames.settled),
+            withheld_frames_ratio=_ratio(frames.withheld, frames.published),
             left_curve_ratio=_ratio(path.left_curve_m, path.distance_m),
             right_curve_ratio=_ratio(path.right_curve_m, path.distance_m),
         )
 
 
-class _Path:
-    """What truth says of the path driven."""
+class _PathMetrics:
+    """Accumulates the truth along the driven path."""
 
     def __init__(self) -> None:
-        self.known = False
+        self.is_known = False
         self.distance_m = 0.0
         self.departures = Departures()
         self.offset_square_m3 = 0.0  # integral of the squared offset over distance
@@ -141,12 +140,12 @@ class _Path:
         self._last_distance_m = 0.0
 
     def add(self, truth: Truth, step_s: float, counting: bool) -> None:
-        # A respawn takes the car, and maybe its distance, back to the start: that is not driving.
+        # A respawn may reset the distance: a step backwards counts as zero.
         step_m = max(0.0, truth.distance_m - self._last_distance_m)
         self._last_distance_m = truth.distance_m
         if not counting:
             return
-        self.known = True
+        self.is_known = True
         self.distance_m += step_m
         self.offset_square_m3 += truth.offset_m**2 * step_m
         self.offset_max_m = max(self.offset_max_m, abs(truth.offset_m))
@@ -155,38 +154,6 @@ class _Path:
         elif truth.curvature_radpm < -CURVE_RADPM:
             self.right_curve_m += step_m
         self.departures.add(truth, step_s)
-
-
-class _Answers:
-    """Which published frames were answered by a control; frames are settled when they are old enough."""
-
-    def __init__(self) -> None:
-        self.frames = 0
-        self.settled = 0
-        self.missed = 0
-        self.withheld = 0
-        self._open: OrderedDict[tuple[int, int], tuple[float, bool]] = OrderedDict()  # exposed (s), answered
-
-    def frame(self, session: int, frame_id: int, timestamp: float) -> None:
-        self.frames += 1
-        self._open[session, frame_id] = (timestamp, False)
-
-    def withhold(self, session: int, frame_id: int) -> None:
-        self.withheld += self._open.pop((session, frame_id), None) is not None
-
-    def control(self, control: ControlMessage) -> None:
-        key = (control.session, control.frame_id)
-        if key in self._open:
-            self._open[key] = (self._open[key][0], True)
-
-    def settle(self, now_s: float) -> None:
-        while self._open:
-            key, (exposed_s, answered) = next(iter(self._open.items()))
-            if now_s - exposed_s < ANSWER_LIMIT_S:
-                return
-            del self._open[key]
-            self.settled += 1
-            self.missed += not answered
 
 
 def _ratio(part: float, whole: float) -> float | None:

@@ -1,7 +1,6 @@
-"""What the program shows: one live line on a terminal, sparse plain lines elsewhere, a table at the end."""
+"""Output of the program: a live status line on a terminal, plain lines otherwise, and a table at the end."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -11,6 +10,7 @@ from rich.table import Table
 
 from lkas.clock import Clock
 from lkas.frames import rightward
+from simulation.atomic_file import write_atomically
 from simulation.runner import Runner
 
 LIVE_PERIOD_S = 0.2
@@ -21,7 +21,7 @@ UNITS = {"s": "s", "ms": "ms", "m": "m", "mps": "m/s"}
 
 
 class StatusLine:
-    """One line about the drive: in place on a terminal, every ten seconds elsewhere."""
+    """Prints one line about the drive: updated in place on a terminal, every ten seconds otherwise."""
 
     def __init__(self, stream: TextIO, clock: Clock) -> None:
         self._stream = stream
@@ -40,14 +40,14 @@ class StatusLine:
         self._stream.flush()
 
     def close(self) -> None:
-        """Take the live line away, so that what follows starts on a clean one."""
+        """Erase the live line, so that further output starts on an empty line."""
         if self._is_live:
             self._stream.write(ERASE_LINE)
             self._stream.flush()
 
 
 def status_text(runner: Runner, frames_hz: float) -> str:
-    """Time, speed, frames, mode and offset in one line; a figure nobody knows is left out."""
+    """Return time, speed, frame rate, mode and offset in one line; unknown values are omitted."""
     if runner.tick is None:
         return "starting"
     state, truth = runner.tick.state, runner.tick.truth
@@ -56,14 +56,14 @@ def status_text(runner: Runner, frames_hz: float) -> str:
         parts.append(f"{state.speed_mps:5.1f} m/s")
     parts.append(f"{frames_hz:4.1f} fps")
     control = runner.control_in_force
-    parts.append(runner.condition if control is None else str(control.mode))
+    parts.append(runner.status if control is None else str(control.mode))
     if truth is not None:
         parts.append(f"offset {rightward(truth.offset_m):+.2f} m")
     return "  ".join(parts)
 
 
 def statistics(runner: Runner, lost_s: float) -> dict[str, Any]:
-    """The score card and what the runner itself counted, as `--json` writes it."""
+    """Return the metrics of the drive and the counters of the runner, as `--json` writes them."""
     render = runner.latency.percentiles().get("render")
     return {
         "world": runner.world.name,
@@ -74,29 +74,24 @@ def statistics(runner: Runner, lost_s: float) -> dict[str, Any]:
     }
 
 
-def print_table(figures: dict[str, Any], console: Console) -> None:
-    """The figures as a small table."""
+def print_table(metrics: dict[str, Any], console: Console) -> None:
+    """Print the metrics as a table."""
     table = Table(title="drive", title_justify="left", show_header=False)
-    for name, value in figures.items():
-        words, unit = _words_and_unit(name)
-        table.add_row(words, _text(value), unit)
+    for name, value in metrics.items():
+        label, unit = _label_and_unit(name)
+        table.add_row(label, _text(value), unit)
     console.print(table)
 
 
-def write_json(path: Path, figures: dict[str, Any]) -> None:
-    """Write all of the file or none of it."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        unfinished.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+def write_json(path: Path, metrics: dict[str, Any]) -> None:
+    """Write the metrics to a JSON file. Raises OSError."""
+    write_atomically(path, json.dumps(metrics, indent=2) + "\n")
 
 
-def _words_and_unit(name: str) -> tuple[str, str]:
+def _label_and_unit(name: str) -> tuple[str, str]:
     stem, _, suffix = name.rpartition("_")
-    words = stem if suffix in UNITS else name
-    return words.replace("_", " "), UNITS.get(suffix, "")
+    label = stem if suffix in UNITS else name
+    return label.replace("_", " "), UNITS.get(suffix, "")
 
 
 def _text(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM: how a running world is told to end."""
+"""SIGINT and SIGTERM: end a running world."""
 
 import signal
 from types import FrameType
@@ -7,7 +7,7 @@ from lkas.runtime.exit_codes import exit_code_of_signal
 
 
 class StopSignals:
-    """SIGINT and SIGTERM end the program: at once while it prepares, after the current step while it drives."""
+    """Ends the program on SIGINT and SIGTERM: at once during start-up, after the current step while it drives."""
 
     def __init__(self) -> None:
         self.number: int | None = None

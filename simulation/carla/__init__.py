@@ -1,1 +1,1 @@
-"""CARLA as a world, through its own client library 0.9.16 (the extra `carla`)."""
+"""CARLA as a world, through its client library 0.9.16 (the extra `carla`)."""

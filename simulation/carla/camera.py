@@ -1,4 +1,4 @@
-"""The RGB camera: a plain pinhole, and its images matched to ticks by their frame number."""
+"""The RGB camera: a pinhole camera whose images are matched to ticks by their frame number."""
 
 from collections import deque
 from threading import Condition
@@ -13,16 +13,16 @@ from lkas.vehicle import CameraConfig
 from simulation.carla.connection import ServerLost
 
 BLUEPRINT = "sensor.camera.rgb"
-QUEUE = 8  # images; what nobody fetched is dropped, oldest first
-FIRST_IMAGE_TICKS, FIRST_IMAGE_S = 30, 0.1  # listening takes effect some time after it was asked for
-# Everything that would make the picture another one than the published geometry says; where the server knows it.
+MAX_QUEUED_IMAGES = 8  # the oldest is dropped first
+FIRST_IMAGE_TICKS, FIRST_IMAGE_S = 30, 0.1  # listen() takes effect with a delay
+# Attributes that would distort the image relative to the published geometry; set where the server has them.
 PINHOLE = {"lens_k": "0", "lens_kcube": "0", "motion_blur_intensity": "0", "chromatic_aberration_intensity": "0"}
 
 
 def camera_blueprint(library: carla.BlueprintLibrary, camera: CameraConfig, role_name: str) -> carla.ActorBlueprint:
-    """Of an image each tick: a sensor_tick of its own drifts against the fixed step."""
+    """Return the blueprint of a camera with one image per tick (a sensor_tick above 0 drifts against the step)."""
     blueprint = library.find(BLUEPRINT)
-    wanted = {
+    attributes = {
         "image_size_x": str(camera.width_px),
         "image_size_y": str(camera.height_px),
         "fov": f"{camera.hfov_deg:g}",
@@ -30,46 +30,46 @@ def camera_blueprint(library: carla.BlueprintLibrary, camera: CameraConfig, role
         "role_name": role_name,
         **PINHOLE,
     }
-    for name, value in wanted.items():
+    for name, value in attributes.items():
         if blueprint.has_attribute(name):
             blueprint.set_attribute(name, value)
     return blueprint
 
 
 def camera_geometry(camera: CameraConfig) -> CameraGeometry:
-    """What the pictures show: CARLA's optical axis is the middle of the image, and its lens bends nothing."""
+    """Return the camera geometry: CARLA's optical axis is the image centre, and its lens has no distortion."""
     return structs.replace(camera, cx_ratio=0.5, cy_ratio=0.5).pinhole()
 
 
 class ImageQueue:
-    """Filled by a thread of the library, where an exception would be printed and forgotten; read by the loop."""
+    """Passes images from the library's thread to the loop, and errors too: the library only prints exceptions."""
 
     def __init__(self, width_px: int, height_px: int, timeout_s: float) -> None:
         self._size = width_px, height_px
         self._timeout_s = timeout_s
-        self._images: deque[carla.Image] = deque(maxlen=QUEUE)
+        self._images: deque[carla.Image] = deque(maxlen=MAX_QUEUED_IMAGES)
         self._arrived = Condition()
         self._failure: Exception | None = None
 
     def put(self, image: carla.Image) -> None:
-        """The sensor's callback."""
+        """Add an image; the callback of the sensor."""
         with self._arrived:
             try:
                 self._check(image)
                 self._images.append(image)
-            except Exception as error:  # the loop is told by `take`
+            except Exception as error:  # raised in the loop by `take`
                 self._failure = error
             self._arrived.notify()
 
-    def has_begun(self) -> bool:
-        """Whether there was an image; waits a little for it. Raises ServerLost."""
+    def has_image(self) -> bool:
+        """Wait up to `FIRST_IMAGE_S` and return whether an image has arrived. Raises ServerLost."""
         with self._arrived:
             self._arrived.wait_for(lambda: self._failure is not None or bool(self._images), FIRST_IMAGE_S)
             self._raise_failure()
             return bool(self._images)
 
     def take(self, frame: int) -> carla.Image:
-        """The image of one frame; older ones are dropped. Raises ServerLost."""
+        """Wait for the image of one frame and return it; drop older ones. Raises ServerLost."""
         with self._arrived:
             self._arrived.wait_for(lambda: self._failure is not None or self._has(frame), self._timeout_s)
             self._raise_failure()

@@ -1,4 +1,4 @@
-"""A client on a server of its own version, and the library's RuntimeErrors told apart."""
+"""Connects to a server of the client's version, and converts the library's RuntimeErrors."""
 
 import logging
 import re
@@ -11,18 +11,18 @@ from simulation.carla.config import CarlaConfig
 from simulation.carla.probe import require_server
 from simulation.world import WorldError
 
-TIMED_OUT = re.compile(r"time-out of (\d+)ms")  # the library's own words
+TIMED_OUT = re.compile(r"time-out of (\d+)ms")  # in the library's error text
 
 log = logging.getLogger(__name__)
 
 
 class ServerLost(Exception):
-    """The server is gone, or what we had on it; the text says what was missed."""
+    """The server or one of our actors on it is gone; the text says which call failed."""
 
 
 @contextmanager
-def calling(what: str) -> Iterator[None]:
-    """Turns a failed call into ServerLost: the library knows RuntimeError only."""
+def server_call(what: str) -> Iterator[None]:
+    """Convert the RuntimeError of a failed call into ServerLost."""
     try:
         yield
     except RuntimeError as error:
@@ -33,8 +33,8 @@ def calling(what: str) -> Iterator[None]:
 
 
 @contextmanager
-def leaving(what: str) -> Iterator[None]:
-    """A step of taking things down: when it fails, it is told and the next one follows."""
+def cleanup_step(what: str) -> Iterator[None]:
+    """Log the failure of a clean-up step, so that the next step still runs."""
     try:
         yield
     except RuntimeError as error:
@@ -42,19 +42,19 @@ def leaving(what: str) -> Iterator[None]:
 
 
 def connect(config: CarlaConfig) -> carla.Client:
-    """A client whose version fits. Raises WorldUnreachable, ServerLost, WorldError.
+    """Connect and check the version. Raises WorldUnreachable, ServerLost, WorldError.
 
-    Another version is refused before the world is asked for: streams of another layout end this process by a signal.
+    The version is checked before the first request for the world: streams of another layout crash this process.
     """
     place = f"{config.host}:{config.port}"
     require_server(config)
     client = carla.Client(config.host, config.port)
     client.set_timeout(config.timeout_s)
-    with calling(f"{place} does not answer as a CARLA server"):
+    with server_call(f"{place} does not answer as a CARLA server"):
         server_version, client_version = client.get_server_version(), client.get_client_version()
     if server_version != client_version:
         text = f"CARLA on {place} is version {server_version}, the installed client is {client_version}"
         if not config.any_version:
-            raise WorldError(f"{text}; install the server's own (pip install carla=={server_version})")
-        log.warning("%s; going on because of carla.any_version", text)
+            raise WorldError(f"{text}; install the server's version (pip install carla=={server_version})")
+        log.warning("%s; continuing because carla.any_version is set", text)
     return client

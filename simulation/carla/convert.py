@@ -1,4 +1,4 @@
-"""CARLA's frame and ours: the only place where signs change.
+"""Conversions between CARLA's frame and ours: the only place where signs change.
 
 CARLA is left-handed: x forward, y right, z up; degrees; yaw clockwise seen from above, pitch positive with the nose
 up, roll positive with the right side down. Ours is ISO 8855: y left, radians, yaw counter-clockwise, pitch positive
@@ -17,7 +17,7 @@ from lkas.vehicle import CameraConfig
 
 
 class Motion(NamedTuple):
-    """Along and across the car, left positive."""
+    """Motion along the axes of the car, left positive."""
 
     speed_mps: float
     side_speed_mps: float
@@ -27,7 +27,7 @@ class Motion(NamedTuple):
 
 
 def pose_of(transform: carla.Transform, ahead_m: float) -> Pose:
-    """The ego origin's pose of an actor's transform."""
+    """Return the pose of the ego origin for an actor's transform."""
     location, rotation, forward = transform.location, transform.rotation, transform.get_forward_vector()
     return Pose(
         x_m=location.x + ahead_m * forward.x,
@@ -40,14 +40,14 @@ def pose_of(transform: carla.Transform, ahead_m: float) -> Pose:
 
 
 def transform_of(x_m: float, y_m: float, z_m: float, yaw_rad: float) -> carla.Transform:
-    """A level pose in map coordinates, left positive, as CARLA's."""
+    """Return CARLA's transform of a level pose in our map coordinates."""
     return carla.Transform(carla.Location(x=x_m, y=-y_m, z=z_m), carla.Rotation(yaw=-math.degrees(yaw_rad)))
 
 
 def motion_of(
     transform: carla.Transform, velocity: carla.Vector3D, angular_velocity: carla.Vector3D, acceleration: carla.Vector3D
 ) -> Motion:
-    """World vectors (m/s, deg/s, m/s²) along the car's own axes."""
+    """Return world vectors (m/s, deg/s, m/s²) in the axes of the car."""
     forward, right = transform.get_forward_vector(), transform.get_right_vector()
     return Motion(
         speed_mps=velocity.dot(forward),
@@ -59,7 +59,7 @@ def motion_of(
 
 
 def camera_transform(camera: CameraConfig, ahead_m: float) -> carla.Transform:
-    """The camera's place on the car, seen from the actor's origin."""
+    """Return the pose of the camera relative to the actor's origin."""
     return carla.Transform(
         carla.Location(x=camera.x_m + ahead_m, y=-camera.y_m, z=camera.height_m),
         carla.Rotation(pitch=-camera.pitch_deg, yaw=-camera.yaw_deg, roll=camera.roll_deg),
@@ -67,7 +67,7 @@ def camera_transform(camera: CameraConfig, ahead_m: float) -> carla.Transform:
 
 
 def vehicle_control(steering: float, throttle: float, brake: float) -> carla.VehicleControl:
-    """Steering positive right, as CARLA's. The library clamps nothing."""
+    """Return the clamped control; steering is positive to the right, as in CARLA. The library does not clamp."""
     return carla.VehicleControl(
         throttle=min(1.0, max(0.0, throttle)), steer=min(1.0, max(-1.0, steering)), brake=min(1.0, max(0.0, brake))
     )

@@ -1,4 +1,4 @@
-"""CARLA as a world: its server is ticked, its car steered, its camera published; it may go and come back."""
+"""CARLA as a world: ticks the server, steers the car, publishes the camera, and reconnects after a server loss."""
 
 import atexit
 import math
@@ -12,21 +12,21 @@ from simulation.carla.car import SteeredCar
 from simulation.carla.config import CarlaConfig
 from simulation.carla.connection import ServerLost
 from simulation.carla.convert import Motion, motion_of, pose_of, vehicle_control
-from simulation.carla.drive import Drive, Seen
+from simulation.carla.drive import Drive, TickResult
 from simulation.carla.steering_check import SteeringCheck
 from simulation.config import SimulationConfig
 from simulation.embedded.safety import ControlGate
 from simulation.lane_truth import LaneTruth
 from simulation.opendrive.routes import Route
-from simulation.world import Tick, Truth, WorldAway, WorldEnded, WorldUnreachable
+from simulation.world import Tick, Truth, WorldEnded, WorldUnavailable, WorldUnreachable
 
-END_MARGIN_M = 5.0  # before the end of an open route
+END_MARGIN_M = 5.0  # of the last position before the end of an open route
 
 
 class CarlaWorld:
-    """One tick is one step of the server and one frame. World time counts ticks and goes on over reconnections.
+    """One tick is one step of the server and one frame. World time counts ticks and continues over reconnections.
 
-    After its server was gone the world is another one: new session, the car at its start.
+    A reconnection starts a new session with the car at its start.
     """
 
     name = "carla"
@@ -44,69 +44,69 @@ class CarlaWorld:
         self._s_m = 0.0  # along the route
         self._drive: Drive | None = None
         try:
-            self._begin()
+            self._connect()
         except ServerLost as lost:
             raise WorldUnreachable(f"CARLA: {lost}") from lost
         atexit.register(self.close)
 
     @property
     def route(self) -> Route | None:
-        """The lane that truth is measured on; None: our reader can not read this map."""
+        """The route that truth refers to; None: our reader cannot read this map."""
         return None if self._lane_truth is None else self._lane_truth.route
 
     def tick(self, control: ControlMessage | None) -> Tick:
-        """Advance the server by `tick_s`. Raises WorldAway while it is gone, WorldEnded at the end of the route."""
+        """Advance the server by `tick_s`. Raises WorldUnavailable without a server, WorldEnded at the route's end."""
         try:
             if self._drive is None:
-                self._begin()
+                self._connect()
             assert self._drive is not None
             return self._advance(self._drive, control)
         except WorldUnreachable as gone:
-            raise WorldAway(f"CARLA: waiting for the server on {self._place}") from gone
+            raise WorldUnavailable(f"CARLA: waiting for the server on {self._address}") from gone
         except ServerLost as lost:
-            self._leave()
-            raise WorldAway(f"CARLA: {lost}; connecting to {self._place} again") from lost
+            self._disconnect()
+            raise WorldUnavailable(f"CARLA: {lost}; reconnecting to {self._address}") from lost
 
     def respawn(self) -> None:
-        """Put the car back to its start. World time, frame ids and the distance driven go on."""
+        """Put the car back to its start. World time, frame ids and the travelled distance continue."""
         if self._drive is not None:
             try:
                 self._drive.respawn()
             except ServerLost as lost:
-                raise WorldAway(f"CARLA: {lost}") from lost
-            self._restart()
+                raise WorldUnavailable(f"CARLA: {lost}") from lost
+            self._reset()
 
     def close(self) -> None:
-        """Leave the server as it was found; a second time there is nothing to do."""
+        """Restore the server's previous state. A second call does nothing."""
         atexit.unregister(self.close)
-        self._leave()
+        self._disconnect()
 
     @property
-    def _place(self) -> str:
+    def _address(self) -> str:
         return f"{self._config.host}:{self._config.port}"
 
-    def _begin(self) -> None:
+    def _connect(self) -> None:
         self._drive = drive = Drive(self._simulation, self._config, self._camera, self._vehicle)
         self.session = secrets.randbits(52) + 1
-        self._car = SteeredCar(drive.body)
+        self._car = SteeredCar(drive.physics)
         self._gate = ControlGate(self._car, self.session)
-        self._steering_check = SteeringCheck(drive.body.wheelbase_m, self.tick_s)
+        self._steering_check = SteeringCheck(drive.physics.wheelbase_m, self.tick_s)
         rear_m = self._vehicle.cg_to_rear_axle_m
-        front_m = drive.body.wheelbase_m - rear_m
+        front_m = drive.physics.wheelbase_m - rear_m
         self._lane_truth = (
             None if drive.route is None else LaneTruth(drive.route, front_m, rear_m, self._vehicle.width_m)
         )
-        self._restart()
+        self._reset()
 
-    def _restart(self) -> None:
+    def _reset(self) -> None:
         assert self._drive is not None
         self._gate.reset()
         self._car.speed_mps = self._simulation.start_speed_mps
         if self.route is not None:
-            pose = pose_of(self._drive.start, self._drive.body.ahead_m)
+            pose = pose_of(self._drive.start, self._drive.physics.ahead_m)
             self._s_m = self.route.curve.nearest_s_m(pose.x_m, pose.y_m)
 
-    def _leave(self) -> None:
+    def _disconnect(self) -> None:
         drive, self._drive = self._drive, None
         if drive is not None:
             drive.close()
@@ -114,31 +114,31 @@ class CarlaWorld:
     def _advance(self, drive: Drive, control: ControlMessage | None) -> Tick:
         command = self._gate.command(control, self._ticks * self.tick_s)
         steering = steering_from_left_rad(command.steer_rad, self._car.max_steer_rad)
-        seen = drive.tick(vehicle_control(steering, command.throttle, command.brake))
+        result = drive.tick(vehicle_control(steering, command.throttle, command.brake))
         self._ticks += 1
         now_s = self._ticks * self.tick_s
-        actor = seen.actor
+        actor = result.actor
         transform = actor.get_transform()
-        pose = pose_of(transform, drive.body.ahead_m)
+        pose = pose_of(transform, drive.physics.ahead_m)
         motion = motion_of(transform, actor.get_velocity(), actor.get_angular_velocity(), actor.get_acceleration())
         self._car.speed_mps = motion.speed_mps
         if not self._config.autopilot:
             self._steering_check.add(command.steer_rad, motion)
         self._distance_m += math.hypot(motion.speed_mps, motion.side_speed_mps) * self.tick_s
         return Tick(
-            state=self._state(now_s, pose, motion, seen),
+            state=self._state(now_s, pose, motion, result),
             truth=self._truth_at(now_s, pose, motion),
-            frame=CarlaFrame(seen.image, self._ticks, now_s),
+            frame=CarlaFrame(result.image, self._ticks, now_s),
         )
 
-    def _state(self, now_s: float, pose: Pose, motion: Motion, seen: Seen) -> VehicleState:
+    def _state(self, now_s: float, pose: Pose, motion: Motion, result: TickResult) -> VehicleState:
         return VehicleState(
             session=self.session,
             frame_id=self._ticks,
             timestamp=now_s,
             speed_mps=motion.speed_mps,
             yaw_rate_radps=motion.yaw_rate_radps,
-            steering_angle_rad=seen.steer_rad,
+            steering_angle_rad=result.steer_rad,
             pose=pose,
             acceleration_mps2=motion.acceleration_mps2,
             lateral_acceleration_mps2=motion.lateral_acceleration_mps2,

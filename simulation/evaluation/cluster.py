@@ -1,6 +1,6 @@
-"""Runs on a Dask cluster, when one machine is not enough: the same jobs, the same records.
+"""An executor that runs jobs on a Dask cluster, with the same results as on one machine.
 
-Start a scheduler and workers with this version of lkas installed, then name the scheduler:
+Start a scheduler and workers with this version of lkas installed, then pass the address of the scheduler:
 
     dask scheduler
     dask worker tcp://HOST:8786 --nthreads 1 --nworkers 4
@@ -17,19 +17,19 @@ from typing import TYPE_CHECKING, Any
 from msgspec import structs
 
 from lkas.plugins.guard import PluginError
-from simulation.evaluation.executors import Work, one_thread
+from simulation.evaluation.executors import Work, limit_opencv_threads
 from simulation.evaluation.jobs import Job, code_digest
-from simulation.evaluation.results import Record
+from simulation.evaluation.run_record import Record
 
 if TYPE_CHECKING:
     from distributed import Event
 
-CONNECT_LIMIT_S = 5.0
-ASK_PERIOD_S = 1.0  # how often a run asks over the network whether to stop
+CONNECT_TIMEOUT_S = 5.0
+STOP_CHECK_PERIOD_S = 1.0  # period in which a run checks over the network whether to stop
 
 
 class ClusterError(Exception):
-    """The cluster can not be used; the text says why and what to do."""
+    """The cluster cannot be used; the text says why and what to do."""
 
 
 class Cluster:
@@ -41,7 +41,7 @@ class Cluster:
         except ImportError as error:
             raise ClusterError("needs the package distributed: pip install 'lkas[sweep]'") from error
         try:
-            self._client: Client = Client(address, timeout=CONNECT_LIMIT_S, set_as_default=False)
+            self._client: Client = Client(address, timeout=CONNECT_TIMEOUT_S, set_as_default=False)
         except (OSError, ValueError) as error:  # TimeoutError is an OSError
             raise ClusterError(f"no Dask scheduler answers at {address}; start one with `dask scheduler`") from error
         if not self._client.scheduler_info()["workers"]:
@@ -54,14 +54,14 @@ class Cluster:
         client, event = self._client, Event(f"stop-{time.time_ns()}", client=self._client)
         roads = {file: client.scatter(Path(file).read_bytes(), hash=True) for file in {job.map_file for job in jobs}}
         futures = {
-            client.submit(_worked, work, job, roads[job.map_file], event, code_digest(), pure=False): job
+            client.submit(_run_on_worker, work, job, roads[job.map_file], event, code_digest(), pure=False): job
             for job in jobs
         }
         try:
             for future in as_completed(futures, loop=client.loop):
                 job = futures[future]
                 if future.status == "cancelled":
-                    yield job, ClusterError("the worker that had this run is gone")
+                    yield job, ClusterError("the worker of this run is gone")
                     continue
                 error = future.exception()
                 yield job, future.result() if error is None else _as_exception(error)
@@ -75,33 +75,33 @@ def _as_exception(error: Any) -> Exception:
     return error if isinstance(error, Exception) else ClusterError(str(error))
 
 
-def _worked(work: Work, job: Job, road: bytes, event: "Event", digest: bytes) -> Record:
-    """On the worker: the map is written where the run finds it."""
+def _run_on_worker(work: Work, job: Job, road: bytes, event: "Event", digest: bytes) -> Record:
+    """Run a job on the worker, with a local copy of its map."""
     if code_digest() != digest:
         raise ClusterError(
-            "the worker runs other source code of lkas than this command; install the same version there"
+            "the source code of lkas on the worker differs from this command's; install the same version there"
         )
-    one_thread()
+    limit_opencv_threads()
     with tempfile.TemporaryDirectory(prefix="lkas-road-") as folder:
         path = Path(folder) / Path(job.map_file).name
         path.write_bytes(road)
         try:
-            return work(structs.replace(job, map_file=str(path)), _asked_now_and_then(event))
+            return work(structs.replace(job, map_file=str(path)), _periodic_stop_check(event))
         except PluginError as error:
             raise ClusterError(
                 f"{error} (on the worker {socket.gethostname()}, where the plugin must have the same path)"
             ) from None
 
 
-def _asked_now_and_then(event: "Event") -> Callable[[], bool]:
-    next_s = time.monotonic() + ASK_PERIOD_S
+def _periodic_stop_check(event: "Event") -> Callable[[], bool]:
+    next_s = time.monotonic() + STOP_CHECK_PERIOD_S
 
     def is_stopped() -> bool:
         nonlocal next_s
         now_s = time.monotonic()
         if now_s < next_s:
             return False
-        next_s = now_s + ASK_PERIOD_S
-        return bool(event.is_set())  # in a worker's thread the call waits for its answer
+        next_s = now_s + STOP_CHECK_PERIOD_S
+        return bool(event.is_set())  # in a worker's thread the call blocks until the answer
 
     return is_stopped

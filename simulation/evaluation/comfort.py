@@ -1,7 +1,7 @@
-"""What the occupants feel: lateral acceleration and jerk of the path, by our rule and as UN R79 filters them.
+"""Lateral acceleration and jerk of the path, by our definition and with the filter of UN R79.
 
-Our rule: acceleration is the mean over 0.1 s, jerk its change over 0.5 s. UN R79 (ACSF) passes the acceleration
-through a 4th-order Butterworth low-pass of 0.5 Hz; jerk is the 0.5 s mean of its derivative.
+Our definition: acceleration is the mean over 0.1 s, jerk is its change over 0.5 s. UN R79 (ACSF) filters the
+acceleration with a 4th-order Butterworth low-pass of 0.5 Hz; jerk is the 0.5 s mean of its derivative.
 """
 
 import math
@@ -14,14 +14,14 @@ R79_CUT_OFF_HZ, R79_ORDER = 0.5, 4
 
 
 class Comfort(NamedTuple):
-    """Largest magnitudes of a drive. None: shorter than the windows they are means over."""
+    """Largest magnitudes of a drive. None: the drive is shorter than the averaging window."""
 
     accel_mps2: float | None
     jerk_mps3: float | None
 
 
-def felt(accel_mps2: np.ndarray, step_s: float) -> Comfort:
-    """From (N,) lateral accelerations `step_s` apart."""
+def lateral_comfort(accel_mps2: np.ndarray, step_s: float) -> Comfort:
+    """Compute acceleration and jerk by our definition from (N,) lateral accelerations `step_s` apart."""
     window = round(MEAN_S / step_s)
     if len(accel_mps2) < window:
         return Comfort(None, None)
@@ -29,8 +29,8 @@ def felt(accel_mps2: np.ndarray, step_s: float) -> Comfort:
     return Comfort(_largest(mean), _largest(_change(mean, step_s)))
 
 
-def felt_r79(accel_mps2: np.ndarray, step_s: float) -> Comfort:
-    """The same through the filter of UN R79, which begins at rest at the first value."""
+def lateral_comfort_r79(accel_mps2: np.ndarray, step_s: float) -> Comfort:
+    """Compute acceleration and jerk with the filter of UN R79, initialised to the first value."""
     if len(accel_mps2) == 0:
         return Comfort(None, None)
     filtered = butterworth_low_pass(accel_mps2, step_s, R79_CUT_OFF_HZ, R79_ORDER)
@@ -38,7 +38,7 @@ def felt_r79(accel_mps2: np.ndarray, step_s: float) -> Comfort:
 
 
 def butterworth_low_pass(values: np.ndarray, step_s: float, cut_off_hz: float, order: int) -> np.ndarray:
-    """Causal Butterworth low-pass of even order, as second-order sections by the bilinear transform."""
+    """Apply a causal Butterworth low-pass of even order: second-order sections from the bilinear transform."""
     warped = math.tan(math.pi * cut_off_hz * step_s)
     for k in range(order // 2):
         damping = 2 * math.cos(math.pi * (2 * k + 1) / (2 * order))  # 1/Q of this section
@@ -50,7 +50,7 @@ def butterworth_low_pass(values: np.ndarray, step_s: float, cut_off_hz: float, o
 
 
 def _section(values: np.ndarray, gain: float, a1: float, a2: float) -> np.ndarray:
-    """y[n] = gain (x[n] + 2 x[n-1] + x[n-2]) - a1 y[n-1] - a2 y[n-2], settled at the first value."""
+    """Compute y[n] = gain (x[n] + 2 x[n-1] + x[n-2]) - a1 y[n-1] - a2 y[n-2], settled at the first value."""
     x1 = x2 = y1 = y2 = float(values[0])
     out = np.empty(len(values))
     for n, x in enumerate(values.tolist()):
@@ -61,7 +61,7 @@ def _section(values: np.ndarray, gain: float, a1: float, a2: float) -> np.ndarra
 
 
 def _change(accel_mps2: np.ndarray, step_s: float) -> np.ndarray:
-    """Change over JERK_S, which is also the mean of the derivative over it."""
+    """Return the rate of change over JERK_S, which equals the mean derivative over this window."""
     lag = round(JERK_S / step_s)
     return (accel_mps2[lag:] - accel_mps2[:-lag]) / JERK_S
 

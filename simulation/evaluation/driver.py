@@ -1,8 +1,8 @@
-"""The real detection and decision objects in one function for `lockstep`, with what may go wrong between them.
+"""The real detection and decision objects as the decision function of `lockstep`, with injected faults.
 
-A frame's detection reaches decision `latency_s` after its exposure, and the command made then is applied from the
-next tick on: pose to applied control takes `latency_s` of world time. The car's own state is never late. Events act on
-the world from the next tick on.
+The detection of a frame reaches decision `latency_s` after its exposure, and the resulting control is applied from the
+next tick on: the latency from the pose to the applied control is `latency_s` of world time. The vehicle state has no
+latency. Events act on the world from the next tick on.
 """
 
 from collections import deque
@@ -19,14 +19,14 @@ from lkas.integration.shared_memory.messages import ControlMessage, DetectionMes
 from lkas.plugins.guard import PluginError
 from lkas.plugins.names import is_plugin_name
 from simulation.embedded.world import EmbeddedWorld
-from simulation.evaluation.happenings import Happenings
+from simulation.evaluation.active_events import ActiveEvents
 from simulation.evaluation.perception import TruthPerception
 from simulation.evaluation.scenario_events import (
     Blackout,
     DetectorDead,
     DroppedFrames,
-    Event,
     LateDetections,
+    ScenarioEvent,
     SetSpeed,
 )
 from simulation.evaluation.settings import TRUTH, ZERO
@@ -35,8 +35,8 @@ from simulation.world import Tick
 DetectionSink = Callable[[DetectionMessage], None]
 
 
-class Driver:
-    """Perception and decision of one drive. `see` each tick first, then `decide`, as `lockstep` calls them."""
+class LockstepDriver:
+    """Perception and decision of one drive. Call `observe` at each tick, then `decide`, as `lockstep` does."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class Driver:
         method: str,
         controller: str,
         latency_s: float,
-        events: Sequence[Event],
+        events: Sequence[ScenarioEvent],
         seed: int,
         on_detection: DetectionSink,
         on_withheld: Callable[[], None],
@@ -62,14 +62,14 @@ class Driver:
             decision = structs.replace(decision, controller=controller)
         self._keeper = LaneKeeper(decision, configuration["vehicle"], configuration["camera"])
         self._steers = controller != ZERO
-        self._is_plugin = is_plugin_name(decision.controller)
+        self._has_controller_plugin = is_plugin_name(decision.controller)
         self._latency_s = latency_s
         self._world = world
-        self._happenings = Happenings(events)
-        self._own_set_speed_mps = self._set_speed_mps = decision.set_speed_mps
+        self._events = ActiveEvents(events)
+        self._configured_set_speed_mps = self._set_speed_mps = decision.set_speed_mps
         self._random = np.random.default_rng([seed, 2])
         self._on_detection, self._on_withheld = on_detection, on_withheld
-        self._on_the_way: deque[tuple[float, DetectionMessage]] = deque()
+        self._pending: deque[tuple[float, DetectionMessage]] = deque()  # world time of arrival, detection
         self._tick: Tick | None = None
 
     @property
@@ -78,56 +78,56 @@ class Driver:
 
     @property
     def detector_failures(self) -> dict[str, int]:
-        """How often the detector failed, by what it said."""
+        """Number of failures of the detector by error text."""
         return {} if self._detector is None else self._detector.failures
 
-    def see(self, tick: Tick) -> None:
-        """The tick that `decide` is going to be asked about."""
+    def observe(self, tick: Tick) -> None:
+        """Take the tick of the next `decide` call, and apply the disturbances to the world."""
         assert tick.truth is not None
         self._tick = tick
-        self._happenings.update(tick.state.timestamp, tick.truth.distance_m)
-        self._world.disturbance = self._happenings.disturbance()
+        self._events.update(tick.state.timestamp, tick.truth.distance_m)
+        self._world.disturbance = self._events.disturbance()
 
     def decide(self, now_s: float, frame: ImageMessage | None, state: VehicleState) -> ControlMessage:
         tick = self._tick
         assert tick is not None
-        happenings = self._happenings
-        state = structs.replace(state, speed_mps=happenings.reported_speed_mps(state.speed_mps))
-        self._follow_set_speed()
+        events = self._events
+        state = structs.replace(state, speed_mps=events.reported_speed_mps(state.speed_mps))
+        self._update_set_speed()
         if tick.frame is not None and self._is_withheld():
             self._on_withheld()
         elif tick.frame is not None:
             detection = self._detect(tick, frame, state)
             self._on_detection(detection)
-            late = happenings.active(LateDetections)
-            self._on_the_way.append((now_s + self._latency_s + (late.delay_s if late else 0.0), detection))
+            late = events.active(LateDetections)
+            self._pending.append((now_s + self._latency_s + (late.delay_s if late else 0.0), detection))
         newest: DetectionMessage | None = None
-        while self._on_the_way and self._on_the_way[0][0] <= now_s + 1e-9:
-            newest = self._on_the_way.popleft()[1]
+        while self._pending and self._pending[0][0] <= now_s + 1e-9:
+            newest = self._pending.popleft()[1]
         control = self._keeper.decide(now_s, newest, state)
-        if self._is_plugin:
+        if self._has_controller_plugin:
             self._check_plugin()
         return control if self._steers else structs.replace(control, steering=0.0)
 
     def _check_plugin(self) -> None:
-        """Raise PluginError when the controller plugin has failed and its fallback steers."""
+        """Raise PluginError when the fallback steers in place of the controller plugin."""
         for event in self._keeper.take_events():
             if event.name == "controller" and event.level == "warning":
                 raise PluginError(event.text)
 
     def _is_withheld(self) -> bool:
-        """Whether this tick's frame leads to no detection."""
-        chance = self._random.random()  # drawn for each frame, so that a fault shifts no later draw
-        dropped = self._happenings.active(DroppedFrames)
-        return self._happenings.active(DetectorDead) is not None or (dropped is not None and chance < dropped.ratio)
+        """Return whether a fault withholds this tick's frame from the detector."""
+        chance = self._random.random()  # drawn for each frame, so that a fault does not shift later draws
+        dropped = self._events.active(DroppedFrames)
+        return self._events.active(DetectorDead) is not None or (dropped is not None and chance < dropped.ratio)
 
-    def _follow_set_speed(self) -> None:
-        """Another set speed while an event asks for one."""
-        event = self._happenings.active(SetSpeed)
-        wanted_mps = self._own_set_speed_mps if event is None else event.speed_mps
-        if wanted_mps != self._set_speed_mps:
-            self._keeper.update_parameter("set_speed_mps", wanted_mps)
-            self._set_speed_mps = wanted_mps
+    def _update_set_speed(self) -> None:
+        """Set the speed of an active event, or the configured one."""
+        event = self._events.active(SetSpeed)
+        set_speed_mps = self._configured_set_speed_mps if event is None else event.speed_mps
+        if set_speed_mps != self._set_speed_mps:
+            self._keeper.update_parameter("set_speed_mps", set_speed_mps)
+            self._set_speed_mps = set_speed_mps
 
     def _detect(self, tick: Tick, frame: ImageMessage | None, state: VehicleState) -> DetectionMessage:
         assert tick.frame is not None
@@ -139,7 +139,7 @@ class Driver:
             "capture_ns": stamp_ns,
             "frame_publish_ns": stamp_ns,
         }
-        is_black = self._happenings.active(Blackout, tick.frame.timestamp) is not None
+        is_black = self._events.active(Blackout, tick.frame.timestamp) is not None
         if self._truth is not None:
             return DetectionMessage(**stamps, lane_model=None if is_black else self._truth.lane_model(tick))
         assert self._detector is not None

@@ -1,6 +1,6 @@
-"""Where runs are made: in this process, or in several on this machine (on several machines: `cluster`).
+"""Executors run jobs: in this process or in several processes on this machine (`cluster.py`: on several machines).
 
-An executor is one method: `run(work, jobs)` yields (job, what work gave or raised) in the order they are done.
+An executor has one method: `run(work, jobs)` yields each job with its result or exception, in order of completion.
 """
 
 import multiprocessing
@@ -12,33 +12,33 @@ from typing import Any, Protocol
 from lkas.runtime.child import die_with_parent
 from lkas.runtime.threads import use_one_thread
 from simulation.evaluation.jobs import Job
-from simulation.evaluation.results import Record
+from simulation.evaluation.run_record import Record
 
-Work = Callable[[Job, Callable[[], bool]], Record]  # job, whether to stop
+Work = Callable[[Job, Callable[[], bool]], Record]  # job, function that returns whether to stop
 
 
 class Executor(Protocol):
     def run(self, work: Work, jobs: Sequence[Job]) -> Iterator[tuple[Job, Record | Exception]]:
-        """Each job with its record, or with the exception that ended it. An interrupt stops the jobs going on."""
+        """Yield each job with its record or the exception that ended it. An interrupt stops the running jobs."""
         ...
 
 
 class InProcess:
-    """One run after the other, here."""
+    """Runs one job after the other in this process."""
 
     def run(self, work: Work, jobs: Sequence[Job]) -> Iterator[tuple[Job, Record | Exception]]:
-        one_thread()
+        limit_opencv_threads()
         for job in jobs:
             try:
                 result = work(job, lambda: False)
-            except Exception as error:  # one map that can not be driven must not end the sweep
+            except Exception as error:  # one map that cannot be driven must not end the sweep
                 yield job, error
             else:
                 yield job, result
 
 
 class Processes:
-    """Up to `count` processes, started afresh, with one thread each."""
+    """Runs jobs in up to `count` new processes with one thread each."""
 
     def __init__(self, count: int) -> None:
         self._count = count
@@ -48,13 +48,13 @@ class Processes:
         stop = context.Event()
         use_one_thread()
         pool = ProcessPoolExecutor(
-            min(self._count, len(jobs)), mp_context=context, initializer=_begin_worker, initargs=(stop,)
+            min(self._count, len(jobs)), mp_context=context, initializer=_initialize_worker, initargs=(stop,)
         )
         try:
-            # Inherited: no worker hears a Ctrl-C before it has said what becomes of it.
+            # Workers inherit the mask: a Ctrl-C cannot reach them before they have set their handler.
             before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
             try:
-                futures = {pool.submit(_worked, work, job): job for job in jobs}
+                futures = {pool.submit(_run_in_worker, work, job): job for job in jobs}
             finally:
                 signal.pthread_sigmask(signal.SIG_SETMASK, before)
             for future in as_completed(futures):
@@ -67,24 +67,25 @@ class Processes:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-_stop: Any = None  # of this worker: the event that asks it to stop
+_stop: Any = None  # the stop event of this worker process
 
 
-def _begin_worker(stop: Any) -> None:
+def _initialize_worker(stop: Any) -> None:
     global _stop
     _stop = stop
     parent = multiprocessing.parent_process()
     die_with_parent(None if parent is None else parent.pid)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent says what to do
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole process group; the parent handles it
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    one_thread()
+    limit_opencv_threads()
 
 
-def _worked(work: Work, job: Job) -> Record:
+def _run_in_worker(work: Work, job: Job) -> Record:
     return work(job, _stop.is_set)
 
 
-def one_thread() -> None:
+def limit_opencv_threads() -> None:
+    """Let OpenCV use one thread."""
     import cv2
 
     cv2.setNumThreads(1)

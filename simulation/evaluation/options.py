@@ -1,4 +1,4 @@
-"""What the options of `simulation eval` say, checked: an error is one line on stderr and exit code 2."""
+"""Checks the options of `simulation eval`; an error is one line on stderr and exit code 2."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -14,9 +14,9 @@ from simulation.conditions import CONDITIONS
 from simulation.evaluation.settings import SECTIONS
 
 if TYPE_CHECKING:
+    from simulation.evaluation.metrics import RunMetrics
     from simulation.evaluation.requirements import Requirement
-    from simulation.evaluation.results import RunFigures
-    from simulation.evaluation.scenarios import Scenario
+    from simulation.evaluation.scenario import Scenario
 
 ALL = "all"
 DEFAULT_SUITE = "smoke"
@@ -30,28 +30,27 @@ def configuration_of(file: Path | None, assignments: list[str]) -> Configuration
 
 
 def choices(flag: str, given: list[str] | None, allowed: tuple[str, ...], default: str) -> list[str]:
-    """The words of a flag, given several times or with commas, each once."""
-    words = _words(flag, given or [default])
-    for word in words:
-        if word not in allowed:
-            fail(EXIT_USAGE, f"{flag} {word}: expected one of {', '.join(allowed)}")
-    return list(dict.fromkeys(words))
+    """Return the names given to a flag, repeated or with commas, without duplicates."""
+    names = _names(flag, given or [default])
+    for name in names:
+        if name not in allowed:
+            fail(EXIT_USAGE, f"{flag} {name}: expected one of {', '.join(allowed)}")
+    return list(dict.fromkeys(names))
 
 
 def choices_or_plugins(flag: str, given: list[str] | None, allowed: tuple[str, ...], default: str) -> list[str]:
-    """The same, but plugins (FILE.py:NAME) are allowed as well; their file is found from any working directory."""
-    words = _words(flag, given or [default])
-    for word in words:
-        if word not in allowed and not is_plugin_name(word):
-            fail(EXIT_USAGE, f"{flag} {word}: expected one of {', '.join(allowed)}, or {PATTERN}")
-    return list(dict.fromkeys(map(absolute_name, words)))
+    """Return the names given to a flag; plugins FILE.py:NAME are allowed too and become absolute paths."""
+    names = _names(flag, given or [default])
+    for name in names:
+        if name not in allowed and not is_plugin_name(name):
+            fail(EXIT_USAGE, f"{flag} {name}: expected one of {', '.join(allowed)}, or {PATTERN}")
+    return list(dict.fromkeys(map(absolute_name, names)))
 
 
 def check_plugins(configuration: Configuration, methods: list[str], controllers: list[str]) -> None:
-    """Create and try the plugins among these methods and controllers."""
+    """Create and try all plugins among these names."""
     from lkas.decision.bicycle import Bicycle
     from lkas.decision.controllers import create_controller
-    from lkas.decision.controllers.plugin import try_controller
     from lkas.detection import create_detector
     from lkas.detection.methods.plugin import try_detector
 
@@ -60,8 +59,8 @@ def check_plugins(configuration: Configuration, methods: list[str], controllers:
         for method in filter(is_plugin_name, methods):
             try_detector(create_detector(method, detection, camera), camera)
         for controller in filter(is_plugin_name, controllers):
-            plugin = structs.replace(decision, controller=controller)
-            try_controller(create_controller(plugin, Bicycle(configuration["vehicle"], plugin)))
+            parameters = structs.replace(decision, controller=controller)
+            try_controller(create_controller(parameters, Bicycle(configuration["vehicle"], parameters)))
     except PluginError as error:
         fail(EXIT_USAGE, str(error))
 
@@ -69,25 +68,27 @@ def check_plugins(configuration: Configuration, methods: list[str], controllers:
 def scenarios_of(
     suites: list[str], names: list[str], maps: list[Path], route: str | None, set_speed_mps: float
 ) -> "list[Scenario]":
-    """Those of suites, files and maps, each once; of the default suite with none of them. Names of suites and scenarios
-    may stand together, with commas."""
+    """Return the scenarios of suites, files and maps without duplicates; the default suite when none is given.
+
+    One option may hold several names of suites or scenarios with commas.
+    """
+    from simulation.evaluation.scenario_file import built_in_scenarios, load_scenario, scenario_of_map
     from simulation.evaluation.scenario_schema import ScenarioError
-    from simulation.evaluation.scenarios import gallery, load_scenario, scenario_of_map
     from simulation.evaluation.suites import SUITES, load_suite
     from simulation.opendrive.route_choice import DEFAULT
 
     if route is not None and not maps:
-        fail(EXIT_USAGE, f"--route {route}: it is the route of a --map; a scenario names its own")
+        fail(EXIT_USAGE, f"--route {route}: it applies to --map only; a scenario file names its route")
     found: dict[tuple[str, str], Scenario] = {}
     try:
-        for suite in _words("--suite", suites) or ([] if names or maps else [DEFAULT_SUITE]):
+        for suite in _names("--suite", suites) or ([] if names or maps else [DEFAULT_SUITE]):
             if suite not in SUITES:
                 fail(EXIT_USAGE, f"--suite {suite}: expected one of {', '.join(SUITES)}")
             found |= {_key(scenario): scenario for scenario in load_suite(suite)}
-        known = gallery()
-        for name in _words("--scenario", names):
+        known = built_in_scenarios()
+        for name in _names("--scenario", names):
             if name not in known and not Path(name).is_file():
-                fail(EXIT_USAGE, f"--scenario {name}: there is no such file, and the gallery has {', '.join(known)}")
+                fail(EXIT_USAGE, f"--scenario {name}: no such file; built-in scenarios are {', '.join(known)}")
             _add(found, load_scenario(known.get(name, name)), f"--scenario {name}")
         for file in maps:
             _add(found, scenario_of_map(file, route or DEFAULT, set_speed_mps), f"--map {file}")
@@ -97,34 +98,34 @@ def scenarios_of(
 
 
 def in_conditions(scenarios: "list[Scenario]", given: list[str]) -> "list[Scenario]":
-    """Each scenario in each of these conditions; as they are with none given."""
+    """Return each scenario in each of these conditions; unchanged when none is given."""
     if not given:
         return scenarios
-    words = choices("--condition", given, (*CONDITIONS, ALL), ALL)
+    names = choices("--condition", given, (*CONDITIONS, ALL), ALL)
     return [
-        structs.replace(scenario, head=structs.replace(scenario.head, condition=condition))
-        for condition in (CONDITIONS if ALL in words else words)
+        structs.replace(scenario, header=structs.replace(scenario.header, condition=condition))
+        for condition in (CONDITIONS if ALL in names else names)
         for scenario in scenarios
     ]
 
 
-def _words(flag: str, given: list[str]) -> list[str]:
-    """The names in these texts; the path of a file is one name, whatever is in it."""
+def _names(flag: str, given: list[str]) -> list[str]:
+    """Split texts at commas into names; the path of an existing file is one name."""
     texts = [[text] if Path(text).is_file() else text.split(",") for text in given]
-    words = [word.strip() for text in texts for word in text if word.strip()]
-    if given and not words:
-        fail(EXIT_USAGE, f"{flag} {given[0]}: there is no name in it")
-    return words
+    names = [name.strip() for text in texts for name in text if name.strip()]
+    if given and not names:
+        fail(EXIT_USAGE, f"{flag} {given[0]}: it contains no name")
+    return names
 
 
 def _add(found: "dict[tuple[str, str], Scenario]", scenario: "Scenario", flag: str) -> None:
     if found.get(_key(scenario), scenario) != scenario:
-        fail(EXIT_USAGE, f"{flag}: another scenario is called {scenario.name} already; rename the file")
+        fail(EXIT_USAGE, f"{flag}: another scenario is already named {scenario.name}; rename the file")
     found[_key(scenario)] = scenario
 
 
 def _key(scenario: "Scenario") -> tuple[str, str]:
-    return scenario.name, scenario.head.condition
+    return scenario.name, scenario.header.condition
 
 
 def requirements_of(texts: list[str]) -> "list[Requirement]":
@@ -136,7 +137,7 @@ def requirements_of(texts: list[str]) -> "list[Requirement]":
         fail(EXIT_USAGE, f"--require {error}")
 
 
-def earlier_runs(folder: Path | None) -> "list[RunFigures] | None":
+def earlier_runs(folder: Path | None) -> "list[RunMetrics] | None":
     from simulation.evaluation.results import read_runs
 
     if folder is None:
@@ -148,6 +149,6 @@ def earlier_runs(folder: Path | None) -> "list[RunFigures] | None":
 
 
 def fail(code: int, text: str) -> NoReturn:
-    """Say it and leave."""
+    """Print the error and exit."""
     typer.echo(f"simulation eval: {text}", err=True)
     raise typer.Exit(code)

@@ -1,35 +1,35 @@
-"""Plots of the report, as SVG elements that take their colours from its style sheet."""
+"""Plots of the report, as SVG elements with the colours of its style sheet."""
 
 import math
 from collections.abc import Sequence
 
 from msgspec import Struct
 
-from simulation.evaluation.results import Record
+from simulation.evaluation.run_record import Record
 
 WIDTH, HEIGHT = 1080, 240
 LEFT, RIGHT, TOP, BOTTOM = 44, 10, 24, 26
 MAP_SIZE, MAP_EDGE = 220, 14
 SHARE_WIDTH, SHARE_HEIGHT = 330, 200
-LEAST_OFFSET_M = 0.3  # a plot shows at least so much to either side
+MIN_RANGE_M = 0.3  # minimum range of the plot to either side
 MAX_POINTS = 600
 
 
 class Series(Struct, frozen=True):
-    """Runs of one method and controller in one scenario; `colour` is the number of its style."""
+    """Runs of one method and controller in curve scenario; `colour` is the number of its style."""
 
     colour: int
     records: Sequence[Record]
 
 
 def offset_plot(series: Sequence[Series]) -> str:
-    """Offset over distance, left up; further seeds are thinner; departures are dots."""
-    traces = [record.details.trace for one in series for record in one.records]
+    """Plot offset over distance, left is up; further seeds are thinner lines; departures are dots."""
+    traces = [record.details.trace for curve in series for record in curve.records]
     longest_m = max((trace.distance_m[-1] for trace in traces if trace.distance_m), default=0.0)
     if longest_m <= 0:
-        return "<p class='faint'>Nothing was driven.</p>"
+        return "<p class='faint'>No distance was travelled.</p>"
     largest_m = max(abs(offset) for trace in traces for offset in trace.offset_m)
-    half_m = max(LEAST_OFFSET_M, 1.08 * largest_m)
+    half_m = max(MIN_RANGE_M, 1.08 * largest_m)
 
     def x(distance_m: float) -> float:
         return LEFT + distance_m / longest_m * (WIDTH - LEFT - RIGHT)
@@ -38,17 +38,17 @@ def offset_plot(series: Sequence[Series]) -> str:
         return TOP + (1 - offset_m / half_m) / 2 * (HEIGHT - TOP - BOTTOM)
 
     parts = [_grid(x, y, longest_m, half_m)]
-    for one in series:
-        for index, record in enumerate(one.records):
+    for curve in series:
+        for index, record in enumerate(curve.records):
             trace = record.details.trace
             stride = max(1, len(trace.distance_m) // MAX_POINTS)
             points = " ".join(
                 f"{x(d):.1f},{y(o):.1f}" for d, o in list(zip(trace.distance_m, trace.offset_m, strict=True))[::stride]
             )
             kind = "line" if index == 0 else "line more"
-            parts.append(f'<polyline class="{kind}" style="--c: var(--s{one.colour})" points="{points}"/>')
-    for one in series:
-        for record in one.records:
+            parts.append(f'<polyline class="{kind}" style="--c: var(--s{curve.colour})" points="{points}"/>')
+    for curve in series:
+        for record in curve.records:
             for place in record.details.departures:
                 offset_m = _offset_at(record, place.distance_m)
                 parts.append(_dot(x(place.distance_m), y(offset_m), f"departure at {place.distance_m:.0f} m"))
@@ -56,8 +56,8 @@ def offset_plot(series: Sequence[Series]) -> str:
 
 
 def road_plot(series: Sequence[Series]) -> str:
-    """The way driven, seen from above, with the departures of all runs on it."""
-    records = [record for one in series for record in one.records]
+    """Plot the driven path from above, with the departures of all runs."""
+    records = [record for curve in series for record in curve.records]
     longest = max(records, key=lambda record: len(record.details.trace.x_m))
     trace = longest.details.trace
     places = [place for record in records for place in record.details.departures]
@@ -74,7 +74,7 @@ def road_plot(series: Sequence[Series]) -> str:
 
     points = " ".join("{:.1f},{:.1f}".format(*at(x, y)) for x, y in zip(trace.x_m, trace.y_m, strict=True))
     start_x, start_y = at(trace.x_m[0], trace.y_m[0])
-    bar_m = _nice(extent_m / 3)
+    bar_m = _round_step(extent_m / 3)
     bar = (
         f'<line class="zero" x1="{MAP_EDGE}" x2="{MAP_EDGE + bar_m * scale:.1f}" y1="{height - 8}" y2="{height - 8}"/>'
         f'<text x="{MAP_EDGE + bar_m * scale + 6:.1f}" y="{height - 4}">{bar_m:g} m</text>'
@@ -88,8 +88,8 @@ def road_plot(series: Sequence[Series]) -> str:
     )
 
 
-def share_plot(title: str, curves: Sequence[tuple[int, Sequence[tuple[float, float]]]]) -> str:
-    """How much lies at or below a value. Each curve: the number of its style, and (value >= 0, weight) pairs."""
+def cumulative_plot(title: str, curves: Sequence[tuple[int, Sequence[tuple[float, float]]]]) -> str:
+    """Plot the cumulative share over the value. A curve has the index of its style and (value >= 0, weight) pairs."""
     largest = max((value for _, points in curves for value, _ in points), default=0.0)
     if largest <= 0:
         return ""
@@ -107,7 +107,7 @@ def share_plot(title: str, curves: Sequence[tuple[int, Sequence[tuple[float, flo
         parts.append(f'<line class="{kind}" x1="{LEFT}" x2="{right}" y1="{y(share):.1f}" y2="{y(share):.1f}"/>')
         if share < 1:
             parts.append(f'<text x="{LEFT - 6}" y="{y(share) + 4:.1f}" text-anchor="end">{share:.0%}</text>')
-    step = _nice(largest / 3)
+    step = _round_step(largest / 3)
     for count in range(math.floor(largest / step) + 1):
         at = x(count * step)
         parts.append(f'<text x="{at:.1f}" y="{foot + 16}" text-anchor="middle">{count * step:.3g}</text>')
@@ -126,13 +126,13 @@ def share_plot(title: str, curves: Sequence[tuple[int, Sequence[tuple[float, flo
 
 def _grid(x, y, longest_m: float, half_m: float) -> str:
     parts = []
-    step_m = _nice(half_m / 2)
+    step_m = _round_step(half_m / 2)
     for count in range(-math.floor(half_m / step_m), math.floor(half_m / step_m) + 1):
         level = y(count * step_m)
         kind = "zero" if count == 0 else "grid"
         parts.append(f'<line class="{kind}" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{level:.1f}" y2="{level:.1f}"/>')
         parts.append(f'<text x="{LEFT - 6}" y="{level + 4:.1f}" text-anchor="end">{count * step_m:.3g}</text>')
-    step_m = _nice(longest_m / 6)
+    step_m = _round_step(longest_m / 6)
     for count in range(math.floor(longest_m / step_m) + 1):
         unit = " m" if count == 0 else ""
         at = x(count * step_m)
@@ -151,7 +151,7 @@ def _offset_at(record: Record, distance_m: float) -> float:
     return trace.offset_m[index]
 
 
-def _nice(step: float) -> float:
-    """1, 2 or 5 times a power of ten, not above `step`."""
+def _round_step(step: float) -> float:
+    """Return the largest of 1, 2 or 5 times a power of ten that is not above `step`."""
     power = 10 ** math.floor(math.log10(step))
     return max(factor * power for factor in (1, 2, 5) if factor * power <= step * (1 + 1e-9))

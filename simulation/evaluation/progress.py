@@ -1,4 +1,4 @@
-"""A sweep behind a progress bar, until it is done or somebody stops it."""
+"""Runs a sweep with a progress bar until it is finished or interrupted."""
 
 import signal
 from types import FrameType
@@ -15,13 +15,13 @@ from simulation.evaluation.sweep import Sweep
 
 
 class _Terminated(KeyboardInterrupt):
-    """SIGTERM."""
+    """Raised by SIGTERM."""
 
 
-def run_behind_bar(sweep: Sweep, executor: Executor) -> int:
-    """Make the open runs; the exit code."""
+def run_with_progress(sweep: Sweep, executor: Executor) -> int:
+    """Drive the open runs and return the exit code."""
     if not sweep.open:
-        typer.echo("every run is there already", err=True)
+        typer.echo("all runs are already finished", err=True)
         return 0
     before = signal.signal(signal.SIGTERM, _terminated)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -40,7 +40,7 @@ def run_behind_bar(sweep: Sweep, executor: Executor) -> int:
         finally:
             signal.signal(signal.SIGTERM, before)
     missing = len(sweep.open) - sum(job.inputs in sweep.done for job in sweep.open)
-    typer.echo(f"interrupted; {missing} of {len(sweep.open)} runs are missing, the same command goes on", err=True)
+    typer.echo(f"interrupted; {missing} of {len(sweep.open)} runs are missing; the same command continues", err=True)
     return code
 
 

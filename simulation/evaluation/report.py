@@ -1,4 +1,4 @@
-"""The report: one HTML file that needs nothing else, not even a network."""
+"""The report: one self-contained HTML file that needs no network."""
 
 from collections.abc import Callable, Sequence
 from html import escape
@@ -7,44 +7,46 @@ from itertools import groupby, pairwise
 from pathlib import Path
 
 import lkas
-from simulation.evaluation.plots import Series, offset_plot, road_plot, share_plot
+from simulation.atomic_file import write_atomically
+from simulation.evaluation.metrics import MIN_COMPLETED_RATIO, MIN_SPEED_RATIO, RunMetrics
+from simulation.evaluation.plots import Series, cumulative_plot, offset_plot, road_plot
 from simulation.evaluation.report_tables import COLUMNS, comparison, group_of, run_table, summary_table, title_of
-from simulation.evaluation.results import COMPLETED_RATIO, SPEED_RATIO, Record, RunFigures, write_whole
+from simulation.evaluation.run_record import Record
 
 COLOURS = 6
 DISTRIBUTED = ("offset_max_m", "lat_accel_max_mps2", "lat_jerk_max_mps3")
 
-MEANINGS = (
-    ("departure", "a tyre's outer edge beyond the line's inner edge; one lasts until all tyres are inside for 0.5 s. "
-     "More than 1.75 m off the centre or 3 s outside end the run"),
-    ("does not count", f"less than {COMPLETED_RATIO:.0%} of the way, or slower than {SPEED_RATIO:.0%} of perfect "
-     "perception on the same road with nothing going wrong"),
-    ("offset, heading", "car against lane, from the world's truth at 100 Hz, weighted by distance"),
-    ("lat. accel., jerk", "of the path: mean over 0.1 s, and its change over 0.5 s. R79: through the 4th-order "
-     "Butterworth low-pass of 0.5 Hz that UN R79 asks for"),
+DEFINITIONS = (
+    ("departure", "a tyre's outer edge beyond the line's inner edge, until all tyres have been inside for 0.5 s. "
+     "An offset of more than 1.75 m or 3 s outside end the run"),
+    ("does not count", f"less than {MIN_COMPLETED_RATIO:.0%} completed, or slower than {MIN_SPEED_RATIO:.0%} of the "
+     "speed with perfect perception on the same road without events"),
+    ("offset, heading", "of the car in its lane, from the world's truth at 100 Hz, weighted by distance"),
+    ("lat. accel., jerk", "of the path: mean over 0.1 s, and its change over 0.5 s. R79: with the 4th-order "
+     "Butterworth low-pass of 0.5 Hz that UN R79 requires"),
     ("lane seen", "frames in which both lines were reported"),
-    ("confidently wrong", "frames with a line of confidence 0.5 or more that is off by 0.3 m or 2 deg beside the car"),
-    ("frames lost", "exposed, but no applied control rests on them"),
-    ("reversals", "of the steering by 2 deg at a steering wheel geared 15 : 1"),
-    ("least TTLC", "shortest time to a line at the lateral speed of the moment"),
-    ("offset / curvature", "how far the car sits inside (+) or outside (-) of bends; times the curvature gives metres"),
-    ("real time", "simulated seconds per second of one core, rendering included"),
+    ("confidently wrong", "frames with a line of confidence 0.5 or more and an error of 0.3 m or 2 deg at the car"),
+    ("frames lost", "exposed frames that no applied control is based on"),
+    ("reversals", "of the steering by 2 deg at the steering wheel, with a steering ratio of 15 : 1"),
+    ("minimum TTLC", "minimum time to line crossing at the current lateral speed"),
+    ("offset / curvature", "displacement to the inside (+) or outside (-) of bends; times the curvature gives metres"),
+    ("real time", "simulated seconds per CPU second of one core, including rendering"),
 )  # fmt: skip
 
 
 def write_report(
-    path: Path, records: Sequence[Record], earlier: Sequence[RunFigures] | None, against: str | None
+    path: Path, records: Sequence[Record], earlier: Sequence[RunMetrics] | None, against: str | None
 ) -> None:
-    """Write the page, the worst runs first; `earlier` are the runs of the folder `against`."""
-    keys = dict.fromkeys(group_of(record.figures) for record in records)
+    """Write the page, worst runs first; `earlier` are the runs of the folder `against`."""
+    keys = dict.fromkeys(group_of(record.metrics) for record in records)
     colours = {key: index % COLOURS for index, key in enumerate(keys)}
     records = sorted(records, key=_worst_first)
-    runs = [record.figures for record in records]
+    runs = [record.metrics for record in records]
     latencies = sorted({run.latency_s for run in runs if run.latency_s is not None})
-    words = ", ".join("0 ms (ideal)" if latency == 0 else f"{latency * 1e3:.0f} ms" for latency in latencies)
+    latency_text = ", ".join("0 ms (ideal)" if latency == 0 else f"{latency * 1e3:.0f} ms" for latency in latencies)
     head = (
         f"<h1>Lane keeping score card</h1><p class='faint'>{len(runs)} runs, "
-        f"{sum(run.distance_m for run in runs) / 1e3:.1f} km, pose to applied control {words}, "
+        f"{sum(run.distance_m for run in runs) / 1e3:.1f} km, pose to applied control {latency_text}, "
         f"lkas {escape(lkas.__version__)}</p>"
     )
     sections = [
@@ -52,9 +54,9 @@ def write_report(
         "<h2>Summary</h2>", summary_table(runs, list(colours)),
         comparison(runs, earlier, against or ""),
         "<h2>Distributions</h2>", _legend(colours), _distributions(records, colours),
-        "<h2>Offset over distance, the worst first</h2>", _legend(colours), *_scenario_cards(records, colours),
-        "<h2>All runs, the worst first</h2>", run_table(records),
-        "<h2>What the figures mean</h2>", _meanings(),
+        "<h2>Offset over distance, worst runs first</h2>", _legend(colours), *_scenario_cards(records, colours),
+        "<h2>All runs, worst runs first</h2>", run_table(records),
+        "<h2>Definitions</h2>", _definitions(),
     ]  # fmt: skip
     style = resources.files("simulation.evaluation").joinpath("report.css").read_text(encoding="utf-8")
     page = (
@@ -64,62 +66,62 @@ def write_report(
         + "\n".join(section for section in sections if section)
         + "</main></body></html>\n"
     )
-    write_whole(path, page)
+    write_atomically(path, page)
 
 
 def _worst_first(record: Record) -> tuple[bool, int, int, float]:
-    run = record.figures
+    run = record.metrics
     return run.counts, -run.departures, -run.minimum_risk_stops, -(run.offset_rms_m or 0.0)
 
 
 def _distributions(records: Sequence[Record], colours: dict[tuple[str, str], int]) -> str:
-    """Share of the way by offset, and shares of the runs by their worst figures."""
+    """Return plots of the cumulative distance by offset, and of the cumulative runs by their maxima."""
 
     def curves(
         points: Callable[[Record], Sequence[tuple[float, float]]],
     ) -> list[tuple[int, list[tuple[float, float]]]]:
         drawn = [
-            (colour, [point for record in records if group_of(record.figures) == key for point in points(record)])
+            (colour, [point for record in records if group_of(record.metrics) == key for point in points(record)])
             for key, colour in colours.items()
         ]
         return [(colour, known) for colour, known in drawn if known]
 
-    def of_run(figure: str) -> Callable[[Record], Sequence[tuple[float, float]]]:
+    def of_run(metric: str) -> Callable[[Record], Sequence[tuple[float, float]]]:
         def point(record: Record) -> Sequence[tuple[float, float]]:
-            value = getattr(record.figures, figure)
+            value = getattr(record.metrics, metric)
             return [] if value is None else [(value, 1.0)]
 
         return point
 
     plots = [
-        share_plot("share of the way within an offset of … m", curves(_offsets)),
+        cumulative_plot("share of the distance with an offset up to … m", curves(_offsets)),
         *(
-            share_plot(f"share of the runs with {title} up to … {unit}", curves(of_run(figure)))
-            for figure, title, unit, _, *_ in COLUMNS
-            if figure in DISTRIBUTED
+            cumulative_plot(f"share of the runs with {title} up to … {unit}", curves(of_run(metric)))
+            for metric, title, unit, _, *_ in COLUMNS
+            if metric in DISTRIBUTED
         ),
     ]
     return f"<div class='card shares'>{''.join(plots)}</div>"
 
 
 def _offsets(record: Record) -> list[tuple[float, float]]:
-    """(|offset|, distance it was kept for) of the points of a trace."""
+    """Return (|offset|, distance to the next point) of the points of a trace."""
     trace = record.details.trace
-    ways_m = [later - now for now, later in pairwise(trace.distance_m)]
-    return [(abs(offset_m), way_m) for offset_m, way_m in zip(trace.offset_m, ways_m, strict=False) if way_m > 0]
+    steps_m = [following - current for current, following in pairwise(trace.distance_m)]
+    return [(abs(offset_m), step_m) for offset_m, step_m in zip(trace.offset_m, steps_m, strict=False) if step_m > 0]
 
 
 def _scenario_cards(records: Sequence[Record], colours: dict[tuple[str, str], int]) -> list[str]:
     cards = []
     ordered = sorted(
         records,
-        key=lambda record: list(dict.fromkeys(title_of(r.figures) for r in records)).index(title_of(record.figures)),
+        key=lambda record: list(dict.fromkeys(title_of(r.metrics) for r in records)).index(title_of(record.metrics)),
     )
-    for name, own in groupby(ordered, key=lambda record: title_of(record.figures)):
-        own = list(own)
-        groups = dict.fromkeys(group_of(record.figures) for record in own)
-        series = [Series(colours[key], [r for r in own if group_of(r.figures) == key]) for key in groups]
-        departures = sum(record.figures.departures for record in own)
+    for name, group in groupby(ordered, key=lambda record: title_of(record.metrics)):
+        members = list(group)
+        keys = dict.fromkeys(group_of(record.metrics) for record in members)
+        series = [Series(colours[key], [r for r in members if group_of(r.metrics) == key]) for key in keys]
+        departures = sum(record.metrics.departures for record in members)
         mark = "bad" if departures else "good"
         count = f"{departures} departure{'' if departures == 1 else 's'}" if departures else "no departure"
         cards.append(
@@ -138,6 +140,6 @@ def _legend(colours: dict[tuple[str, str], int]) -> str:
     return f"<div class='legend'>{items}</div>"
 
 
-def _meanings() -> str:
-    items = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in MEANINGS)
+def _definitions() -> str:
+    items = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in DEFINITIONS)
     return f"<div class='card'><dl>{items}</dl></div>"

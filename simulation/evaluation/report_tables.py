@@ -1,22 +1,23 @@
-"""The tables of the report: summary, comparison with earlier runs, all runs."""
+"""The tables of the report: summary, comparison with earlier results, all runs."""
 
 from collections.abc import Callable, Sequence
 from html import escape
 from typing import NamedTuple
 
-from simulation.evaluation.results import COMPLETED_RATIO, SPEED_RATIO, Record, RunFigures, summary_of
-from simulation.evaluation.table import text_of
+from simulation.evaluation.metrics import MIN_COMPLETED_RATIO, MIN_SPEED_RATIO, RunMetrics, summarize
+from simulation.evaluation.run_record import Record
+from simulation.evaluation.table import format_value
 
 Value = Callable[[Record], float | None]
 
 
 class Column(NamedTuple):
-    """A column of a table. Marks: up to `good` it is good, up to `limit` fair, beyond it bad; None: not judged."""
+    """A column of a table. Values up to `good` are marked good, up to `limit` fair, others bad; None: no mark."""
 
-    figure: str
+    metric: str
     title: str
     unit: str
-    form: str
+    number_format: str
     good: float | None = None
     limit: float | None = None
     is_better_high: bool = False
@@ -26,8 +27,8 @@ COLUMNS = (
     Column("distance_m", "distance", "m", ".0f"),
     Column("departures", "departures", "", "d", 0, 0),
     Column("minimum_risk_stops", "risk stops", "", "d", 0, 0),
-    Column("completed_ratio", "completed", "", ".0%", 1.0, COMPLETED_RATIO, True),
-    Column("mean_speed_ratio", "speed", "of truth's", ".0%", 0.97, SPEED_RATIO, True),
+    Column("completed_ratio", "completed", "", ".0%", 1.0, MIN_COMPLETED_RATIO, True),
+    Column("mean_speed_ratio", "speed", "of truth's", ".0%", 0.97, MIN_SPEED_RATIO, True),
     Column("offset_rms_m", "offset rms", "m", ".3f", 0.10, 0.15),
     Column("offset_p95_m", "offset p95", "m", ".2f", 0.25, 0.50),
     Column("offset_max_m", "offset max", "m", ".2f", 0.40, 0.80),
@@ -42,7 +43,7 @@ COLUMNS = (
     Column("real_time_factor", "real time", "x, a core", ".1f", 2.5, 1.0, True),
 )
 COMPARED = tuple(
-    column for column in COLUMNS if column.figure in
+    column for column in COLUMNS if column.metric in
     ("departures", "minimum_risk_stops", "offset_rms_m", "offset_max_m", "lat_accel_max_mps2", "lat_jerk_max_mps3",
      "availability_ratio", "wrong_confident_ratio")
 )  # fmt: skip
@@ -51,49 +52,50 @@ DETAILS: tuple[tuple[str, str, str, Value], ...] = (
     ("R79 jerk", "m/s³", ".2f", lambda record: record.details.r79_lat_jerk_max_mps3),
     ("reversals", "per min", ".0f", lambda record: record.details.steering_reversals_per_min),
     ("frames withheld", "by a fault", ".1%", lambda record: record.details.withheld_frame_ratio),
-    ("least TTLC", "s", ".1f", lambda record: record.details.ttlc_min_s),
+    ("minimum TTLC", "s", ".1f", lambda record: record.details.ttlc_min_s),
     ("offset / curvature", "m²", ".0f", lambda record: record.details.offset_per_curvature_m2),
 )
 
 
-def summary_table(runs: Sequence[RunFigures], groups: Sequence[tuple[str, str]]) -> str:
-    """A row for each method and controller, and one for each condition where there are several."""
+def summary_table(runs: Sequence[RunMetrics], groups: Sequence[tuple[str, str]]) -> str:
+    """Return a table with a row for each method and controller, and one for each condition if there are several."""
     rows = []
     for method, controller in groups:
-        own = [run for run in runs if group_of(run) == (method, controller)]
-        by_condition = {run.condition or "": [r for r in own if r.condition == run.condition] for run in own}
-        parts = {"all": own} if len(by_condition) > 1 else {}
+        members = [run for run in runs if group_of(run) == (method, controller)]
+        by_condition = {run.condition or "": [r for r in members if r.condition == run.condition] for run in members}
+        parts = {"all": members} if len(by_condition) > 1 else {}
         for condition, part in (parts | dict(sorted(by_condition.items()))).items():
             words = "".join(f"<td class='word'>{escape(word)}</td>" for word in (method, controller, condition))
-            rows.append(f"<tr>{words}{_counting_cell(part)}{_worst_cell(part)}{_cells(summary_of(part))}</tr>")
+            rows.append(f"<tr>{words}{_counting_cell(part)}{_worst_cell(part)}{_cells(summarize(part))}</tr>")
     heads = "".join(f"<th class='word'>{word}</th>" for word in ("method", "controller", "condition"))
     heads += "<th>runs<small>that count</small></th><th>worst run<small>offset rms, m</small></th>"
     return _table(heads + _heads(), rows)
 
 
-def _counting_cell(runs: Sequence[RunFigures]) -> str:
+def _counting_cell(runs: Sequence[RunMetrics]) -> str:
     counting = sum(run.counts for run in runs)
     return f"<td class='{'good' if counting == len(runs) else 'bad'}'>{counting} of {len(runs)}</td>"
 
 
-def _worst_cell(runs: Sequence[RunFigures]) -> str:
+def _worst_cell(runs: Sequence[RunMetrics]) -> str:
     worst = max(runs, key=lambda run: run.offset_rms_m or 0.0)
-    column = next(column for column in COLUMNS if column.figure == "offset_rms_m")
-    text = text_of(worst.offset_rms_m, column.form)
+    column = next(column for column in COLUMNS if column.metric == "offset_rms_m")
+    text = format_value(worst.offset_rms_m, column.number_format)
     return f"<td class='{_mark(column, worst.offset_rms_m)}'>{text}<small>{escape(worst.scenario or '')}</small></td>"
 
 
 def run_table(records: Sequence[Record]) -> str:
+    """Return a table with a row for each run."""
     rows = []
     for record in records:
-        run = record.figures
+        run = record.metrics
         mark = "good" if run.counts else "bad"
         words = [run.scenario, run.condition, run.map, run.method, run.controller]
         cells = "".join(f"<td class='word'>{escape(word or '')}</td>" for word in words)
         latency = "" if run.latency_s is None else f"{run.latency_s * 1e3:.0f}"
         cells += f"<td>{run.seed}</td><td>{latency}</td>"
         cells += f"<td class='word'><span class='{mark}'>{escape(record.details.end)}</span></td>" + _cells(run)
-        cells += "".join(f"<td>{text_of(value(record), form)}</td>" for _, _, form, value in DETAILS)
+        cells += "".join(f"<td>{format_value(value(record), text_format)}</td>" for _, _, text_format, value in DETAILS)
         rows.append(f"<tr>{cells}</tr>")
     heads = "".join(
         f"<th class='word'>{word}</th>" for word in ("scenario", "condition", "map", "method", "controller")
@@ -103,8 +105,8 @@ def run_table(records: Sequence[Record]) -> str:
     return _table(heads, rows)
 
 
-def comparison(runs: Sequence[RunFigures], earlier: Sequence[RunFigures] | None, against: str) -> str:
-    """Each run beside the same one of before."""
+def comparison(runs: Sequence[RunMetrics], earlier: Sequence[RunMetrics] | None, against: str) -> str:
+    """Return a table that compares each run with the same run of earlier results."""
     if earlier is None:
         return ""
     before = {_identity(run): run for run in earlier}
@@ -116,21 +118,21 @@ def comparison(runs: Sequence[RunFigures], earlier: Sequence[RunFigures] | None,
         cells = "".join(f"<td class='word'>{escape(word or '')}</td>" for word in (title_of(run), *group_of(run)))
         cells += f"<td>{run.seed}</td>" + "".join(_changed_cell(column, was, run) for column in COMPARED)
         rows.append(f"<tr>{cells}</tr>")
-    title = f"<h2>Against {escape(against)}</h2>"
+    title = f"<h2>Compared with {escape(against)}</h2>"
     if not rows:
-        return title + "<p class='faint'>No run of it is among these.</p>"
+        return title + "<p class='faint'>It contains none of these runs.</p>"
     heads = "".join(f"<th class='word'>{word}</th>" for word in ("scenario", "method", "controller")) + "<th>seed</th>"
     heads += "".join(f"<th>{column.title}<small>{column.unit or '&nbsp;'}</small></th>" for column in COMPARED)
     return title + _table(heads, rows)
 
 
-def _identity(run: RunFigures) -> tuple:
+def _identity(run: RunMetrics) -> tuple:
     return run.scenario, run.condition, run.seed, run.method, run.controller, run.latency_s
 
 
-def _changed_cell(column: Column, was: RunFigures, run: RunFigures) -> str:
-    old, new = getattr(was, column.figure), getattr(run, column.figure)
-    old_text, new_text = text_of(old, column.form), text_of(new, column.form)
+def _changed_cell(column: Column, was: RunMetrics, run: RunMetrics) -> str:
+    old, new = getattr(was, column.metric), getattr(run, column.metric)
+    old_text, new_text = format_value(old, column.number_format), format_value(new, column.number_format)
     mark = ""
     if old_text != new_text and old is not None and new is not None:
         mark = "good" if (new > old) == column.is_better_high else "bad"
@@ -138,10 +140,10 @@ def _changed_cell(column: Column, was: RunFigures, run: RunFigures) -> str:
     return f"<td class='{mark}'>{shown}</td>"
 
 
-def _cells(run: RunFigures) -> str:
+def _cells(run: RunMetrics) -> str:
     def cell(column: Column) -> str:
-        value = getattr(run, column.figure)
-        return f"<td class='{_mark(column, value)}'>{text_of(value, column.form)}</td>"
+        value = getattr(run, column.metric)
+        return f"<td class='{_mark(column, value)}'>{format_value(value, column.number_format)}</td>"
 
     return "".join(map(cell, COLUMNS))
 
@@ -165,11 +167,12 @@ def _table(heads: str, rows: Sequence[str]) -> str:
     )
 
 
-def group_of(run: RunFigures) -> tuple[str, str]:
+def group_of(run: RunMetrics) -> tuple[str, str]:
+    """Return method and controller, which share one colour."""
     return run.method or "", run.controller or ""
 
 
-def title_of(run: RunFigures) -> str:
-    """The scenario, and the condition where it is not the usual one."""
+def title_of(run: RunMetrics) -> str:
+    """Return the scenario, with its condition unless it is clear."""
     name = run.scenario or ""
     return name if run.condition in (None, "clear") else f"{name}, {run.condition}"

@@ -1,4 +1,4 @@
-"""Roads made for a scenario: straights and bends, written as OpenDRIVE."""
+"""Roads generated for a scenario from straights and bends, written as OpenDRIVE."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -7,7 +7,7 @@ from lkas.parameters import Section, declare
 from simulation.evaluation.scenario_schema import ScenarioError, mapping, section
 from simulation.opendrive.writer import Piece, bend, road_xml, straight
 
-RUN_OUT_M = 150.0  # of straight road behind a generated one: the camera sees a road up to the end of the drive
+RUN_OUT_M = 150.0  # straight road after the last segment, so that the camera sees a road until the end of the drive
 
 
 class Segment(Section, frozen=True, kw_only=True):
@@ -16,7 +16,7 @@ class Segment(Section, frozen=True, kw_only=True):
     length_m: Annotated[float | None, declare("Length of a straight", unit="m", minimum=1, maximum=20000)] = None
     radius_m: Annotated[float | None, declare("Radius of a bend", unit="m", minimum=15, maximum=20000)] = None
     angle_deg: Annotated[
-        float | None, declare("What a bend turns by, left positive", unit="deg", minimum=-300, maximum=300)
+        float | None, declare("Turning angle of a bend, left positive", unit="deg", minimum=-300, maximum=300)
     ] = None
     clothoid_m: Annotated[
         float, declare("Length of the transition before and after the arc", unit="m", minimum=0, maximum=500)
@@ -24,7 +24,7 @@ class Segment(Section, frozen=True, kw_only=True):
 
 
 class GeneratedRoad(Section, frozen=True, kw_only=True):
-    """A road made for its scenario."""
+    """A road generated for its scenario."""
 
     lane_width_m: Annotated[float, declare("Lane width", unit="m", minimum=2.2, maximum=6)] = 3.5
     climb_ratio: Annotated[float, declare("Slope, positive climbs", minimum=-0.15, maximum=0.15)] = 0.0
@@ -32,7 +32,7 @@ class GeneratedRoad(Section, frozen=True, kw_only=True):
 
 
 def road_pieces(segments: tuple[Segment, ...]) -> list[Piece]:
-    """Raises ValueError for a bend that is shorter than its clothoids."""
+    """Return the pieces of a road. Raises ValueError for a bend that is shorter than its clothoids."""
     pieces: list[Piece] = []
     for segment in segments:
         if segment.length_m is not None:
@@ -47,7 +47,7 @@ def road_length_m(segments: tuple[Segment, ...]) -> float:
 
 
 def generated_xml(name: str, road: GeneratedRoad, segments: tuple[Segment, ...]) -> str:
-    """The OpenDRIVE file of a generated road."""
+    """Return the OpenDRIVE text of a generated road."""
     return road_xml(
         name,
         [*road_pieces(segments), straight(RUN_OUT_M)],
@@ -60,7 +60,7 @@ def generated_xml(name: str, road: GeneratedRoad, segments: tuple[Segment, ...])
 
 
 def read_segments(path: Path, raw: Any) -> tuple[Segment, ...]:
-    """The list `road.segments`. Raises ScenarioError."""
+    """Read the list `road.segments`. Raises ScenarioError."""
     if not isinstance(raw, list) or not raw:
         raise ScenarioError(f"{path}: road.segments: expected a list of straights and bends, found {raw!r}")
     segments = []

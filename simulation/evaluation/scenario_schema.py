@@ -1,4 +1,4 @@
-"""Checks what a scenario file says against declarations; every complaint names file, key, found and expected."""
+"""Checks the content of a scenario file against declarations; errors name file, key, found and expected value."""
 
 import difflib
 from collections.abc import Mapping, Sequence
@@ -6,18 +6,18 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lkas.parameters import ParameterError, Section, declared
-from simulation.evaluation.scenario_events import Event, kind_of
+from simulation.evaluation.scenario_events import ScenarioEvent, kind_of
 
-ASection = TypeVar("ASection", bound=Section)
-AnEvent = TypeVar("AnEvent", bound=Event)
+SectionType = TypeVar("SectionType", bound=Section)
+EventType = TypeVar("EventType", bound=ScenarioEvent)
 
 
 class ScenarioError(ValueError):
-    """A scenario that can not be driven; the text names the file, the path, the value and what is allowed."""
+    """A scenario cannot be driven; the text names the file, the key, the value and what is allowed."""
 
 
 def mapping(path: Path, where: str, raw: Any) -> Mapping[str, Any]:
-    """Keys and values; nothing said is none of them."""
+    """Return keys and values; an empty mapping for a missing one."""
     if raw is None:
         return {}
     if not isinstance(raw, dict):
@@ -25,8 +25,8 @@ def mapping(path: Path, where: str, raw: Any) -> Mapping[str, Any]:
     return raw
 
 
-def listed(path: Path, where: str, raw: Any) -> list[Any]:
-    """A list; nothing said is an empty one."""
+def sequence(path: Path, where: str, raw: Any) -> list[Any]:
+    """Return a list; an empty one for a missing one."""
     if raw is None:
         return []
     if not isinstance(raw, list):
@@ -34,8 +34,8 @@ def listed(path: Path, where: str, raw: Any) -> list[Any]:
     return raw
 
 
-def section(path: Path, where: str, kind: type[ASection], raw: Mapping[str, Any], *more: str) -> ASection:
-    """One section from its keys; `more` are keys that are read elsewhere, for the list of known ones."""
+def section(path: Path, where: str, kind: type[SectionType], raw: Mapping[str, Any], *more: str) -> SectionType:
+    """Build one section from its keys; `more` are known keys that are read elsewhere."""
     table = declared(where, kind)
     refuse_unknown(path, where, raw, [*table, *more])
     try:
@@ -44,11 +44,11 @@ def section(path: Path, where: str, kind: type[ASection], raw: Mapping[str, Any]
         raise ScenarioError(f"{path}: {str(error).removeprefix('.')}") from error
 
 
-def events(path: Path, where: str, kinds: Sequence[type[AnEvent]], raw: Any) -> tuple[AnEvent, ...]:
-    """A list of events, each with a `kind` of those allowed here."""
+def events(path: Path, where: str, kinds: Sequence[type[EventType]], raw: Any) -> tuple[EventType, ...]:
+    """Build a list of events, each with one of the allowed kinds."""
     by_name = {kind_of(kind): kind for kind in kinds}
     found = []
-    for index, entry in enumerate(listed(path, where, raw)):
+    for index, entry in enumerate(sequence(path, where, raw)):
         here = f"{where}[{index}]"
         keys = mapping(path, here, entry)
         name = keys.get("kind")
@@ -64,7 +64,7 @@ def events(path: Path, where: str, kinds: Sequence[type[AnEvent]], raw: Any) -> 
 
 
 def refuse_unknown(path: Path, where: str, raw: Mapping[str, Any], known: Sequence[str]) -> None:
-    """Raises ScenarioError for a key that is not known here."""
+    """Raise ScenarioError for an unknown key."""
     for key in raw:
         if key not in known:
             close = difflib.get_close_matches(str(key), known, n=1)

@@ -1,4 +1,4 @@
-"""What the command and its runs agree on; loads nothing heavy."""
+"""Names and configuration sections shared by the command and its runs; imports nothing heavy."""
 
 from lkas.decision.parameters import DecisionParameters
 from lkas.detection.parameters import DetectionParameters
@@ -11,4 +11,4 @@ SECTIONS = {
     "decision": DecisionParameters,
 }
 TRUTH = "truth"  # method: perfect perception
-ZERO = "zero"  # controller: steers nothing; decision keeps the speed
+ZERO = "zero"  # controller: no steering; decision still controls the speed

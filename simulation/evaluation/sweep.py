@@ -1,4 +1,4 @@
-"""All runs of an evaluation: which there are, which are done already, and what they say together."""
+"""All runs of an evaluation: which are planned, which are finished, and their results against the baselines."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,15 +7,18 @@ import msgspec
 from msgspec import Struct, structs
 
 from lkas.plugins.names import short_names
+from simulation.atomic_file import write_atomically
 from simulation.evaluation.executors import Executor
-from simulation.evaluation.jobs import Job, job_of, run_job
-from simulation.evaluation.results import Record, write_whole
-from simulation.evaluation.scenarios import Scenario, road_text
+from simulation.evaluation.jobs import Job, job_of
+from simulation.evaluation.run import run_job
+from simulation.evaluation.run_record import Record
+from simulation.evaluation.scenario import Scenario
+from simulation.evaluation.scenario_file import road_text
 from simulation.evaluation.settings import TRUTH, ZERO
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """What to run."""
+    """The combinations to run: scenarios x seeds x methods x controllers."""
 
     scenarios: tuple[Scenario, ...]
     seeds: tuple[int, ...]
@@ -23,11 +26,11 @@ class Plan(Struct, frozen=True, kw_only=True):
     controllers: tuple[str, ...]
     latency_s: float
     configuration: str  # JSON
-    default_controller: str  # of the baseline that `zero` is held against
+    default_controller: str  # of the baseline of `zero`
 
 
 class Sweep:
-    """A plan and the folder its results live in."""
+    """A plan and the folder of its results."""
 
     def __init__(self, plan: Plan, out: Path) -> None:
         self._folder = out / "runs"
@@ -52,17 +55,17 @@ class Sweep:
         self.open = [job for job in needed.values() if job.inputs not in self.done]
 
     def run(self, executor: Executor, on_done: Callable[[Job], None]) -> None:
-        """Make the open runs; each is kept as soon as it is done."""
+        """Drive the open runs; each result is stored when it is finished."""
         for job, result in executor.run(run_job, self.open):
             if isinstance(result, Record):
-                self.done[job.inputs] = result  # first: whoever sees the file and interrupts finds the run counted
-                write_whole(self._folder / job.file_name, msgspec.json.encode(result).decode())
+                self.done[job.inputs] = result  # before the file: an interrupt after the file finds the run counted
+                write_atomically(self._folder / job.file_name, msgspec.json.encode(result).decode())
             else:
                 self.failed[job.inputs] = (job, result)
             on_done(job)
 
     def records(self) -> list[Record]:
-        """Those of the plan that are done, in its order, held against their baselines."""
+        """Return the finished records of the plan, in its order, with their speed relative to the baseline."""
         records, labels = [], self._labels()
         for job in self.jobs:
             record = self.done.get(job.inputs)
@@ -70,12 +73,12 @@ class Sweep:
                 baseline = self.done.get(self._baselines[job.inputs].inputs)
                 ratio = _speed_ratio(record, baseline)
                 named = {"method": labels[job.method], "controller": labels[job.controller]}
-                figures = structs.replace(record.figures, mean_speed_ratio=ratio, **named)
-                records.append(structs.replace(record, figures=figures))
+                metrics = structs.replace(record.metrics, mean_speed_ratio=ratio, **named)
+                records.append(structs.replace(record, metrics=metrics))
         return records
 
     def _labels(self) -> dict[str, str]:
-        """What people read in the place of each name; two own files of one name are told apart by their folders."""
+        """Return the displayed text of each name; plugin files of the same name are distinguished by their folders."""
         names = [*self._plan.methods, *self._plan.controllers]
         return dict(zip(names, short_names(names), strict=True))
 
@@ -91,12 +94,12 @@ class Sweep:
         )
 
     def _baseline(self, job: Job) -> Job:
-        """The same drive with perfect perception and nothing going wrong."""
+        """Return the job of the same drive with perfect perception and without events."""
         controller = self._plan.default_controller if job.controller == ZERO else job.controller
         return self._job(job.scenario.undisturbed(), job.seed, TRUTH, controller)
 
     def _stored(self, job: Job) -> Record | None:
-        """A result with the same inputs; one that can not be read is made again."""
+        """Return the stored result with the same inputs; None also for an unreadable file."""
         try:
             record = msgspec.json.decode((self._folder / job.file_name).read_bytes(), type=Record)
         except (OSError, msgspec.MsgspecError):
@@ -111,10 +114,10 @@ def _speed_ratio(record: Record, baseline: Record | None) -> float | None:
 
 
 def _map_file(scenario: Scenario, folder: Path) -> Path:
-    """The scenario's map; a generated one is written, where it can be looked at and driven with `simulation --map`."""
+    """Return the scenario's map; write a generated road into the folder, so that `simulation --map` can drive it."""
     if scenario.map is not None:
         return Path(scenario.map)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{scenario.name}.xodr"
-    write_whole(path, road_text(scenario))
+    write_atomically(path, road_text(scenario))
     return path

@@ -6,7 +6,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from simulation.evaluation.results import RunFigures, summary_of
+from simulation.evaluation.metrics import RunMetrics, summarize
 
 COLUMNS = (
     ("departures", "dep.", "d"),
@@ -21,30 +21,30 @@ COLUMNS = (
 )
 
 
-def print_table(runs: Sequence[RunFigures], console: Console) -> None:
-    """A table for each method and controller, with a line a run; a run that does not count is red and has a star."""
+def print_table(runs: Sequence[RunMetrics], console: Console) -> None:
+    """Print a table for each method and controller; a run that does not count is red and has a star."""
     for group in dict.fromkeys((run.method, run.controller) for run in runs):
-        own = [run for run in runs if (run.method, run.controller) == group]
-        note = None if all(run.counts for run in own) else "* does not count: not driven to its end, or too slowly"
+        group_runs = [run for run in runs if (run.method, run.controller) == group]
+        note = None if all(run.counts for run in group_runs) else "* does not count: not completed, or too slow"
         table = Table(title=", ".join(map(str, group)), title_justify="left", caption=note, caption_justify="left")
         table.box = SIMPLE_HEAD
         table.add_column("scenario", overflow="fold")
         table.add_column("condition", no_wrap=True)
         for heading in ("seed", *(title for _, title, _ in COLUMNS)):
             table.add_column(heading, justify="right", no_wrap=True)
-        for run in own:
+        for run in group_runs:
             name, style = (run.scenario or "", None) if run.counts else (f"{run.scenario} *", "red")
-            table.add_row(name, run.condition or "", str(run.seed), *_figures(run), style=style)
-        if len(own) > 1:
+            table.add_row(name, run.condition or "", str(run.seed), *_values(run), style=style)
+        if len(group_runs) > 1:
             table.add_section()
-            table.add_row("all", "", "", *_figures(summary_of(own)))
+            table.add_row("all", "", "", *_values(summarize(group_runs)))
         console.print(table)
 
 
-def _figures(run: RunFigures) -> list[str]:
-    return [text_of(getattr(run, name), form) for name, _, form in COLUMNS]
+def _values(run: RunMetrics) -> list[str]:
+    return [format_value(getattr(run, name), number_format) for name, _, number_format in COLUMNS]
 
 
-def text_of(value: float | None, form: str) -> str:
-    """A figure, or a dash for one that nobody knows."""
-    return "–" if value is None else format(value, form)
+def format_value(value: float | None, number_format: str) -> str:
+    """Format a value; None is a dash."""
+    return "–" if value is None else format(value, number_format)

@@ -1,4 +1,4 @@
-"""The calibration file of a film's camera: a section `camera`, as `--config` takes and `lkas calibrate` writes it."""
+"""The calibration file of a video's camera: a section `camera`, as `--config` reads and `lkas calibrate` writes it."""
 
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,11 @@ from lkas.vehicle import CameraConfig
 from simulation.config import SimulationConfig
 from simulation.world import WorldError
 
-NEEDED = ("hfov_deg", "height_m", "pitch_deg")  # defaults would be guesses, told as facts
+REQUIRED = ("hfov_deg", "height_m", "pitch_deg")  # a default would publish a guess as a fact
 
 
-def camera_of(simulation: SimulationConfig, width_px: int, height_px: int) -> CameraGeometry | None:
-    """The camera of `simulation.calibration`; None where nobody knows it. Raises WorldError."""
+def camera_geometry(simulation: SimulationConfig, width_px: int, height_px: int) -> CameraGeometry | None:
+    """Return the camera geometry of `simulation.calibration`; None without a file. Raises WorldError."""
     if simulation.calibration is None:
         return None
     return _read(Path(simulation.calibration), width_px, height_px)
@@ -27,10 +27,10 @@ def _read(path: Path, width_px: int, height_px: int) -> CameraGeometry:
     except ConfigError as error:
         raise WorldError(f"simulation.calibration: {error}") from error
     stated: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-    missing = [key for key in NEEDED if key not in (stated.get("camera") or {})]
+    missing = [key for key in REQUIRED if key not in (stated.get("camera") or {})]
     if missing:
         raise WorldError(
-            f"simulation.calibration: {path}: camera: no {', '.join(missing)}; expected {', '.join(NEEDED)}, for they "
-            "say where the camera stands; or leave the key away, and detection finds it out"
+            f"simulation.calibration: {path}: camera: no {', '.join(missing)}; expected {', '.join(REQUIRED)}, which "
+            "define the camera pose; or remove the key simulation.calibration, and detection estimates the pose"
         )
     return camera.geometry(width_px, height_px)

@@ -1,4 +1,4 @@
-"""A live camera as a world: world time is monotonic time, and only its newest picture counts."""
+"""A live camera as a world: world time is monotonic time, and only the newest image is used."""
 
 import math
 import secrets
@@ -12,17 +12,17 @@ from lkas.clock import Clock, MonotonicClock
 from lkas.integration.shared_memory.messages import ControlMessage, VehicleState
 from lkas.vehicle import VehicleConfig
 from simulation.config import SimulationConfig
-from simulation.video.calibration import camera_of
-from simulation.video.picture import Picture
+from simulation.video.calibration import camera_geometry
+from simulation.video.frame import DecodedFrame
 from simulation.world import Tick, WorldError
 
 TICK_S = 0.01
-SILENCE_LIMIT_S = 3.0  # a camera that gives nothing for so long is gone
+SILENCE_LIMIT_S = 3.0  # a camera that delivers no image for this time is an error
 CLOSE_LIMIT_S = 2.0
 
 
 class CameraWorld:
-    """Camera `index` of this machine. The one world that reads a clock: its own time is the machine's."""
+    """Camera `index` of this machine. The only world that reads a clock: its time is the machine's monotonic time."""
 
     def __init__(
         self,
@@ -43,24 +43,24 @@ class CameraWorld:
         first = capture.read()[1] if capture.isOpened() else None
         if first is None:
             capture.release()
-            raise WorldError(f"camera {index}: not there, or in use by another program; see /dev/video* for others")
+            raise WorldError(f"camera {index}: not found, or in use by another program; see /dev/video* for others")
         self.height_px, self.width_px = first.shape[:2]
-        self._geometry = camera_of(simulation, self.width_px, self.height_px)
+        self._geometry = camera_geometry(simulation, self.width_px, self.height_px)
         self._frame_id = 0
-        self._last_picture_ns = self._clock.now_ns()
-        self._grabber = Grabber(capture, self._clock)
+        self._last_image_ns = self._clock.now_ns()
+        self._capture_thread = CaptureThread(capture, self._clock)
 
     def tick(self, control: ControlMessage | None) -> Tick:
-        """The state now, and the newest picture when there is one. Raises WorldError when the camera is gone."""
-        newest = self._grabber.take()
+        """Return the state now, and the newest image if there is one. Raises WorldError when the camera is silent."""
+        newest = self._capture_thread.take()
         now_ns = self._clock.now_ns()
         frame = None
         if newest is not None:
-            bgr, self._last_picture_ns = newest
+            bgr, self._last_image_ns = newest
             self._frame_id += 1
-            frame = Picture(self._frame_id, self._last_picture_ns / 1e9, bgr)
-        elif now_ns - self._last_picture_ns > SILENCE_LIMIT_S * 1e9:
-            raise WorldError(f"{self.name}: no picture for {SILENCE_LIMIT_S:g} s; check its cable and start again")
+            frame = DecodedFrame(self._frame_id, self._last_image_ns / 1e9, bgr)
+        elif now_ns - self._last_image_ns > SILENCE_LIMIT_S * 1e9:
+            raise WorldError(f"{self.name}: no image for {SILENCE_LIMIT_S:g} s; check its cable and restart")
         state = VehicleState(
             session=self.session,
             frame_id=self._frame_id,
@@ -73,14 +73,14 @@ class CameraWorld:
         return Tick(state=state, frame=frame)
 
     def respawn(self) -> None:
-        raise WorldError(f"{self.name}: a live camera has no start to go back to")
+        raise WorldError(f"{self.name}: a live camera cannot be restarted from a start position")
 
     def close(self) -> None:
-        self._grabber.close()
+        self._capture_thread.close()
 
 
-class Grabber:
-    """Empties the camera's own queue in a thread of its own, so that the newest picture is always the newest."""
+class CaptureThread:
+    """Empties the driver's queue in a background thread and keeps the newest image."""
 
     def __init__(self, capture: Any, clock: Clock) -> None:
         self._capture = capture
@@ -92,7 +92,7 @@ class Grabber:
         self._thread.start()
 
     def take(self) -> tuple[np.ndarray, int] | None:
-        """The newest (H, W, 3) BGR picture not yet taken and the monotonic ns of its arrival, or None."""
+        """Return the newest (H, W, 3) BGR image not yet taken and its arrival in monotonic ns, or None."""
         with self._lock:
             newest, self._newest = self._newest, None
         return newest
@@ -100,7 +100,7 @@ class Grabber:
     def close(self) -> None:
         self._closing.set()
         self._thread.join(CLOSE_LIMIT_S)
-        if not self._thread.is_alive():  # releasing under a blocked grab crashes in the driver's code
+        if not self._thread.is_alive():  # releasing during a blocked grab crashes in the driver's code
             self._capture.release()
 
     def _run(self) -> None:
@@ -109,7 +109,7 @@ class Grabber:
                 self._closing.wait(0.1)
                 continue
             arrived_ns = self._clock.now_ns()
-            complete, picture = self._capture.retrieve()
+            complete, image = self._capture.retrieve()
             if complete:
                 with self._lock:
-                    self._newest = (picture, arrived_ns)
+                    self._newest = (image, arrived_ns)

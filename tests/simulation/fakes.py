@@ -1,4 +1,4 @@
-"""Small stand-ins: a world with a script, and channels that remember what went through them."""
+"""Fakes for tests: a scripted world, and channels that record their messages."""
 
 from contextlib import contextmanager
 
@@ -8,7 +8,7 @@ from lkas.clock import FakeClock
 from lkas.integration.shared_memory.errors import SHMBufferFullError
 from lkas.integration.shared_memory.messages import ControlMessage, ControlMode, VehicleState
 from simulation.runner import Runner
-from simulation.world import Tick, Truth, WorldAway, WorldEnded
+from simulation.world import Tick, Truth, WorldEnded, WorldUnavailable
 
 SESSION = 77
 
@@ -33,12 +33,12 @@ class FakeWorld:
         self.controls = []
         self.respawns = 0
         self.closed = False
-        self.away: str | None = None  # why it can not be ticked
+        self.unavailable: str | None = None  # reason, if it cannot be ticked
         self._clock, self._tick_cost_s, self._render_s, self._ticks = clock, tick_cost_s, render_s, ticks
 
     def tick(self, control):
-        if self.away is not None:
-            raise WorldAway(self.away)
+        if self.unavailable is not None:
+            raise WorldUnavailable(self.unavailable)
         if len(self.controls) == self._ticks:
             raise WorldEnded("fake is over")
         if self._clock is not None:
@@ -84,7 +84,7 @@ class FakeVehicle:
 
 
 class FakeControls:
-    """Holds the newest control until it is read, as the channel does."""
+    """Keeps the newest control until it is read, like the channel."""
 
     def __init__(self):
         self.newest = None
@@ -98,7 +98,7 @@ class FakeControls:
 
 
 class Bench:
-    """A runner on a fake clock with everything around it in reach."""
+    """A runner with a fake clock, a fake world and fake channels."""
 
     def __init__(self, **world):
         self.clock = FakeClock(1_000_000_000)

@@ -1,4 +1,4 @@
-"""`simulation bench` as a user meets it."""
+"""`simulation bench` on the command line."""
 
 import json
 
@@ -12,21 +12,21 @@ from simulation.embedded import bench
 from tests.simulation.test_maps import simulation
 
 
-def test_figures_come_as_json():
+def test_timings_are_printed_as_json():
     done = simulation("bench", "--json", "--condition", "traffic", "--frames", "3")
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
-    (figures,) = report["conditions"]
-    assert (figures["condition"], figures["frames"]) == ("traffic", 3)
-    assert set(figures["stages_ms"]) >= {"depth", "layers", "ground", "sky", "trees", "traffic", "rain", "lens"}
-    for spread in (figures["frame_ms"], figures["tick_ms"], figures["truth_ms"], *figures["stages_ms"].values()):
-        assert 0 <= spread["p50"] <= spread["p99"]
-    stages_ms = sum(stage["p50"] for stage in figures["stages_ms"].values())
-    assert stages_ms == pytest.approx(figures["frame_ms"]["p50"], rel=0.5)
+    (timings,) = report["conditions"]
+    assert (timings["condition"], timings["frames"]) == ("traffic", 3)
+    assert set(timings["stages_ms"]) >= {"depth", "layers", "ground", "sky", "trees", "traffic", "rain", "lens"}
+    for percentiles in (timings["frame_ms"], timings["tick_ms"], timings["truth_ms"], *timings["stages_ms"].values()):
+        assert 0 <= percentiles["p50"] <= percentiles["p99"]
+    stages_ms = sum(stage["p50"] for stage in timings["stages_ms"].values())
+    assert stages_ms == pytest.approx(timings["frame_ms"]["p50"], rel=0.5)
     assert set(report["targets_ms"]) <= set(CONDITIONS)
 
 
-def test_a_condition_that_is_none_is_refused():
+def test_an_unknown_condition_is_refused():
     done = simulation("bench", "--condition", "snow")
     assert done.returncode == 2
     assert "--condition snow: expected one of clear, worn" in done.stderr
@@ -38,7 +38,7 @@ def test_help_has_examples():
     assert "simulation bench --pictures sheet" in done.stdout
 
 
-def test_pictures_of_each_condition_and_a_sheet(tmp_path, monkeypatch):
+def test_it_writes_an_image_of_each_condition_and_an_overview(tmp_path, monkeypatch):
     monkeypatch.setattr(bench, "CONDITIONS", {name: CONDITIONS[name] for name in ("clear", "night")})
     monkeypatch.setattr(bench, "IMAGE_AT_S", 0.5)
     camera = CameraConfig(width_px=160, height_px=120)

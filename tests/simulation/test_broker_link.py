@@ -1,4 +1,4 @@
-"""Actions, their answers and the status, with a client that only remembers."""
+"""Actions, their replies and the status, with a fake client that records calls."""
 
 from types import SimpleNamespace
 
@@ -11,11 +11,11 @@ from tests.simulation.fakes import Bench, control
 
 class FakeClient:
     def __init__(self):
-        self.asked, self.replies, self.statuses = [], [], []
+        self.requested, self.replies, self.statuses = [], [], []
 
     def poll(self):
-        asked, self.asked = self.asked, []
-        return [SimpleNamespace(name=name, params={}, request_id=str(n)) for n, name in enumerate(asked)]
+        requested, self.requested = self.requested, []
+        return [SimpleNamespace(name=name, params={}, request_id=str(n)) for n, name in enumerate(requested)]
 
     def reply(self, action, ok, error=None):
         self.replies.append((action.name, ok, error))
@@ -40,9 +40,9 @@ def run(bench, seconds):
         bench.keeper.wait()
 
 
-def test_actions_are_done_in_order_and_each_is_answered(bench):
+def test_actions_are_executed_in_order_and_each_gets_a_reply(bench):
     run(bench, 0.1)
-    bench.client.asked = ["pause", "respawn", "fly"]
+    bench.client.requested = ["pause", "respawn", "fly"]
     run(bench, 0.1)
     assert bench.runner.paused
     assert bench.world.respawns == 1
@@ -52,17 +52,19 @@ def test_actions_are_done_in_order_and_each_is_answered(bench):
     assert "no such action" in error
 
 
-def test_what_the_world_can_not_do_is_refused_in_its_own_words(bench):
+def test_an_action_that_the_world_refuses_is_answered_with_its_error(bench):
+    text = "camera 0: a live camera cannot be restarted from a start position"
+
     def refuse():
-        raise WorldError("camera 0: a live camera has no start to go back to")
+        raise WorldError(text)
 
     bench.world.respawn = refuse
-    bench.client.asked = ["respawn"]
+    bench.client.requested = ["respawn"]
     run(bench, 0.05)
-    assert bench.client.replies == [("respawn", False, "camera 0: a live camera has no start to go back to")]
+    assert bench.client.replies == [("respawn", False, text)]
 
 
-def test_status_goes_out_twice_a_second_with_rate_age_and_render_time(bench):
+def test_the_status_is_sent_twice_a_second_with_rate_age_and_render_time(bench):
     run(bench, 5.0)
     assert len(bench.client.statuses) == 10
     last = bench.client.statuses[-1]
@@ -72,12 +74,12 @@ def test_status_goes_out_twice_a_second_with_rate_age_and_render_time(bench):
     assert last["latency_ms"]["render"].p99 == pytest.approx(4.0)
 
 
-def test_status_goes_on_while_paused_and_says_so(bench):
+def test_the_status_is_also_sent_while_paused(bench):
     run(bench, 0.5)
     bench.controls.write(control())
     run(bench, 0.6)
     assert bench.client.statuses[-1]["state"] == "running"
-    bench.client.asked = ["pause"]
+    bench.client.requested = ["pause"]
     run(bench, 3.0)
     assert bench.client.statuses[-1]["state"] == "paused"
     assert bench.client.statuses[-1]["rate_hz"] == 0.0

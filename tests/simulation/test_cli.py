@@ -1,4 +1,4 @@
-"""The command line as a user meets it: real processes, their words and their exit codes."""
+"""The command line in real processes: output, errors and exit codes."""
 
 import os
 import subprocess
@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.simulation.films import write_folder
+from tests.simulation.video.files import write_folder
 from tests.support.commands import run_command
 
 DEADLINE_S = 120
@@ -36,21 +36,21 @@ except SystemExit as end:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--backend", "embedded", "--host", "far"], "--host has no meaning for the embedded world"),
-        (["--backend", "carla", "--source", "a.mp4"], "--source has no meaning for the carla world"),
-        (["--source", "a.mp4", "--autopilot"], "--autopilot has no meaning for the video world"),
+        (["--backend", "embedded", "--host", "far"], "--host does not apply to the embedded world"),
+        (["--backend", "carla", "--source", "a.mp4"], "--source does not apply to the carla world"),
+        (["--source", "a.mp4", "--autopilot"], "--autopilot does not apply to the video world"),
         (["--set", "carla.port=0"], "carla.port = 0: expected a whole number from 1 to 65534"),
         (["--backend", "video"], "the video world needs --source"),
-        (["--backend", "embedded", "--source", "a.mp4"], "--source has no meaning for the embedded world"),
-        (["--source", "a.mp4", "--map", "a.xodr"], "--map has no meaning for the video world"),
+        (["--backend", "embedded", "--source", "a.mp4"], "--source does not apply to the embedded world"),
+        (["--source", "a.mp4", "--map", "a.xodr"], "--map does not apply to the video world"),
         (["--source", "missing.mp4"], "missing.mp4: no such video file or folder of images"),
-        (["--source", "97"], "camera 97: not there"),
+        (["--source", "97"], "camera 97: not found"),
         (["--instance", "a/b"], "instance 'a/b': expected 1 to 64 letters"),
         (["--seed", "-1"], "simulation.seed = -1: expected a whole number of at least 0"),
         (["--speed", "100"], "simulation.start_speed_mps = 100.0: expected a number from 0 to 60 (m/s)"),
         (["--set", "simulation.sed=1"], "simulation.sed: no such key; did you mean seed?"),
-        (["--config", "missing.yaml"], "missing.yaml: can not read this configuration file"),
-        (["--json", "missing/drive.json"], "there is no folder"),
+        (["--config", "missing.yaml"], "missing.yaml: cannot read this configuration file"),
+        (["--json", "missing/drive.json"], "no such folder"),
         (["--broadcast", "--set", "zmq.port_base=0"], "zmq.port_base = 0"),
     ],
 )
@@ -62,13 +62,13 @@ def test_usage_errors_are_one_sentence_and_exit_code_2(arguments, words):
     assert done.stderr.count("\n") == 1
 
 
-def test_an_empty_folder_is_named(tmp_path):
-    done = simulation("--source", write_folder(tmp_path / "film", []))
+def test_an_error_names_an_empty_folder(tmp_path):
+    done = simulation("--source", write_folder(tmp_path / "images", []))
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert f"{tmp_path / 'film'}: no images in this folder" in done.stderr
+    assert f"{tmp_path / 'images'}: no images in this folder" in done.stderr
 
 
-def test_an_unknown_option_and_an_unknown_world_are_usage_errors_too():
+def test_an_unknown_option_and_an_unknown_world_are_usage_errors():
     for arguments in (["--bakend", "video"], ["--backend", "unreal"]):
         done = simulation(*arguments)
         assert done.returncode == 2
@@ -76,7 +76,7 @@ def test_an_unknown_option_and_an_unknown_world_are_usage_errors_too():
         assert "Traceback" not in done.stderr
 
 
-def test_a_flag_outranks_the_environment_and_that_the_file(tmp_path):
+def test_a_flag_overrides_the_environment_which_overrides_the_file(tmp_path):
     (tmp_path / "my.yaml").write_text("simulation:\n  source: from_file.mp4\n  loop: true\n")
     done = simulation("--config", tmp_path / "my.yaml", LKAS_SIMULATION__SOURCE="from_environment.mp4")
     assert "from_environment.mp4: no such video file" in done.stderr

@@ -1,4 +1,4 @@
-"""A world and one function, without channels and clocks."""
+"""Lock-step: a world and one decision function, without channels and clocks."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def test_latency_delays_each_control_from_its_pose_to_the_tick_that_applies_it(l
     assert all(start_s - decided_s == pytest.approx(latency_s) for start_s, decided_s in applied)
 
 
-def test_frames_come_when_due_with_the_world_s_stamps_and_stay_as_they_are():
+def test_frames_have_the_stamps_of_the_world_and_are_not_overwritten():
     frames = []
 
     def decide(now_s, frame, state):
@@ -42,12 +42,12 @@ def test_frames_come_when_due_with_the_world_s_stamps_and_stay_as_they_are():
 
 
 def test_a_driver_that_needs_no_frames_gets_none():
-    seen = []
-    lockstep(FakeWorld(), lambda now_s, frame, state: seen.append(frame), duration_s=0.3, render=False)
-    assert seen == [None] * 30
+    frames = []
+    lockstep(FakeWorld(), lambda now_s, frame, state: frames.append(frame), duration_s=0.3, render=False)
+    assert frames == [None] * 30
 
 
-def test_it_ends_with_the_film_and_shows_each_tick_with_the_control_in_force():
+def test_it_stops_at_the_end_of_the_world_and_passes_each_tick_with_its_control():
     ticks = []
     world = FakeWorld(ticks=7)
     lockstep(world, lambda *_: control(0.5), duration_s=10, on_tick=lambda tick, c: ticks.append((tick, c)))

@@ -1,4 +1,4 @@
-"""`simulation maps` as a user meets it, and what it draws."""
+"""`simulation maps` on the command line, and the images it draws."""
 
 import json
 import os
@@ -45,7 +45,7 @@ except SystemExit as end:
     assert "--picture town.png" in done.stdout
 
 
-def test_the_loop_in_words():
+def test_the_loop_as_text():
     done = maps(LOOP)
     assert (done.returncode, done.stderr) == (0, "")
     for words in (
@@ -73,7 +73,7 @@ def test_json_is_a_list_with_one_object_for_each_file(tmp_path):
     assert second["not_supported"] == ["1 signals (signs, lights)"]
 
 
-def test_a_broken_file_is_named_and_the_others_are_told_of(tmp_path):
+def test_a_broken_file_is_named_and_the_others_are_still_listed(tmp_path):
     broken = roads.write(tmp_path, roads.road(geometry="<geometry/>"), name="broken.xodr")
     done = maps(broken, LOOP, tmp_path / "missing.xodr")
     assert done.returncode == 2
@@ -112,14 +112,14 @@ def share_of(image, colour):
 def test_lanes_and_route_are_in_the_image(tmp_path):
     road_map = read_map(roads.write(tmp_path, roads.road()))
     image = draw_map_image(road_map, find_route(road_map))
-    for colour, least in ((ASPHALT, 0.01), (ROUTE, 0.003), (START, 1e-4), (END, 1e-4)):
-        assert share_of(image, colour) > least
+    for colour, min_share in ((ASPHALT, 0.01), (ROUTE, 0.003), (START, 1e-4), (END, 1e-4)):
+        assert share_of(image, colour) > min_share
     # The road runs from left to right, so the start is left of the end.
     at = {name: np.argwhere((image == colour).all(axis=2))[:, 1] for name, colour in (("start", START), ("end", END))}
     assert at["start"].min() < at["end"].min()
 
 
-def test_figures_of_a_survey(tmp_path):
+def test_lengths_and_widths_of_a_survey(tmp_path):
     mark = roads.BROKEN + roads.SOLID.replace('sOffset="0"', 'sOffset="30"')
     lanes = roads.lanes(left=roads.lane(1, width='a="3" b="0.01" c="0" d="0"'), right=roads.lane(-1, mark=mark))
     found = survey(read_map(roads.write(tmp_path, roads.road(lanes_xml=lanes))))

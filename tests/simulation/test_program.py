@@ -1,4 +1,4 @@
-"""The whole program with real channels and a real broker: what it publishes, obeys, writes and leaves behind."""
+"""The complete program with real channels and a real broker."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from lkas.integration.shared_memory import ControlChannel, ImageChannel, Vehicle
 from lkas.integration.shared_memory.messages import ControlMode
 from lkas.integration.zmq import BrokerClient, LKASBroker
 from lkas.integration.zmq.ports import Ports
-from tests.simulation.films import HEIGHT_PX, WIDTH_PX, index_of, picture, write_folder, write_video
+from tests.simulation.video.files import HEIGHT_PX, WIDTH_PX, image, index_of, write_folder, write_video
 
 DEADLINE_S = 120
 
@@ -35,7 +35,7 @@ def instance():
 
 @pytest.fixture
 def start(instance):
-    """Start a simulation of this test's instance; whatever still runs at the end is killed, and that is an error."""
+    """Start a simulation of this test's instance; a process that still runs at the end is killed and an error."""
     started = []
 
     def start(*arguments, **environ):
@@ -67,23 +67,23 @@ def finish(process, number=None):
     return process.returncode, out, err
 
 
-def test_a_film_is_shown_to_its_end(start, tmp_path):
-    film = write_video(tmp_path / "a.avi", pictures=12, rate_hz=50.0)
-    code, out, err = finish(start("--source", film, "--json", tmp_path / "drive.json"))
+def test_a_video_is_played_to_its_end(start, tmp_path):
+    source = write_video(tmp_path / "a.avi", frames=12, rate_hz=50.0)
+    code, out, err = finish(start("--source", source, "--json", tmp_path / "drive.json"))
     assert code == 0
     assert "a.avi is over" in err
     assert "world: video (chosen by auto)" in out
-    figures = json.loads((tmp_path / "drive.json").read_text())
-    assert (figures["frames"], figures["departures"]) == (0, None)  # nobody drove
+    metrics = json.loads((tmp_path / "drive.json").read_text())
+    assert (metrics["frames"], metrics["departures"]) == (0, None)  # no control was applied
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_film_has_matching_stamps_and_a_signal_ends_it_with_json_and_table(start, instance, tmp_path, number, code):
-    film = write_video(tmp_path / "a.avi", pictures=10, rate_hz=25.0)
+def test_frames_have_matching_stamps_and_a_signal_ends_it_with_json_and_table(start, instance, tmp_path, number, code):
+    source = write_video(tmp_path / "a.avi", frames=10, rate_hz=25.0)
     images, vehicle = reader(ImageChannel, instance), reader(VehicleChannel, instance)
-    process = start("--source", film, "--loop", "--json", tmp_path / "drive.json")
+    process = start("--source", source, "--loop", "--json", tmp_path / "drive.json")
     controls = ControlChannel(create=True, instance=instance)
-    for _ in range(20):  # whichever these are of the film's frames
+    for _ in range(20):  # any frames of the video
         message = images.read(timeout=DEADLINE_S)
         assert message.image.shape == (HEIGHT_PX, WIDTH_PX, 3)
         assert index_of(message.image) == (message.frame_id - 1) % 10
@@ -109,18 +109,18 @@ def test_a_film_has_matching_stamps_and_a_signal_ends_it_with_json_and_table(sta
     assert returncode == code
     assert "drive" in out
     assert "missed frames ratio" in out
-    figures = json.loads((tmp_path / "drive.json").read_text())
-    assert figures["frames"] > 0
-    assert figures["engaged_ratio"] > 0
-    assert figures["distance_m"] is None
+    metrics = json.loads((tmp_path / "drive.json").read_text())
+    assert metrics["frames"] > 0
+    assert metrics["engaged_ratio"] > 0
+    assert metrics["distance_m"] is None
 
 
-def test_a_second_simulation_is_refused_by_pid_and_the_first_goes_on(start, instance, tmp_path):
-    film = write_folder(tmp_path / "film", ["0.png", "1.png"])
-    first = start("--source", film, "--loop")
+def test_a_second_simulation_is_refused_with_the_pid_of_the_first(start, instance, tmp_path):
+    source = write_folder(tmp_path / "images", ["0.png", "1.png"])
+    first = start("--source", source, "--loop")
     images = reader(ImageChannel, instance)
     assert images.read(timeout=DEADLINE_S) is not None
-    code, _, err = finish(start("--source", film))
+    code, _, err = finish(start("--source", source))
     assert code == 1
     assert str(first.pid) in err
     assert "--instance" in err
@@ -131,13 +131,13 @@ def test_a_second_simulation_is_refused_by_pid_and_the_first_goes_on(start, inst
 
 
 def test_duration_is_world_time(start, tmp_path):
-    film = write_video(tmp_path / "a.avi", pictures=10, rate_hz=25.0)
-    code, out, _ = finish(start("--source", film, "--loop", "--duration", "0.6"))
+    source = write_video(tmp_path / "a.avi", frames=10, rate_hz=25.0)
+    code, out, _ = finish(start("--source", source, "--loop", "--duration", "0.6"))
     assert code == 0
     assert "frames" in out
 
 
-def test_without_any_option_it_drives_the_embedded_world_and_says_so(start, instance):
+def test_without_options_it_runs_the_embedded_world(start, instance):
     images, vehicle = reader(ImageChannel, instance), reader(VehicleChannel, instance)
     process = start("--speed", "10")
     message, state = images.read(timeout=DEADLINE_S), wait_for(vehicle.latest)
@@ -151,22 +151,22 @@ def test_without_any_option_it_drives_the_embedded_world_and_says_so(start, inst
     vehicle.close()
 
 
-def test_images_of_another_size_end_it_with_a_sentence_and_its_json(start, tmp_path):
-    film = write_folder(tmp_path / "film", [f"{n}.png" for n in range(5)])
-    cv2.imwrite(str(film / "5.png"), picture(5, width_px=200))
-    code, _, err = finish(start("--source", film, "--json", tmp_path / "drive.json"))
+def test_an_image_of_another_size_ends_it_with_an_error_and_its_json(start, tmp_path):
+    source = write_folder(tmp_path / "images", [f"{n}.png" for n in range(5)])
+    cv2.imwrite(str(source / "5.png"), image(5, width_px=200))
+    code, _, err = finish(start("--source", source, "--json", tmp_path / "drive.json"))
     assert code == 1
     assert err.splitlines()[-1].startswith("simulation: ")
     assert "5.png: 200 x 64 px, expected 96 x 64 px" in err
     assert (tmp_path / "drive.json").exists()
 
 
-def test_it_dies_with_its_parent_when_it_is_told_who_that_is(instance, tmp_path):
-    film = write_folder(tmp_path / "film", ["0.png"])
+def test_it_ends_with_its_parent_given_by_lkas_parent(instance, tmp_path):
+    source = write_folder(tmp_path / "images", ["0.png"])
     parent = (
         "import os, subprocess, sys, time\n"
         f"child = subprocess.Popen([sys.executable, '-m', 'simulation', '--instance', {instance!r}, '--source', "
-        f"{str(film)!r}, '--loop'], env={{**os.environ, 'LKAS_PARENT': str(os.getpid())}})\n"
+        f"{str(source)!r}, '--loop'], env={{**os.environ, 'LKAS_PARENT': str(os.getpid())}})\n"
         "print(child.pid, flush=True)\ntime.sleep(600)"
     )
     process = subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE, text=True)
@@ -182,7 +182,7 @@ def test_it_dies_with_its_parent_when_it_is_told_who_that_is(instance, tmp_path)
 
 @pytest.fixture
 def broker_ports():
-    """Ports of a real broker that runs in a thread of its own."""
+    """Ports of a real broker that runs in a thread."""
     ready, stop, found = threading.Event(), threading.Event(), []
 
     def serve():
@@ -201,9 +201,9 @@ def broker_ports():
     thread.join(DEADLINE_S)
 
 
-def test_pause_resume_and_respawn_reach_it_through_the_broker_and_are_answered(start, instance, tmp_path, broker_ports):
-    film = write_folder(tmp_path / "film", [f"{n}.png" for n in range(9)])
-    process = start("--broadcast", "--source", film, "--loop", "--set", f"zmq.port_base={broker_ports.base}")
+def test_it_executes_and_answers_pause_resume_and_respawn_from_the_broker(start, instance, tmp_path, broker_ports):
+    source = write_folder(tmp_path / "images", [f"{n}.png" for n in range(9)])
+    process = start("--broadcast", "--source", source, "--loop", "--set", f"zmq.port_base={broker_ports.base}")
     images, vehicle = reader(ImageChannel, instance), reader(VehicleChannel, instance)
     assert images.read(timeout=DEADLINE_S) is not None
     client = BrokerClient(broker_ports, topics=("health", "event"))
@@ -217,8 +217,8 @@ def test_pause_resume_and_respawn_reach_it_through_the_broker_and_are_answered(s
         wait_for(lambda: client.poll(0.1) is not None and {"pause", "resume", "respawn"} <= event_names(client))
         assert finish(process, signal.SIGTERM)[0] == 143
     finally:
-        for closing in (client, images, vehicle):
-            closing.close()
+        for resource in (client, images, vehicle):
+            resource.close()
 
 
 def event_names(client):

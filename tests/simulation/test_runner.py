@@ -1,14 +1,14 @@
-"""The stepping core and its pacing, on a fake clock."""
+"""The runner and its pacing, with a fake clock."""
 
 import numpy as np
 import pytest
 
 from simulation.runner import ActionError
-from simulation.world import WorldAway, WorldEnded
+from simulation.world import WorldEnded, WorldUnavailable
 from tests.simulation.fakes import SESSION, Bench, control
 
 
-def test_a_step_hands_the_newest_control_to_the_world_and_keeps_it():
+def test_a_step_passes_the_newest_control_to_the_world_and_keeps_it():
     bench = Bench()
     bench.runner.step()
     bench.controls.write(control(0.1))
@@ -18,7 +18,7 @@ def test_a_step_hands_the_newest_control_to_the_world_and_keeps_it():
     assert [None if c is None else c.steering for c in bench.world.controls] == [None, 0.2, 0.2]
 
 
-def test_a_control_for_an_earlier_world_is_not_applied_but_one_without_a_world_is():
+def test_a_control_of_another_session_is_ignored_and_one_without_a_session_is_applied():
     bench = Bench()
     bench.controls.write(control(0.3, session=SESSION + 1))
     bench.runner.step()
@@ -40,7 +40,7 @@ def test_vehicle_state_is_written_before_rendering_and_the_frame_carries_the_tim
     assert bench.runner.latency.percentiles()["render"].p50 == pytest.approx(8.0)
 
 
-def test_a_frame_without_a_free_slot_is_counted_and_the_world_goes_on():
+def test_a_frame_without_a_free_slot_is_counted_as_dropped():
     bench = Bench()
     bench.images.is_full = True
     bench.run(0.3)
@@ -58,7 +58,7 @@ def test_world_time_keeps_up_with_real_time_when_single_ticks_are_slow():
     assert bench.vehicle.states[-1].rate == pytest.approx(1.0, abs=0.03)
 
 
-def test_a_world_slower_than_real_time_gives_up_cycles_counts_them_and_says_its_rate():
+def test_a_world_slower_than_real_time_skips_and_counts_cycles_and_reports_its_rate():
     bench = Bench(tick_cost_s=0.02)
     bench.run(10.0)
     assert len(bench.world.controls) == pytest.approx(500, abs=3)
@@ -76,15 +76,15 @@ def test_after_a_stall_the_world_does_not_race_to_catch_up():
     assert bench.keeper.lost_cycles == pytest.approx(500, abs=2)
 
 
-def test_a_slow_film_ticks_at_its_own_rate_and_still_sees_each_control():
+def test_a_world_with_long_ticks_still_reads_each_control():
     bench = Bench(tick_s=0.1)
-    seen = []
-    bench.runner.score.add_control = lambda message: seen.append(message.frame_id)
+    frame_ids = []
+    bench.runner.score.add_control = lambda message: frame_ids.append(message.frame_id)
     for frame_id in range(100):
         bench.controls.write(control(frame_id=frame_id))
         bench.runner.cycle()
         bench.keeper.wait()
-    assert seen == list(range(100))
+    assert frame_ids == list(range(100))
     assert len(bench.world.controls) == pytest.approx(100 * bench.runner.cycle_s / 0.1, abs=1)
     assert bench.runner.cycle_s <= 0.0125
 
@@ -103,7 +103,7 @@ def test_pause_stops_world_and_frames_and_keeps_the_vehicle_state_alive():
     assert {state.timestamp for state in paused} == {bench.vehicle.states[first - 1].timestamp}
 
 
-def test_resume_goes_on_where_the_world_stood_at_once_and_at_full_rate():
+def test_resume_continues_at_the_same_world_time_at_full_rate():
     bench = Bench()
     bench.run(0.5)
     bench.runner.act("pause")
@@ -118,7 +118,7 @@ def test_resume_goes_on_where_the_world_stood_at_once_and_at_full_rate():
     assert bench.keeper.lost_cycles == 0
 
 
-def test_pausing_twice_and_resuming_twice_is_as_good_as_once():
+def test_pausing_and_resuming_twice_has_no_further_effect():
     bench = Bench()
     bench.run(0.1)
     for name in ("pause", "pause", "resume", "resume"):
@@ -136,64 +136,64 @@ def test_respawn_reaches_the_world_and_an_unknown_action_is_refused_by_name():
     assert bench.events == ["respawn"]
 
 
-def test_the_end_of_the_world_comes_out_of_the_cycle():
+def test_the_cycle_raises_world_ended():
     bench = Bench(ticks=5)
     with pytest.raises(WorldEnded):
         bench.run(1.0)
     assert bench.runner.driven_s == pytest.approx(0.05)
 
 
-def test_condition_names_pause_missing_and_expired_control():
+def test_the_status_names_pause_missing_and_expired_control():
     bench = Bench()
     bench.runner.step()
-    assert bench.runner.condition == "waiting for control"
+    assert bench.runner.status == "waiting for control"
     bench.controls.write(control(valid_until=0.035))
     bench.runner.step()
     bench.runner.step()
-    assert bench.runner.condition == "running"
+    assert bench.runner.status == "running"
     bench.runner.step()
-    assert bench.runner.condition == "waiting for control"
+    assert bench.runner.status == "waiting for control"
     bench.runner.act("pause")
-    assert bench.runner.condition == "paused"
+    assert bench.runner.status == "paused"
 
 
-def test_a_world_that_goes_away_stands_still_is_told_once_and_drives_on_when_it_is_back():
+def test_an_unavailable_world_is_reported_once_and_continues_when_it_is_back():
     bench = Bench()
     bench.run(0.5)
     bench.controls.write(control(0.1))
-    bench.world.away = "the server is gone"
+    bench.world.unavailable = "the server is gone"
     ticks, states = len(bench.world.controls), len(bench.vehicle.states)
     bench.run(3.0)
     assert len(bench.world.controls) == ticks
     assert bench.events == ["away"]
-    assert bench.runner.condition == "waiting for the world"
+    assert bench.runner.status == "waiting for the world"
     assert bench.runner.control_in_force is None
-    away = bench.vehicle.states[states:]
-    assert len(away) == pytest.approx(30, abs=3)
-    assert all(state.paused and state.rate == 0.0 for state in away)
-    assert away[-1].timestamp == bench.vehicle.states[states - 1].timestamp
-    bench.world.away = None
+    repeated = bench.vehicle.states[states:]
+    assert len(repeated) == pytest.approx(30, abs=3)
+    assert all(state.paused and state.rate == 0.0 for state in repeated)
+    assert repeated[-1].timestamp == bench.vehicle.states[states - 1].timestamp
+    bench.world.unavailable = None
     bench.run(2.0)
     assert bench.events == ["away", "back"]
     assert not bench.vehicle.states[-1].paused
     assert len(bench.world.controls) > ticks + 90
 
 
-def test_a_world_that_is_away_is_asked_once_a_second():
+def test_an_unavailable_world_is_retried_once_a_second():
     bench = Bench()
-    asked = []
-    bench.world.tick = lambda control: asked.append(bench.clock.now_ns()) or _away()
+    attempts = []
+    bench.world.tick = lambda control: attempts.append(bench.clock.now_ns()) or _raise_unavailable()
     bench.run(5.5)
-    assert len(asked) == 6
+    assert len(attempts) == 6
 
 
-def test_a_world_that_is_away_can_still_be_paused():
+def test_an_unavailable_world_can_be_paused():
     bench = Bench()
     bench.run(0.1)
-    bench.world.away = "the server is gone"
+    bench.world.unavailable = "the server is gone"
     bench.run(0.1)
     bench.runner.act("pause")
-    bench.world.away = None
+    bench.world.unavailable = None
     bench.run(2.0)
     assert bench.events == ["away", "pause"]
     bench.runner.act("resume")
@@ -201,5 +201,5 @@ def test_a_world_that_is_away_can_still_be_paused():
     assert bench.events == ["away", "pause", "resume", "back"]
 
 
-def _away():
-    raise WorldAway("the server is gone")
+def _raise_unavailable():
+    raise WorldUnavailable("the server is gone")

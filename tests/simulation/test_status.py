@@ -1,4 +1,4 @@
-"""What the program shows and writes about a drive."""
+"""Status line, table and JSON file of the program."""
 
 import io
 import json
@@ -17,7 +17,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def driven(seconds=1.0):
+def drive(seconds=1.0):
     bench = Bench()
     bench.runner.step()
     bench.controls.write(control())
@@ -25,8 +25,8 @@ def driven(seconds=1.0):
     return bench
 
 
-def test_the_line_tells_time_speed_frames_mode_and_offset_positive_right():
-    bench = driven()
+def test_the_status_line_has_time_speed_frame_rate_mode_and_offset_positive_right():
+    bench = drive()
     bench.runner.tick = msgspec.structs.replace(
         bench.runner.tick, truth=msgspec.structs.replace(bench.runner.tick.truth, offset_m=0.12)
     )
@@ -34,15 +34,15 @@ def test_the_line_tells_time_speed_frames_mode_and_offset_positive_right():
     assert text.split() == ["1.0", "s", "20.0", "m/s", "33.3", "fps", "lane_keeping", "offset", "-0.12", "m"]
 
 
-def test_without_control_the_line_says_what_it_waits_for():
+def test_without_control_the_status_line_says_so():
     bench = Bench()
     bench.runner.step()
     assert "waiting for control" in status_text(bench.runner, 0.0)
 
 
 @pytest.mark.parametrize(("stream", "lines"), [(Terminal(), 100), (io.StringIO(), 2)])
-def test_a_terminal_gets_a_live_line_anything_else_a_line_now_and_then(stream, lines):
-    bench = driven()
+def test_a_terminal_gets_a_live_line_and_other_streams_a_line_every_ten_seconds(stream, lines):
+    bench = drive()
     line = StatusLine(stream, bench.clock)
     for _ in range(400):
         bench.clock.advance(0.05)
@@ -52,11 +52,11 @@ def test_a_terminal_gets_a_live_line_anything_else_a_line_now_and_then(stream, l
     assert stream.getvalue().count("\n") == (0 if stream.isatty() else lines)
 
 
-def test_json_is_written_whole_and_leaves_nothing_beside_it(tmp_path):
+def test_the_json_file_is_written_atomically(tmp_path):
     path = tmp_path / "drive.json"
     path.write_text("old")
-    figures = statistics(driven(2.0).runner, lost_s=0.25)
-    write_json(path, figures)
+    metrics = statistics(drive(2.0).runner, lost_s=0.25)
+    write_json(path, metrics)
     read = json.loads(path.read_text())
     assert set(DriveCard.__struct_fields__) < set(read)
     assert (read["world"], read["lost_s"], read["dropped_frames"]) == ("fake", 0.25, 0)
@@ -65,14 +65,14 @@ def test_json_is_written_whole_and_leaves_nothing_beside_it(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_json_file_that_can_not_be_written_leaves_nothing_either(tmp_path):
+def test_a_failed_json_file_leaves_no_temporary_file(tmp_path):
     (tmp_path / "drive.json").mkdir()
     with pytest.raises(OSError, match=r"drive\.json"):
         write_json(tmp_path / "drive.json", {})
     assert [path.name for path in tmp_path.iterdir()] == ["drive.json"]
 
 
-def test_the_table_names_every_figure_with_its_unit_and_says_unknown():
+def test_the_table_has_every_metric_with_its_unit_or_unknown():
     console = Console(file=io.StringIO(), width=100)
     print_table(statistics(Bench().runner, lost_s=0.0), console)
     text = console.file.getvalue()

@@ -1,4 +1,4 @@
-"""Signals: at once while there is nothing to leave behind, after the step from then on."""
+"""Stop signals: at once during start-up, after the current step while driving."""
 
 import os
 import signal
@@ -17,19 +17,19 @@ def stop():
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_while_it_prepares_a_signal_ends_it_at_once(stop, number, code):
+def test_during_start_up_a_signal_ends_the_program_at_once(stop, number, code):
     with pytest.raises(SystemExit) as end:
         os.kill(os.getpid(), number)
     assert end.value.code == code
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_while_it_drives_the_first_signal_decides_and_the_step_is_finished(stop, number, code):
+def test_while_driving_the_first_signal_sets_the_exit_code_and_the_step_is_finished(stop, number, code):
     stop.finish_step = True
     os.kill(os.getpid(), number)
-    os.kill(os.getpid(), signal.SIGTERM)  # a supervisor's, right after the terminal's Ctrl-C
+    os.kill(os.getpid(), signal.SIGTERM)  # from a supervisor, right after Ctrl-C in the terminal
     assert (stop.number, stop.exit_code) == (number, code)
 
 
-def test_without_a_signal_all_is_fine(stop):
+def test_without_a_signal_the_exit_code_is_0(stop):
     assert (stop.number, stop.exit_code) == (None, 0)

@@ -3,8 +3,9 @@
 import pytest
 
 from lkas.config import load
-from simulation.evaluation.jobs import job_of, run_job
-from simulation.evaluation.scenarios import gallery, load_scenario, road_text
+from simulation.evaluation.jobs import job_of
+from simulation.evaluation.run import run_job
+from simulation.evaluation.scenario_file import built_in_scenarios, load_scenario, road_text
 from simulation.evaluation.settings import SECTIONS
 
 LOST_LANES = """
@@ -37,21 +38,21 @@ def drive(scenario_file, folder, method):
 
 
 @pytest.mark.parametrize("method", ["cv", "hybrid"])
-def test_it_keeps_its_lane_in_left_and_right_bends(tmp_path, method):
-    record = drive(gallery()["country_bends_50"], tmp_path, method)  # R = 125 m to the right, then to the left
-    figures = record.figures
-    assert figures.departures == 0
-    assert figures.completed_ratio >= 0.99
-    assert figures.offset_rms_m < 0.25
-    assert figures.availability_ratio > 0.95
-    assert figures.lat_accel_max_mps2 <= 3
-    assert figures.lat_jerk_max_mps3 <= 5
+def test_it_keeps_its_lane_in_bends_of_both_hands(tmp_path, method):
+    record = drive(built_in_scenarios()["country_bends_50"], tmp_path, method)  # R = 125 m, right and left
+    metrics = record.metrics
+    assert metrics.departures == 0
+    assert metrics.completed_ratio >= 0.99
+    assert metrics.offset_rms_m < 0.25
+    assert metrics.availability_ratio > 0.95
+    assert metrics.lat_accel_max_mps2 <= 3
+    assert metrics.lat_jerk_max_mps3 <= 5
 
 
 def test_it_stops_in_its_lane_when_all_lines_are_lost(tmp_path):
     scenario_file = tmp_path / "lost_lanes.yaml"
     scenario_file.write_text(LOST_LANES)
-    figures = drive(scenario_file, tmp_path, "cv").figures
-    assert figures.minimum_risk_stops == 1
-    assert figures.stopped_s > 1
-    assert figures.departures == 0
+    metrics = drive(scenario_file, tmp_path, "cv").metrics
+    assert metrics.minimum_risk_stops == 1
+    assert metrics.stopped_s > 1
+    assert metrics.departures == 0

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from simulation.world import WorldAway, WorldError, WorldUnreachable
+from simulation.world import WorldError, WorldUnavailable, WorldUnreachable
 from tests.support.carla_server.process import StubServer
 from tests.support.stack import PATIENCE_S, ROOT
 
@@ -34,7 +34,7 @@ def drives_on(world):
     while True:
         try:
             tick = world.tick(None)
-        except WorldAway:
+        except WorldUnavailable:
             assert time.monotonic() < until
         else:
             assert abs(tick.truth.offset_m) < 0.05
@@ -60,7 +60,7 @@ def test_a_server_that_hangs_is_left_and_found_again(open_world, server):
     world = open_world(timeout_s=2.0)
     before = drives_on(world)
     server.break_(is_mute=True)
-    with pytest.raises(WorldAway, match="a tick: no answer within 2 s; connecting to 127"):
+    with pytest.raises(WorldUnavailable, match="a tick: no answer within 2 s; connecting to 127"):
         world.tick(None)
     assert server.state()["actors"] == []
     server.break_(is_mute=False)
@@ -73,7 +73,7 @@ def test_a_car_that_somebody_destroyed_is_spawned_anew(open_world, server):
     world = open_world()
     drives_on(world)
     server.vanish()
-    with pytest.raises(WorldAway, match="the car is gone from the server"):
+    with pytest.raises(WorldUnavailable, match="the car is gone from the server"):
         world.tick(None)
     drives_on(world)
 
@@ -89,7 +89,7 @@ def test_a_camera_that_fails_or_falls_silent_is_noticed(open_world, server, faul
     world = open_world(timeout_s=2.0)
     drives_on(world)
     server.break_(**fault)
-    with pytest.raises(WorldAway, match=words):
+    with pytest.raises(WorldUnavailable, match=words):
         ticks(world, 3)  # an image may be on its way
     server.break_(no_images=False, image_width_px=0)
     drives_on(world)
@@ -99,7 +99,7 @@ def test_an_exception_in_the_callback_reaches_the_loop(open_world):
     world = open_world()
     drives_on(world)
     world._drive._images._check = lambda image: 1 / 0
-    with pytest.raises(WorldAway, match="callback failed: division by zero"):
+    with pytest.raises(WorldUnavailable, match="callback failed: division by zero"):
         ticks(world, 3)
     drives_on(world)
 
@@ -161,9 +161,9 @@ def test_a_server_that_dies_is_waited_for_and_its_successor_driven_on(open_world
     world = open_world(timeout_s=2.0)
     before = drives_on(world)
     server.kill()
-    with pytest.raises(WorldAway, match="a tick: no answer within 2 s"):
+    with pytest.raises(WorldUnavailable, match="a tick: no answer within 2 s"):
         world.tick(None)
-    with pytest.raises(WorldAway, match=f"CARLA: waiting for the server on .*:{server.port}"):
+    with pytest.raises(WorldUnavailable, match=f"CARLA: waiting for the server on .*:{server.port}"):
         world.tick(None)
     server.start()
     after = drives_on(world)

@@ -7,7 +7,7 @@ from tests.simulation.evaluation.drives import CAMERA
 
 
 def model_of(offset_m=0.0, confidence=1.0, width_m=3.5):
-    """Both lines as seen from `offset_m` left of the centre."""
+    """Return both lines for a car `offset_m` left of the centre."""
 
     def line(side):
         sigmas = {f"sigma_c{n}": 0.01 for n in range(4)}

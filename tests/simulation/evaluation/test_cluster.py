@@ -1,4 +1,4 @@
-"""Sweeps on a real Dask scheduler with two real workers."""
+"""Sweeps on a Dask scheduler with two workers."""
 
 import gc
 import json
@@ -24,8 +24,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 @pytest.fixture(autouse=True)
 def patience(monkeypatch):
-    """With a busy scheduler. What the library leaves is collected here, not in a test that knows nothing of it."""
-    monkeypatch.setattr("simulation.evaluation.cluster.CONNECT_LIMIT_S", PATIENCE_S)
+    """Extend the timeout for a busy machine; collect the library's leftovers here and not in another test."""
+    monkeypatch.setattr("simulation.evaluation.cluster.CONNECT_TIMEOUT_S", PATIENCE_S)
     yield
     gc.collect()
 
@@ -59,34 +59,34 @@ def cluster(tmp_path_factory):
 
 
 def without_time(records):
-    return [structs.replace(r, figures=structs.replace(r.figures, real_time_factor=1.0)) for r in records]
+    return [structs.replace(r, metrics=structs.replace(r.metrics, real_time_factor=1.0)) for r in records]
 
 
-def test_two_workers_give_what_one_process_gives(tmp_path, cluster):
+def test_two_workers_give_the_same_results_as_one_process(tmp_path, cluster):
     path = write_short(tmp_path, distance_m=15)
-    here, there = (Sweep(plan(path, seeds=(1, 2, 3)), tmp_path / name) for name in ("here", "there"))
-    here.run(InProcess(), lambda job: None)
-    there.run(Cluster(cluster[0]), lambda job: None)
-    assert there.failed == {}
-    assert len(there.records()) == 3
-    assert without_time(there.records()) == without_time(here.records())
+    local, remote = (Sweep(plan(path, seeds=(1, 2, 3)), tmp_path / name) for name in ("local", "remote"))
+    local.run(InProcess(), lambda job: None)
+    remote.run(Cluster(cluster[0]), lambda job: None)
+    assert remote.failed == {}
+    assert len(remote.records()) == 3
+    assert without_time(remote.records()) == without_time(local.records())
 
 
-def test_a_run_that_fails_there_is_told_and_the_others_go_on(tmp_path, cluster):
-    swept = Sweep(plan(write_too_far(tmp_path), write_short(tmp_path, distance_m=15)), tmp_path / "out")
-    swept.run(Cluster(cluster[0]), lambda job: None)
-    ((job, error),) = swept.failed.values()
+def test_a_run_that_fails_on_a_worker_is_reported_and_the_others_continue(tmp_path, cluster):
+    sweep = Sweep(plan(write_too_far(tmp_path), write_short(tmp_path, distance_m=15)), tmp_path / "out")
+    sweep.run(Cluster(cluster[0]), lambda job: None)
+    ((job, error),) = sweep.failed.values()
     assert job.scenario.name == "too_far"
     assert "too short to drive from 500 m on" in str(error)
-    assert [record.figures.scenario for record in swept.records()] == ["short"]
+    assert [record.metrics.scenario for record in sweep.records()] == ["short"]
 
 
 def test_workers_with_other_source_code_are_refused(tmp_path, cluster, monkeypatch):
-    swept = Sweep(plan(write_short(tmp_path, distance_m=15)), tmp_path / "out")
+    sweep = Sweep(plan(write_short(tmp_path, distance_m=15)), tmp_path / "out")
     monkeypatch.setattr("simulation.evaluation.cluster.code_digest", lambda: b"another version")
-    swept.run(Cluster(cluster[0]), lambda job: None)
-    ((_, error),) = swept.failed.values()
-    assert "other source code" in str(error)
+    sweep.run(Cluster(cluster[0]), lambda job: None)
+    ((_, error),) = sweep.failed.values()
+    assert "the source code of lkas on the worker differs" in str(error)
 
 
 def test_an_interrupt_stops_the_runs_on_the_workers(tmp_path, cluster):
@@ -97,7 +97,7 @@ def test_an_interrupt_stops_the_runs_on_the_workers(tmp_path, cluster):
 
     with pytest.raises(KeyboardInterrupt):
         long.run(Cluster(cluster[0]), interrupt)
-    assert len(long.done) == 1  # kept
+    assert len(long.done) == 1  # the finished run is stored
     short = Sweep(plan(write_short(tmp_path, distance_m=15)), tmp_path / "next")
     short.run(Cluster(cluster[0]), lambda job: None)  # the workers are free again
     assert len(short.records()) == 1

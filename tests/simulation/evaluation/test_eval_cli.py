@@ -1,4 +1,4 @@
-"""`simulation eval` as a user meets it."""
+"""`simulation eval` on the command line."""
 
 import json
 import os
@@ -35,18 +35,18 @@ def short(tmp_path_factory):
     ("arguments", "words"),
     [
         (["--suite", "everything"], "--suite everything: expected one of smoke, standard, full, latency, dropout,"),
-        (["--scenario", "nowhere"], "--scenario nowhere: there is no such file, and the gallery has country_bends_50"),
-        (["--scenario", "loop_50, nowhere"], "--scenario nowhere: there is no such file"),
-        (["--scenario", ","], "--scenario ,: there is no name in it"),
-        (["--method", ","], "--method ,: there is no name in it"),
+        (["--scenario", "nowhere"], "--scenario nowhere: no such file; built-in scenarios are country_bends_50"),
+        (["--scenario", "loop_50, nowhere"], "--scenario nowhere: no such file"),
+        (["--scenario", ","], "--scenario ,: it contains no name"),
+        (["--method", ","], "--method ,: it contains no name"),
         (["--suite", "smoke,nothing"], "--suite nothing: expected one of smoke, standard"),
-        (["--map", "nowhere.xodr"], "nowhere.xodr: there is no such file; expected an OpenDRIVE file"),
-        (["--route", "turns"], "--route turns: it is the route of a --map; a scenario names its own"),
+        (["--map", "nowhere.xodr"], "nowhere.xodr: no such file; expected an OpenDRIVE file"),
+        (["--route", "turns"], "--route turns: it applies to --map only; a scenario file names its route"),
         (["--method", "cv,psychic"], f"--method psychic: expected one of {', '.join(METHODS)}, truth"),
         (["--controller", "fuzzy"], f"--controller fuzzy: expected one of {', '.join(CONTROLLERS)}, zero"),
-        (["--require", "offset<=1"], "--require 'offset<=1': no figure offset; known are"),
+        (["--require", "offset<=1"], "--require 'offset<=1': no metric offset; known are"),
         (["--scheduler", "rubbish"], "--scheduler rubbish: expected an address such as tcp://host:8786"),
-        (["--against", "nowhere"], "--against nowhere/results.json: can not read these results"),
+        (["--against", "nowhere"], "--against nowhere/results.json: cannot read these results"),
         (["--set", "decision.speed=1"], "--set decision.speed=1: decision.speed: no such key"),
         (["--config", "nowhere.yaml"], "nowhere.yaml: can not read this configuration file"),
     ],
@@ -59,24 +59,24 @@ def test_usage_errors_are_one_sentence_and_exit_code_2(arguments, words, tmp_pat
     assert not (tmp_path / "out").exists()
 
 
-def test_a_bad_scenario_and_a_name_used_twice_are_usage_errors(short, tmp_path):
+def test_an_invalid_scenario_and_a_duplicate_name_are_usage_errors(short, tmp_path):
     bad = tmp_path / "bad.yaml"
     bad.write_text("condition: hail")
     done = evaluate("--scenario", bad)
     assert (done.exit_code, "condition = 'hail': expected one of clear" in done.stderr) == (2, True)
     other = write_short(tmp_path, distance_m=20)
     done = evaluate("--scenario", short, "--scenario", other)
-    assert (done.exit_code, "another scenario is called short already" in done.stderr) == (2, True)
+    assert (done.exit_code, "another scenario is already named short" in done.stderr) == (2, True)
 
 
-def test_an_out_folder_that_can_not_be_made_is_named(short, tmp_path):
+def test_an_error_names_an_out_folder_that_cannot_be_created(short, tmp_path):
     (tmp_path / "file").write_text("")
     done = evaluate("--scenario", short, "--out", tmp_path / "file" / "out")
     assert done.exit_code == 2
     assert "--out" in done.stderr
 
 
-def test_a_drive_is_scored_kept_and_judged(short, tmp_path):
+def test_a_drive_is_scored_stored_and_compared_with_requirements(short, tmp_path):
     command = ["--scenario", short, "--method", "truth", "--jobs", "1", "--out", tmp_path, *SMALL]
     done = evaluate(*command, "--require", "departures<=0", "--require", "offset_rms_m<=0.25")
     assert done.exit_code == 0, done.stderr
@@ -89,14 +89,14 @@ def test_a_drive_is_scored_kept_and_judged(short, tmp_path):
     assert (tmp_path / "roads" / "short.xodr").is_file()
 
     again = evaluate(*command, "--against", tmp_path, "--require", "offset_rms_m<=0.00001")
-    assert "every run is there already" in again.stderr
+    assert "all runs are already finished" in again.stderr
     assert again.exit_code == 5
-    assert "required offset_rms_m <= 1e-05: it is" in again.stderr
+    assert "required offset_rms_m <= 1e-05: found" in again.stderr
     assert f"Against {tmp_path}" in (tmp_path / "report.html").read_text()
 
 
 @pytest.mark.parametrize("route", ["default", "turns", "1"])
-def test_a_map_is_driven_over_its_route_which_the_results_name(tmp_path, route):
+def test_a_map_is_driven_along_its_route_and_the_results_name_it(tmp_path, route):
     road = tmp_path / "short.xodr"
     road.write_text(road_xml("short", [straight(70.0)], lane_width_m=3.5, is_closed=False, note=""))
     command = ["--map", road, "--route", route, "--method", "truth", "--jobs", 1, "--out", tmp_path, *SMALL]
@@ -109,7 +109,7 @@ def test_a_map_is_driven_over_its_route_which_the_results_name(tmp_path, route):
     assert run["distance_m"] == pytest.approx(70.0 - 10.0 - 5.0 - 5.0, abs=0.5)
 
 
-def test_a_map_that_can_not_be_driven_is_a_usage_error_before_anything_runs(tmp_path):
+def test_a_map_that_cannot_be_driven_is_a_usage_error_before_the_first_run(tmp_path):
     bad = tmp_path / "bad.xodr"
     bad.write_text("<OpenDRIVE/>")
     done = evaluate("--map", bad, "--out", tmp_path / "out")
@@ -126,7 +126,7 @@ def test_a_map_that_can_not_be_driven_is_a_usage_error_before_anything_runs(tmp_
     assert not (tmp_path / "out").exists()
 
 
-def test_a_run_that_fails_is_exit_code_1_with_its_reason(short, tmp_path):
+def test_a_failed_run_gives_exit_code_1_and_its_reason(short, tmp_path):
     command = ["--scenario", write_too_far(tmp_path), "--scenario", short, "--method", "truth", "--seeds", 2]
     done = evaluate(*command, "--jobs", 1, "--out", tmp_path, *SMALL)
     assert done.exit_code == 1
@@ -136,8 +136,8 @@ def test_a_run_that_fails_is_exit_code_1_with_its_reason(short, tmp_path):
 
 
 @pytest.mark.parametrize(("number", "code", "jobs"), [(signal.SIGINT, 130, 2), (signal.SIGTERM, 143, 1)])
-def test_an_interrupt_keeps_what_is_done(short, tmp_path, number, code, jobs):
-    """The first drives are short, the last one would take an hour of world time."""
+def test_an_interrupt_keeps_finished_runs(short, tmp_path, number, code, jobs):
+    """The first drives are short, the last one takes ten hours of world time."""
     endless = tmp_path / "endless.yaml"
     endless.write_text("map: loop\nduration_s: 36000\nset_speed_mps: 10\n")
     command = [sys.executable, "-m", "simulation", "eval", "--scenario", short, "--scenario", endless]

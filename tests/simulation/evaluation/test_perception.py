@@ -1,4 +1,4 @@
-"""Perfect perception against the road itself."""
+"""Perfect perception compared with the road."""
 
 import math
 
@@ -8,14 +8,15 @@ from lkas.frames import lane_message, line_lateral_m
 from lkas.vehicle import CameraConfig, VehicleConfig
 from simulation.config import SimulationConfig
 from simulation.embedded.world import EmbeddedWorld, RouteStart
-from simulation.evaluation.perception import TruthPerception, line_errors
+from simulation.evaluation.line_errors import line_errors
+from simulation.evaluation.perception import TruthPerception
 from simulation.opendrive.writer import Piece, road_xml, straight
 
 CAMERA = CameraConfig(width_px=64, height_px=48)
 IN_A_BEND_M = 260.0  # of the built-in loop, R = 180 m to the left
 
 
-def seen(s_m, offset_m, heading_rad, **changes):
+def measure(s_m, offset_m, heading_rad, **changes):
     start = RouteStart(s_m=s_m, offset_m=offset_m, heading_rad=heading_rad)
     world = EmbeddedWorld(SimulationConfig(start_speed_mps=10.0, **changes), CAMERA, VehicleConfig(), start)
     tick = world.tick(None)
@@ -25,8 +26,8 @@ def seen(s_m, offset_m, heading_rad, **changes):
 @pytest.mark.parametrize(("s_m", "offset_m", "heading_rad"), [
     (20.0, 0.0, 0.0), (20.0, 0.6, 0.03), (IN_A_BEND_M, 0.0, 0.0), (IN_A_BEND_M, -0.5, 0.02), (70.0, 0.3, -0.02)
 ])  # fmt: skip
-def test_its_lines_lie_on_the_lines_of_the_road(s_m, offset_m, heading_rad):
-    world, tick, model = seen(s_m, offset_m, heading_rad)
+def test_its_lines_match_the_lines_of_the_road(s_m, offset_m, heading_rad):
+    world, tick, model = measure(s_m, offset_m, heading_rad)
     pose, curve = tick.state.pose, world.route.curve
     for side, line in ((1, model.left), (-1, model.right)):
         for ahead_m, within_m in ((0.0, 0.002), (8.0, 0.02), (15.0, 0.05), (30.0, 0.1)):
@@ -37,49 +38,49 @@ def test_its_lines_lie_on_the_lines_of_the_road(s_m, offset_m, heading_rad):
             assert t_m == pytest.approx(side * 1.75, abs=within_m)
 
 
-def test_the_line_inside_a_bend_bends_more_than_the_one_outside():
-    _, _, model = seen(IN_A_BEND_M, 0.0, 0.0)
-    assert 1 / model.left.c2 == pytest.approx(180.0, abs=1.0)  # the middle of the road; a circle is no cubic
+def test_the_inner_line_of_a_bend_has_a_higher_curvature():
+    _, _, model = measure(IN_A_BEND_M, 0.0, 0.0)
+    assert 1 / model.left.c2 == pytest.approx(180.0, abs=1.0)  # road centre; a cubic approximates the arc
     assert 1 / model.right.c2 == pytest.approx(183.5, abs=1.0)
 
 
-def test_a_car_left_of_the_centre_is_nearer_to_the_left_line():
-    _, _, model = seen(20.0, 0.5, 0.0)
+def test_a_car_left_of_the_centre_is_closer_to_the_left_line():
+    _, _, model = measure(20.0, 0.5, 0.0)
     assert model.left.c0 == pytest.approx(1.25, abs=1e-3)
     assert model.right.c0 == pytest.approx(-2.25, abs=1e-3)
 
 
-def test_a_left_bend_ahead_shows_in_the_curvature_rate():
-    world, _, model = seen(70.0, 0.0, 0.0)
+def test_a_left_bend_ahead_gives_a_positive_curvature_rate():
+    world, _, model = measure(70.0, 0.0, 0.0)
     ahead = world.route.curve.pose(100.1)[3] - world.route.curve.pose(70.1)[3]
     assert ahead > 0
     assert model.left.c3 == pytest.approx(ahead / 30, rel=0.15)
 
 
-def test_an_arc_that_begins_at_once_grows_while_the_car_comes_near(tmp_path):
+def test_the_curvature_of_an_arc_without_a_clothoid_grows_while_the_car_approaches(tmp_path):
     xml = road_xml("jump", [straight(100.0), Piece(100.0, 0.01, 0.01)], lane_width_m=3.5, is_closed=False, note="")
     path = tmp_path / "jump.xodr"
     path.write_text(xml)
-    seen_radpm = [
+    curvatures_radpm = [
         line.c2 + 15 * line.c3  # in the middle of the view
         for s_m in (60.0, 75.0, 85.0, 95.0)
-        for line in (seen(s_m, 0.0, 0.0, map=str(path))[2].left,)
+        for line in (measure(s_m, 0.0, 0.0, map=str(path))[2].left,)
     ]
-    assert seen_radpm[0] == pytest.approx(0.0, abs=1e-6)
-    assert seen_radpm == sorted(seen_radpm)
-    assert seen_radpm[-1] == pytest.approx(0.01, rel=0.2)
+    assert curvatures_radpm[0] == pytest.approx(0.0, abs=1e-6)
+    assert curvatures_radpm == sorted(curvatures_radpm)
+    assert curvatures_radpm[-1] == pytest.approx(0.01, rel=0.2)
 
 
-def test_it_makes_no_error_by_its_own_measure():
-    _, tick, model = seen(IN_A_BEND_M, 0.4, 0.02)
+def test_its_line_errors_are_zero():
+    _, tick, model = measure(IN_A_BEND_M, 0.4, 0.02)
     errors = line_errors(tick.truth, model, None, None, tick.state.camera)
     assert [error.offset_m for error in errors] == pytest.approx([0, 0])
     assert [error.heading_rad for error in errors] == pytest.approx([0, 0])
     assert [error.confidence for error in errors] == [1, 1]
 
 
-def test_lines_in_the_image_are_measured_on_the_ground():
-    _, tick, model = seen(20.0, 0.4, 0.0)
+def test_image_lines_are_projected_to_the_ground():
+    _, tick, model = measure(20.0, 0.4, 0.0)
     camera = tick.state.camera
     left, right = (lane_message(line, camera, 48) for line in (model.left, model.right))
     errors = line_errors(tick.truth, None, left, right, camera)

@@ -1,4 +1,4 @@
-"""results.json as other programs read it, and thresholds on its summary."""
+"""The keys of results.json, its summary, and requirements on the summary."""
 
 import csv
 import json
@@ -7,8 +7,9 @@ import pytest
 from msgspec import structs
 
 from lkas.health import Percentiles
+from simulation.evaluation.metrics import RunMetrics, summarize
 from simulation.evaluation.requirements import parse_requirement, unmet
-from simulation.evaluation.results import RunFigures, read_runs, summary_of, write_results
+from simulation.evaluation.results import read_runs, write_results
 
 KEYS = [
     "scenario", "map", "route", "condition", "seed", "method", "controller", "latency_s", "truth_hz",
@@ -20,7 +21,7 @@ KEYS = [
 
 
 def run(**fields):
-    known = RunFigures(
+    known = RunMetrics(
         scenario="a", map="loop.xodr", route="default", condition="clear", seed=1, method="cv",
         controller="pure_pursuit", latency_s=0.05, truth_hz=100.0, distance_m=100.0, completed_ratio=1.0,
         mean_speed_ratio=1.0, stopped_s=0.0, departures=0, minimum_risk_stops=0, offset_rms_m=0.1, offset_p95_m=0.2,
@@ -31,7 +32,7 @@ def run(**fields):
     return structs.replace(known, **fields)
 
 
-def test_the_keys_are_those_of_the_contract(tmp_path):
+def test_results_have_the_documented_keys(tmp_path):
     write_results(tmp_path, [run()])
     document = json.loads((tmp_path / "results.json").read_text())
     assert list(document) == ["summary", "runs"]
@@ -39,13 +40,13 @@ def test_the_keys_are_those_of_the_contract(tmp_path):
     assert document["runs"][0]["latency_ms"] == {"p50": 50.0, "p99": 51.0}
 
 
-def test_what_is_written_is_read_again(tmp_path):
+def test_results_are_read_as_they_were_written(tmp_path):
     runs = [run(), run(scenario="b", method="truth", detection_offset_p95_m=None, latency_ms=None)]
     write_results(tmp_path, runs)
     assert read_runs(tmp_path) == runs
 
 
-def test_the_csv_has_a_line_a_run(tmp_path):
+def test_the_csv_has_one_line_per_run(tmp_path):
     write_results(tmp_path, [run(), run(scenario="b", mean_speed_ratio=None, latency_ms=None)])
     with (tmp_path / "results.csv").open() as file:
         first, second = csv.DictReader(file)
@@ -54,14 +55,14 @@ def test_the_csv_has_a_line_a_run(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"runs": [{}]}', "[1]"])
-def test_foreign_results_are_refused_by_name(tmp_path, text):
+def test_invalid_results_raise_an_error_with_the_file(tmp_path, text):
     (tmp_path / "results.json").write_text(text)
-    with pytest.raises(ValueError, match=r"results\.json: can not read these results"):
+    with pytest.raises(ValueError, match=r"results\.json: cannot read these results"):
         read_runs(tmp_path)
 
 
 def test_the_summary_pools_and_takes_the_worst():
-    summary = summary_of(
+    summary = summarize(
         [
             run(offset_rms_m=0.3, distance_m=100.0, departures=2, real_time_factor=2.0, wrong_confident_ratio=0.1),
             run(offset_rms_m=0.1, distance_m=300.0, departures=1, seed=2, latency_ms=Percentiles(80.0, 90.0),
@@ -87,36 +88,36 @@ def test_the_summary_pools_and_takes_the_worst():
         ("lat_jerk_max_mps3<=1.5e0", True),
     ],
 )
-def test_a_requirement_is_held_against_the_summary(text, is_met):
-    assert (unmet([parse_requirement(text)], summary_of([run()]), [run()]) == []) is is_met
+def test_a_requirement_is_checked_against_the_summary(text, is_met):
+    assert (unmet([parse_requirement(text)], summarize([run()]), [run()]) == []) is is_met
 
 
-def test_what_is_not_known_meets_nothing():
+def test_an_unknown_metric_meets_no_requirement():
     runs = [run(detection_offset_p95_m=None)]
-    assert unmet([parse_requirement("detection_offset_p95_m<=9")], summary_of(runs), runs) == [
-        "detection_offset_p95_m <= 9: not known"
+    assert unmet([parse_requirement("detection_offset_p95_m<=9")], summarize(runs), runs) == [
+        "detection_offset_p95_m <= 9: unknown"
     ]
 
 
 @pytest.mark.parametrize("fields", [{"completed_ratio": 0.98}, {"mean_speed_ratio": 0.89}])
-def test_half_a_drive_meets_nothing_but_nothing_is_required_of_it_either(fields):
+def test_an_incomplete_run_fails_every_requirement_but_needs_one_to_fail(fields):
     runs = [run(**fields)]
     assert not runs[0].counts
-    assert len(unmet([parse_requirement("departures<=0")], summary_of(runs), runs)) == 1
-    assert unmet([], summary_of(runs), runs) == []
+    assert len(unmet([parse_requirement("departures<=0")], summarize(runs), runs)) == 1
+    assert unmet([], summarize(runs), runs) == []
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("offset_rms_m=0.1", "expected FIGURE<=NUMBER"),
-        ("ofset_rms_m<=0.1", "no figure ofset_rms_m; known are seed, latency_s"),
-        ("scenario<=1", "no figure scenario"),
+        ("offset_rms_m=0.1", "expected METRIC<=NUMBER"),
+        ("ofset_rms_m<=0.1", "no metric ofset_rms_m; known are seed, latency_s"),
+        ("scenario<=1", "no metric scenario"),
         ("departures<=none", "'none' is not a number"),
         ("departures<=nan", "'nan' is not a number"),
     ],
 )
-def test_a_bad_requirement_says_what_is_allowed(text, words):
+def test_an_invalid_requirement_names_what_is_allowed(text, words):
     with pytest.raises(ValueError) as caught:  # noqa: PT011
         parse_requirement(text)
     assert words in str(caught.value)

@@ -1,4 +1,4 @@
-"""A live camera, without one: the capture is a fake whose pictures the test hands out."""
+"""A live camera with a fake capture device whose images come from the test."""
 
 import threading
 
@@ -15,13 +15,13 @@ DEADLINE_S = 120.0
 
 
 class FakeCapture:
-    """`give` hands the grabbing thread one picture and waits until the thread asks for the next."""
+    """`give` passes one image to the capture thread and waits until the thread requests the next."""
 
     def __init__(self):
         self.released = False
-        self._pictures = []
+        self._images = []
         self._wake = threading.Condition()
-        self._asked = 0
+        self._requests = 0
 
     def isOpened(self):
         return True
@@ -31,22 +31,22 @@ class FakeCapture:
 
     def grab(self):
         with self._wake:
-            self._asked += 1
+            self._requests += 1
             self._wake.notify_all()
-            self._wake.wait_for(lambda: self._pictures or self.released, 0.05)
-            return bool(self._pictures)
+            self._wake.wait_for(lambda: self._images or self.released, 0.05)
+            return bool(self._images)
 
     def retrieve(self):
         with self._wake:
-            return True, self._pictures.pop()
+            return True, self._images.pop()
 
     def give(self, value):
         with self._wake:
-            self._pictures.append(np.full((48, 64, 3), value, np.uint8))
+            self._images.append(np.full((48, 64, 3), value, np.uint8))
             self._wake.notify_all()
-            assert self._wake.wait_for(lambda: not self._pictures, DEADLINE_S)
-            asked = self._asked
-            assert self._wake.wait_for(lambda: self._asked > asked, DEADLINE_S)
+            assert self._wake.wait_for(lambda: not self._images, DEADLINE_S)
+            requests = self._requests
+            assert self._wake.wait_for(lambda: self._requests > requests, DEADLINE_S)
 
     def release(self):
         self.released = True
@@ -61,7 +61,7 @@ def camera():
     assert capture.released
 
 
-def test_only_the_newest_picture_counts_and_carries_the_time_it_came(camera):
+def test_only_the_newest_image_is_used_with_its_arrival_time(camera):
     world, capture, clock = camera
     capture.give(1)
     clock.advance(0.01)
@@ -76,18 +76,18 @@ def test_only_the_newest_picture_counts_and_carries_the_time_it_came(camera):
     assert world.tick(None).frame is None
 
 
-def test_a_camera_that_falls_silent_is_an_error(camera):
+def test_a_silent_camera_is_an_error(camera):
     world, capture, clock = camera
     capture.give(1)
     world.tick(None)
     clock.advance(2.9)
     world.tick(None)
     clock.advance(0.2)
-    with pytest.raises(WorldError, match="camera 0: no picture for 3 s"):
+    with pytest.raises(WorldError, match="camera 0: no image for 3 s"):
         world.tick(None)
 
 
-def test_a_camera_can_not_be_respawned(camera):
+def test_a_camera_cannot_be_respawned(camera):
     world, *_ = camera
-    with pytest.raises(WorldError, match="no start to go back to"):
+    with pytest.raises(WorldError, match="cannot be restarted from a start position"):
         world.respawn()

@@ -1,4 +1,4 @@
-"""Scenario files: what they may say, and how they are told what they may not."""
+"""Scenario files: their keys, their errors, generated roads and suites."""
 
 import math
 import re
@@ -6,16 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from simulation.evaluation.scenario import ExcusedStretch, ScenarioHeader, StartPose
 from simulation.evaluation.scenario_events import DISTURBANCES, FAULTS, Blackout, kind_of
+from simulation.evaluation.scenario_file import built_in_scenarios, load_scenario, road_text, scenario_of_map
 from simulation.evaluation.scenario_roads import RUN_OUT_M, GeneratedRoad, Segment, road_length_m
 from simulation.evaluation.scenario_schema import ScenarioError
-from simulation.evaluation.scenarios import Excused, Head, StartPose, gallery, load_scenario, road_text, scenario_of_map
 from simulation.evaluation.suites import SUITES, load_suite
 from simulation.opendrive.parser import read_map
 from simulation.opendrive.routes import find_route
 from tests.simulation.evaluation.drives import SHORT, write_short
 
-README = Path(__file__).parents[3] / "simulation" / "README.md"
+DOCS = Path(__file__).parents[3] / "docs" / "evaluation.md"
 
 
 @pytest.mark.parametrize(
@@ -35,19 +36,19 @@ README = Path(__file__).parents[3] / "simulation" / "README.md"
         (SHORT + "faults: [{kind: dropped_frames, ratio: 2}]", "faults[0].ratio = 2: expected a number from 0 to 1"),
         (SHORT + "faults: [{kind: blackout, at: 2}]", "faults[0].at: no such key; did you mean at_"),
         (SHORT + "faults: [{kind: blackout, at_s: 1, at_m: 2}]", "faults[0]: expected one of at_s and at_m, found at"),
-        (SHORT + "excused: [{from_m: 5, to_m: 5}]", "excused[0]: expected to_m beyond from_m, found 5 to 5"),
+        (SHORT + "excused: [{from_m: 5, to_m: 5}]", "excused[0]: expected to_m above from_m, found 5 to 5"),
         (SHORT + "excused: [{from_m: 5, to_m: 6}]", "excused[0].reason = '': expected why lines are crossed there"),
         (
             SHORT + "excused: [{from_m: 5, to_m: 15, reason: a}]",
-            "excused: 10 m of 82 m, expected at most 5% of the way",
+            "excused: 10 m of 82 m, expected at most 5% of the distance",
         ),
-        (SHORT + "route: default", "route = 'default': a generated road has but one, expected no route"),
-        ("map: loop\nroute: 1,,2", "route = '1,,2': expected default, turns, or ids of roads with commas"),
-        (SHORT + "map: loop", "exactly one of map and road is needed, found both"),
-        ("set_speed_mps: 10", "exactly one of map and road is needed, found neither"),
+        (SHORT + "route: default", "route = 'default': a generated road has only one, expected no route"),
+        ("map: loop\nroute: 1,,2", "route = '1,,2': expected default, turns, or road ids with commas"),
+        (SHORT + "map: loop", "expected either map or road, found both"),
+        ("set_speed_mps: 10", "expected either map or road, found neither"),
         ("{map: nowhere.xodr, duration_s: 5}", "nowhere.xodr; expected an OpenDRIVE file or `loop`"),
         (SHORT + "{duration_s: 5, distance_m: 5}", "not valid YAML"),
-        (SHORT + "duration_s: 5\ndistance_m: 20", "one of duration_s and distance_m is enough"),
+        (SHORT + "duration_s: 5\ndistance_m: 20", "expected at most one of duration_s and distance_m"),
         (SHORT + "distance_m: 2000", "road.segments are 92 m long; too short for start.s_m = 10 and distance_m = 2000"),
         (SHORT + "start: {s_m: 92.0}", "too short for start.s_m = 92 and distance_m = 0"),
         ("road: {segments: []}", "road.segments: expected a list of straights and bends, found []"),
@@ -64,7 +65,7 @@ README = Path(__file__).parents[3] / "simulation" / "README.md"
         ("a: [", "not valid YAML"),
     ],
 )
-def test_an_error_names_file_path_value_and_what_is_allowed(tmp_path, text, words):
+def test_an_error_names_file_key_value_and_what_is_allowed(tmp_path, text, words):
     path = tmp_path / "mine.yaml"
     path.write_text(text)
     with pytest.raises(ScenarioError) as caught:
@@ -73,12 +74,12 @@ def test_an_error_names_file_path_value_and_what_is_allowed(tmp_path, text, word
     assert str(caught.value).startswith(f"{path}: ")
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(ScenarioError, match=r"missing\.yaml: can not read this scenario"):
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ScenarioError, match=r"missing\.yaml: cannot read this scenario"):
         load_scenario(tmp_path / "missing.yaml")
 
 
-def test_a_generated_road_is_as_long_and_as_bent_as_it_says(tmp_path):
+def test_a_generated_road_has_the_declared_length_and_curvature(tmp_path):
     scenario = load_scenario(write_short(tmp_path))
     path = tmp_path / "short.xodr"
     path.write_text(road_text(scenario))
@@ -92,30 +93,30 @@ def test_a_generated_road_is_as_long_and_as_bent_as_it_says(tmp_path):
     assert scenario.distance_m == pytest.approx(length_m - 10)
 
 
-def test_the_scenario_of_the_readme_is_one(tmp_path):
-    (block,) = re.findall(r"```yaml\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+def test_the_documented_scenario_is_valid_and_shows_every_key(tmp_path):
+    (block,) = re.findall(r"```yaml\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
     path = tmp_path / "readme.yaml"
     path.write_text(block)
     scenario = load_scenario(path)
     assert scenario.faults[1] == Blackout(at_s=6, duration_s=0.5)
     assert scenario.segments[1].radius_m == 250
-    declared = [Head, StartPose, GeneratedRoad, Segment, Excused]
+    declared = [ScenarioHeader, StartPose, GeneratedRoad, Segment, ExcusedStretch]
     keys = {name for section in declared for name in section.__struct_fields__} - {"s_m", "route"}
     assert [key for key in sorted(keys) if f"{key}:" not in block] == []
 
 
 @pytest.mark.parametrize("kind", [*DISTURBANCES, *FAULTS])
-def test_every_kind_of_event_is_explained_in_the_readme(kind):
-    table = README.read_text(encoding="utf-8").split("### Scenarios", 1)[1]
+def test_every_kind_of_event_is_documented(kind):
+    table = DOCS.read_text(encoding="utf-8").split("## Scenarios", 1)[1]
     rows = [line for line in table.splitlines() if line.startswith(f"| `{kind_of(kind)}`")]
     own = [key for key in kind.__struct_fields__ if key not in ("at_s", "at_m", "duration_s")]
     assert len(rows) == 1
     assert [key for key in own if f"`{key}`" not in rows[0]] == []
 
 
-def test_every_scenario_of_the_gallery_is_listed_in_the_readme():
-    text = README.read_text(encoding="utf-8")
-    assert [name for name in gallery() if f"| `{name}` |" not in text] == []
+def test_every_built_in_scenario_is_documented():
+    text = DOCS.read_text(encoding="utf-8")
+    assert [name for name in built_in_scenarios() if f"| `{name}` |" not in text] == []
 
 
 def test_a_scenario_on_a_map_takes_its_default_route_unless_one_is_named(tmp_path):
@@ -129,32 +130,32 @@ def test_a_scenario_on_a_map_takes_its_default_route_unless_one_is_named(tmp_pat
 
 
 def test_a_map_alone_is_a_scenario(tmp_path):
-    loop = gallery()["loop_50"].parents[1] / "maps" / "loop.xodr"
+    loop = built_in_scenarios()["loop_50"].parents[1] / "maps" / "loop.xodr"
     scenario = scenario_of_map(loop, "turns", 10.0)
     assert (scenario.name, scenario.route, scenario.start_speed_mps) == ("loop", "turns", 10.0)
-    with pytest.raises(ScenarioError, match="there is no such file; expected an OpenDRIVE file"):
+    with pytest.raises(ScenarioError, match="no such file; expected an OpenDRIVE file"):
         scenario_of_map(tmp_path / "none.xodr", "default", 10.0)
     with pytest.raises(ScenarioError, match="route = '': expected default, turns"):
         scenario_of_map(loop, "", 10.0)
 
 
-def test_undisturbed_is_the_same_drive_with_its_set_speeds(tmp_path):
+def test_an_undisturbed_scenario_keeps_only_changes_of_the_set_speed(tmp_path):
     events = "[{kind: set_speed, speed_mps: 8}, {kind: grip}]"
     scenario = load_scenario(write_short(tmp_path, disturbances=events, faults="[{kind: blackout}]"))
     assert len(scenario.events) == 3
     assert scenario.undisturbed().events == scenario.disturbances[:1]
 
 
-def test_start_speed_is_the_set_speed_unless_given(tmp_path):
+def test_the_start_speed_defaults_to_the_set_speed(tmp_path):
     assert load_scenario(write_short(tmp_path)).start_speed_mps == 10
     assert load_scenario(write_short(tmp_path, start="{speed_mps: 0}")).start_speed_mps == 0
 
 
-def test_the_gallery_has_straights_and_bends_from_30_to_130_kmh():
-    scenarios = [load_scenario(path) for path in gallery().values()]
+def test_the_built_in_scenarios_cover_straights_and_bends_from_30_to_130_kmh():
+    scenarios = [load_scenario(path) for path in built_in_scenarios().values()]
     assert len(scenarios) >= 12
-    assert all(scenario.head.description for scenario in scenarios)
-    speeds = [scenario.head.set_speed_mps * 3.6 for scenario in scenarios]
+    assert all(scenario.header.description for scenario in scenarios)
+    speeds = [scenario.header.set_speed_mps * 3.6 for scenario in scenarios]
     assert min(speeds) == pytest.approx(30, abs=0.1)
     assert max(speeds) == pytest.approx(130, abs=0.1)
     assert min(s.radius_m for scenario in scenarios for s in scenario.segments if s.radius_m) == 60
@@ -163,17 +164,17 @@ def test_the_gallery_has_straights_and_bends_from_30_to_130_kmh():
 
 
 @pytest.mark.parametrize("suite", SUITES)
-def test_scenarios_of_a_suite_have_names_of_their_own_and_differ(suite):
+def test_scenarios_of_a_suite_have_unique_names(suite):
     scenarios = load_suite(suite)
-    assert len({(scenario.name, scenario.head.condition) for scenario in scenarios}) == len(scenarios) >= 2
+    assert len({(scenario.name, scenario.header.condition) for scenario in scenarios}) == len(scenarios) >= 2
 
 
-def test_smoke_bends_to_both_sides():
+def test_the_smoke_suite_has_bends_in_both_directions():
     angles = [segment.angle_deg for scenario in load_suite("smoke") for segment in scenario.segments]
     assert min(angle for angle in angles if angle) < 0 < max(angle for angle in angles if angle)
 
 
-def test_a_drift_is_as_fast_as_its_name_says():
+def test_a_drift_scenario_starts_with_the_lateral_speed_of_its_name():
     slow, *_, fast = load_suite("drift")
     assert 20 * math.sin(math.radians(slow.start.heading_deg)) == pytest.approx(0.2)
     assert 20 * math.sin(math.radians(fast.start.heading_deg)) == pytest.approx(-0.6)

@@ -1,4 +1,4 @@
-"""Own detectors and laws in closed-loop evaluations: the examples, names, what is driven again, and failures."""
+"""Detector and controller plugins in closed-loop evaluations: the examples, names, reuse of results, and failures."""
 
 import json
 import shutil
@@ -11,7 +11,7 @@ from lkas.plugins.guard import PluginError
 from lkas.plugins.names import absolute_name
 from simulation.cli import app
 from simulation.evaluation.executors import Processes
-from simulation.evaluation.jobs import run_job
+from simulation.evaluation.run import run_job
 from simulation.evaluation.sweep import Sweep
 from tests.simulation.evaluation.drives import write_short
 from tests.simulation.evaluation.test_sweep import plan, run
@@ -27,13 +27,13 @@ class Detector:
     def update_parameter(self, name, value): pass
     def reset(self): pass
 """
-LAW = """
+CONTROLLER = """
 from examples.own_controller import PreviewPursuit
-class Law(PreviewPursuit):
+class Controller(PreviewPursuit):
     def __init__(self, parameters, bicycle): self.steps = 0
     def update(self, lane, speed_mps, dt_s, *, is_limited=False):
         self.steps += 1
-        assert self.steps < {most}, "enough"
+        assert self.steps < {limit}, "enough"
         return super().update(lane, speed_mps, dt_s)
 """
 
@@ -43,7 +43,7 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path, str(ROOT)])
     (tmp_path / "my.py").write_text(DETECTOR.format(body="pass"))
-    (tmp_path / "law.py").write_text(LAW.format(most=10_000))
+    (tmp_path / "controller.py").write_text(CONTROLLER.format(limit=10_000))
     return tmp_path
 
 
@@ -52,7 +52,7 @@ def evaluate(*arguments):
     return CliRunner().invoke(app, ["eval", *map(str, arguments), *small], env={"COLUMNS": "200", "NO_COLOR": "1"})
 
 
-def test_the_examples_drive_beside_ours_and_are_scored(folder):
+def test_the_example_plugins_are_scored_like_built_in_methods(folder):
     shutil.copy(ROOT / "examples" / "own_detector.py", folder / "own_detector.py")
     scenario = write_short(folder, distance_m=30)
     command = ["--scenario", scenario, "--method", "cv,own_detector.py:Detector", "--jobs", 1, "--out", "out"]
@@ -70,7 +70,7 @@ def test_the_examples_drive_beside_ours_and_are_scored(folder):
     assert str(ROOT) not in report + done.stdout
 
 
-def test_an_edited_file_is_driven_again_and_an_unchanged_one_is_not(folder):
+def test_only_a_changed_plugin_is_driven_again(folder):
     def sweep():
         methods = (absolute_name("my.py:Detector"),)
         return Sweep(plan(write_short(folder, distance_m=10), methods=methods), folder / "out")
@@ -89,34 +89,33 @@ def test_an_edited_file_is_driven_again_and_an_unchanged_one_is_not(folder):
     moved = Sweep(
         plan(write_short(folder, distance_m=10), methods=(f"{folder}/elsewhere/my.py:Detector",)), folder / "out"
     )
-    assert [job.inputs for job in moved.open] == [again.inputs], "it is the content that counts"
+    assert [job.inputs for job in moved.open] == [again.inputs], "a plugin is identified by its content"
     (folder / "my.py").write_text(DETECTOR.format(body="x = 2"))
-    with pytest.raises(PluginError, match=r"my.py:Detector is not what it was when the evaluation began"):
+    with pytest.raises(PluginError, match=r"my.py:Detector has changed since the evaluation was started"):
         run_job(again)
 
 
-def test_two_files_of_one_name_are_told_apart(folder):
+def test_plugin_files_of_the_same_name_get_distinct_labels(folder):
     for name in ("old", "new"):
         (folder / name).mkdir()
         (folder / name / "my.py").write_text(DETECTOR.format(body=f"x = '{name}'"))
     methods = tuple(f"{folder}/{name}/my.py:Detector" for name in ("old", "new"))
     sweep = Sweep(plan(write_short(folder, distance_m=10), methods=methods), folder / "out")
     run(sweep)
-    assert [record.figures.method for record in sweep.records()] == ["old/my.py:Detector", "new/my.py:Detector"]
+    assert [record.metrics.method for record in sweep.records()] == ["old/my.py:Detector", "new/my.py:Detector"]
 
 
-def test_workers_find_it_and_hand_its_failure_back(folder):
-    (folder / "law.py").write_text(LAW.format(most=20))
-    controllers = (absolute_name("law.py:Law"),)
+def test_worker_processes_load_the_plugin_and_return_its_failure(folder):
+    (folder / "controller.py").write_text(CONTROLLER.format(limit=20))
+    controllers = (absolute_name("controller.py:Controller"),)
     sweep = Sweep(plan(write_short(folder, distance_m=10), controllers=controllers), folder / "out")
     sweep.run(Processes(1), lambda job: None)
     ((_, error),) = sweep.failed.values()
-    assert "law.py:Law failed, its fallback steers: update: AssertionError: enough (law.py, line 7, in update)" in str(
-        error
-    )
+    assert str(error).endswith("AssertionError: enough (controller.py, line 7, in update)")
+    assert "controller.py:Controller does not steer, its fallback does: update: " in str(error)
 
 
-def test_a_detector_that_fails_is_scored_without_those_lanes_and_told_with_exit_code_1(folder):
+def test_a_failing_detector_is_scored_without_its_lanes_and_gives_exit_code_1(folder):
     (folder / "my.py").write_text(DETECTOR.format(body="assert not 0.2 < timestamp < 0.3, 'not now'"))
     command = ["--scenario", write_short(folder, distance_m=10), "--jobs", 1, "--out", "out"]
     for _ in range(2):  # the second time from the stored runs
@@ -124,17 +123,17 @@ def test_a_detector_that_fails_is_scored_without_those_lanes_and_told_with_exit_
         assert done.exit_code == 1
         assert (
             "simulation eval: my.py:Detector: detect: AssertionError: not now (my.py, line 6, in detect); "
-            "2 frames without lanes for it, in 1 run"
+            "2 frames without lanes because of it, in 1 run"
         ) in done.stderr
         assert (folder / "out" / "results.json").is_file()
 
 
-def test_a_law_that_fails_has_no_score(folder):
-    (folder / "law.py").write_text(LAW.format(most=20))
+def test_a_failing_controller_has_no_score(folder):
+    (folder / "controller.py").write_text(CONTROLLER.format(limit=20))
     command = ["--scenario", write_short(folder, distance_m=10), "--method", "truth", "--jobs", 1, "--out", "out"]
-    done = evaluate(*command, "--controller", "law.py:Law")
+    done = evaluate(*command, "--controller", "controller.py:Controller")
     assert done.exit_code == 1
-    assert "update: AssertionError: enough (law.py, line 7, in update)" in done.stderr
+    assert "update: AssertionError: enough (controller.py, line 7, in update)" in done.stderr
     assert not (folder / "out" / "results.json").exists()
 
 
@@ -148,7 +147,7 @@ def test_a_law_that_fails_has_no_score(folder):
         (["--method", "cvv"], "--method cvv: expected one of cv, hybrid, hough, onnx, truth, or FILE.py:NAME"),
     ],
 )  # fmt: skip
-def test_what_can_not_be_used_is_told_before_anything_runs(folder, arguments, words):
+def test_an_unusable_plugin_is_reported_before_the_first_run(folder, arguments, words):
     done = evaluate(*arguments, "--scenario", write_short(folder, distance_m=10), "--out", "out")
     assert done.exit_code == 2
     assert words.format(folder=folder) in done.stderr

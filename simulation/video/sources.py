@@ -1,4 +1,4 @@
-"""Films: where the pictures of a video world come from. A film is read picture by picture, never ahead of itself."""
+"""Image sources of a video world: video files and folders of images, decoded frame by frame."""
 
 import math
 import os
@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Protocol
 
-# Read by OpenCV's FFmpeg when a file is opened: its own words about a broken file would drown our sentence.
+# OpenCV's FFmpeg reads this when it opens a file. Without it, FFmpeg's messages hide our error text.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 import cv2
@@ -15,13 +15,13 @@ import numpy as np
 from simulation.world import WorldError
 
 IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
-LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 1.0, 240.0
+MIN_RATE_HZ, MAX_RATE_HZ = 1.0, 240.0
 
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
-class Film(Protocol):
-    """Pictures of one size at one rate."""
+class ImageSource(Protocol):
+    """Images of one size at one rate."""
 
     name: str
     rate_hz: float
@@ -29,22 +29,25 @@ class Film(Protocol):
     height_px: int
 
     def read(self) -> np.ndarray | None:
-        """The next (H, W, 3) uint8 BGR picture, valid until the next read; None at the end. Raises WorldError."""
+        """Return the next (H, W, 3) uint8 BGR image, valid until the next read; None at the end. Raises WorldError."""
         ...
 
     def rewind(self) -> None:
-        """Begin again with the first picture."""
+        """Go back to the first image."""
         ...
 
-    def skip(self, pictures: int) -> bool:
-        """Leave out the next ones; False when the film is over before."""
+    def skip(self, count: int) -> bool:
+        """Skip the next `count` images; return False when no image is left."""
         ...
 
     def close(self) -> None: ...
 
 
-def open_film(source: Path, rate_hz: float | None, folder_rate_hz: float) -> Film:
-    """The film at `source`. `rate_hz` overrules what a file says; None of a folder means `folder_rate_hz`."""
+def open_image_source(source: Path, rate_hz: float | None, folder_rate_hz: float) -> ImageSource:
+    """Open a video file or a folder of images. Raises WorldError.
+
+    `rate_hz` overrides the rate stated in a video file. With None, a folder is played at `folder_rate_hz`.
+    """
     if source.is_dir():
         return ImageFolder(source, rate_hz or folder_rate_hz)
     if source.is_file():
@@ -53,7 +56,7 @@ def open_film(source: Path, rate_hz: float | None, folder_rate_hz: float) -> Fil
 
 
 class VideoFile:
-    """A video file, decoded in step with its reader."""
+    """A video file, decoded as it is read."""
 
     def __init__(self, path: Path, rate_hz: float | None = None) -> None:
         self.name = str(path)
@@ -68,43 +71,43 @@ class VideoFile:
 
     def read(self) -> np.ndarray | None:
         if self._first is not None:
-            picture, self._first = self._first, None
-            return picture
-        complete, picture = self._capture.read()
+            image, self._first = self._first, None
+            return image
+        complete, image = self._capture.read()
         if not complete:
             return None
-        _check_size(self, picture, self.name)
-        return picture
+        _check_size(self, image, self.name)
+        return image
 
     def rewind(self) -> None:
-        # Seeking lands on a key frame, which need not be the first picture; opening anew is exact.
+        # Seeking ends at a key frame, which need not be the first image; reopening is exact.
         self._capture.release()
         self._first = None
         self._capture = cv2.VideoCapture(self.name)
 
-    def skip(self, pictures: int) -> bool:
-        # Picture by picture, for seeking by index lands on a key frame in many containers.
-        if pictures > 0 and self._first is not None:
+    def skip(self, count: int) -> bool:
+        # One by one, because seeking by index ends at a key frame in many containers.
+        if count > 0 and self._first is not None:
             self._first = None
-            pictures -= 1
-        return all(self._capture.grab() for _ in range(pictures))
+            count -= 1
+        return all(self._capture.grab() for _ in range(count))
 
     def close(self) -> None:
         self._capture.release()
 
     def _stated_rate_hz(self) -> float:
         stated_hz = self._capture.get(cv2.CAP_PROP_FPS)
-        if math.isfinite(stated_hz) and LOWEST_RATE_HZ <= stated_hz <= HIGHEST_RATE_HZ:
+        if math.isfinite(stated_hz) and MIN_RATE_HZ <= stated_hz <= MAX_RATE_HZ:
             return stated_hz
         self._capture.release()
         raise WorldError(
-            f"{self.name}: states {stated_hz:g} frames per second, expected {LOWEST_RATE_HZ:g} to "
-            f"{HIGHEST_RATE_HZ:g}; give --set simulation.film_rate_hz=30 or another rate"
+            f"{self.name}: states {stated_hz:g} frames per second, expected {MIN_RATE_HZ:g} to "
+            f"{MAX_RATE_HZ:g}; give --set simulation.film_rate_hz=30 or another rate"
         )
 
 
 class ImageFolder:
-    """The images of a folder in the order of their names, 2.jpg before 10.jpg."""
+    """The images of a folder in natural order of their names: 2.jpg before 10.jpg."""
 
     def __init__(self, folder: Path, rate_hz: float) -> None:
         self.name = str(folder)
@@ -122,15 +125,15 @@ class ImageFolder:
             return None
         path = self._paths[self._next]
         self._next += 1
-        picture = _load(path)
-        _check_size(self, picture, str(path))
-        return picture
+        image = _load(path)
+        _check_size(self, image, str(path))
+        return image
 
     def rewind(self) -> None:
         self._next = 0
 
-    def skip(self, pictures: int) -> bool:
-        self._next = min(self._next + pictures, len(self._paths))
+    def skip(self, count: int) -> bool:
+        self._next = min(self._next + count, len(self._paths))
         return self._next < len(self._paths)
 
     def close(self) -> None:
@@ -147,16 +150,16 @@ def _natural_order(path: Path) -> list[tuple[bool, int, str]]:
 
 
 def _load(path: Path) -> np.ndarray:
-    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if picture is None:
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
         raise WorldError(f"{path}: not an image that OpenCV can decode; remove it from the folder")
-    return picture
+    return image
 
 
-def _check_size(film: Film, picture: np.ndarray, name: str) -> None:
-    height_px, width_px = picture.shape[:2]
-    if (width_px, height_px) != (film.width_px, film.height_px):
+def _check_size(source: ImageSource, image: np.ndarray, name: str) -> None:
+    height_px, width_px = image.shape[:2]
+    if (width_px, height_px) != (source.width_px, source.height_px):
         raise WorldError(
-            f"{name}: {width_px} x {height_px} px, expected {film.width_px} x {film.height_px} px as the first "
-            "picture has; one film has one size, so sort or resize its images"
+            f"{name}: {width_px} x {height_px} px, expected {source.width_px} x {source.height_px} px like the first "
+            "image; all images of a source must have one size: sort or resize them"
         )

@@ -1,4 +1,4 @@
-"""Films made for a test: picture n is flat grey with a red strip, so that order and colour can be read back."""
+"""Video files for tests: image n has a known grey value and a red strip, so that tests can check order and colour."""
 
 import struct
 
@@ -9,22 +9,22 @@ WIDTH_PX, HEIGHT_PX = 96, 64
 GREY_STEP = 20
 
 
-def picture(index, width_px=WIDTH_PX, height_px=HEIGHT_PX):
-    """(H, W, 3) uint8 BGR."""
+def image(index, width_px=WIDTH_PX, height_px=HEIGHT_PX):
+    """Return image `index` as (H, W, 3) uint8 BGR."""
     bgr = np.full((height_px, width_px, 3), GREY_STEP * index, np.uint8)
     bgr[: height_px // 4] = (0, 0, 255)
     return bgr
 
 
 def index_of(rgb):
-    """Which picture an RGB image shows."""
+    """Return the index of the image that an RGB frame shows."""
     return round(float(rgb[rgb.shape[0] // 2 :].mean()) / GREY_STEP)
 
 
-def write_video(path, pictures=10, rate_hz=25.0):
+def write_video(path, frames=10, rate_hz=25.0):
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), rate_hz, (WIDTH_PX, HEIGHT_PX))
-    for index in range(pictures):
-        writer.write(picture(index))
+    for index in range(frames):
+        writer.write(image(index))
     writer.release()
     return path
 
@@ -32,13 +32,13 @@ def write_video(path, pictures=10, rate_hz=25.0):
 def write_folder(path, names):
     path.mkdir()
     for index, name in enumerate(names):
-        cv2.imwrite(str(path / name), picture(index))
+        cv2.imwrite(str(path / name), image(index))
     return path
 
 
-def turned_jpeg(path, orientation):
-    """A JPEG that is 96 px wide and 64 px high and whose EXIF says how to turn it; 6: a quarter to the right."""
-    written, data = cv2.imencode(".jpg", picture(3))
+def rotated_jpeg(path, orientation):
+    """Write a JPEG of 96 x 64 px with an EXIF orientation; 6: rotated by 90 degrees clockwise."""
+    written, data = cv2.imencode(".jpg", image(3))
     assert written
     entry = struct.pack(">HHIHH", 0x0112, 3, 1, orientation, 0)
     exif = b"Exif\0\0" + b"MM\0*" + struct.pack(">I", 8) + struct.pack(">H", 1) + entry + struct.pack(">I", 0)
@@ -47,11 +47,11 @@ def turned_jpeg(path, orientation):
     return path
 
 
-def turned_video(path, pictures=4):
-    """An MP4 whose header says that it is to be shown turned by a quarter to the right, as a telephone writes it."""
+def rotated_video(path, frames=4):
+    """Write an MP4 with a rotation of 90 degrees clockwise in its header, as phones do."""
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 25.0, (WIDTH_PX, HEIGHT_PX))
-    for index in range(pictures):
-        writer.write(picture(index))
+    for index in range(frames):
+        writer.write(image(index))
     writer.release()
     data = bytearray(path.read_bytes())
     matrix = data.index(b"tkhd") + 4 + 40  # of the track header, version 0

@@ -1,4 +1,4 @@
-"""Films as worlds: video files and folders of images."""
+"""Video files and folders of images as worlds."""
 
 import math
 
@@ -11,13 +11,13 @@ from simulation.config import SimulationConfig
 from simulation.video.world import open_source
 from simulation.world import WorldEnded, WorldError
 from tests.simulation.fakes import control
-from tests.simulation.films import (
+from tests.simulation.video.files import (
     HEIGHT_PX,
     WIDTH_PX,
+    image,
     index_of,
-    picture,
-    turned_jpeg,
-    turned_video,
+    rotated_jpeg,
+    rotated_video,
     write_folder,
     write_video,
 )
@@ -29,16 +29,16 @@ def open_world(source, **keys):
 
 
 def shown(world, ticks):
-    """(index, timestamp, frame_id) of the next pictures."""
-    image = np.empty((world.height_px, world.width_px, 3), np.uint8)
+    """(index, timestamp, frame_id) of the next frames."""
+    rgb = np.empty((world.height_px, world.width_px, 3), np.uint8)
     for _ in range(ticks):
         frame = world.tick(None).frame
-        frame.render_into(image)
-        yield index_of(image), frame.timestamp, frame.frame_id
+        frame.render_into(rgb)
+        yield index_of(rgb), frame.timestamp, frame.frame_id
 
 
-def test_a_video_shows_each_picture_once_at_its_own_rate_and_ends(tmp_path):
-    world = open_world(write_video(tmp_path / "drive.avi", pictures=10, rate_hz=25.0))
+def test_a_video_delivers_each_frame_once_at_its_rate_and_ends(tmp_path):
+    world = open_world(write_video(tmp_path / "drive.avi", frames=10, rate_hz=25.0))
     assert (world.width_px, world.height_px) == (WIDTH_PX, HEIGHT_PX)
     assert world.tick_s == pytest.approx(0.04)
     expected = [(n, pytest.approx(n / 25), n + 1) for n in range(10)]
@@ -48,16 +48,16 @@ def test_a_video_shows_each_picture_once_at_its_own_rate_and_ends(tmp_path):
     world.close()
 
 
-def test_media_time_and_frame_numbers_go_on_over_loops(tmp_path):
-    world = open_world(write_video(tmp_path / "drive.avi", pictures=4), loop=True)
-    pictures, times, frame_ids = zip(*shown(world, 14), strict=True)
-    assert pictures == (0, 1, 2, 3) * 3 + (0, 1)
+def test_world_time_and_frame_ids_continue_over_loops(tmp_path):
+    world = open_world(write_video(tmp_path / "drive.avi", frames=4), loop=True)
+    indices, times, frame_ids = zip(*shown(world, 14), strict=True)
+    assert indices == (0, 1, 2, 3) * 3 + (0, 1)
     assert times == tuple(pytest.approx(n / 25) for n in range(14))
     assert frame_ids == tuple(range(1, 15))
     world.close()
 
 
-def test_a_film_tells_its_assumed_speed_and_nothing_it_does_not_know(tmp_path):
+def test_a_video_reports_its_assumed_speed_and_none_for_unknown_values(tmp_path):
     world = open_world(write_video(tmp_path / "drive.avi"), film_speed_mps=17.0)
     tick = world.tick(control(steering=0.5))
     state = tick.state
@@ -68,16 +68,16 @@ def test_a_film_tells_its_assumed_speed_and_nothing_it_does_not_know(tmp_path):
     world.close()
 
 
-def test_pictures_come_as_rgb(tmp_path):
-    world = open_world(write_folder(tmp_path / "film", ["0.png"]))
-    image = np.empty((HEIGHT_PX, WIDTH_PX, 3), np.uint8)
-    world.tick(None).frame.render_into(image)
-    assert (image[0] == (255, 0, 0)).all()
+def test_frames_are_rgb(tmp_path):
+    world = open_world(write_folder(tmp_path / "images", ["0.png"]))
+    rgb = np.empty((HEIGHT_PX, WIDTH_PX, 3), np.uint8)
+    world.tick(None).frame.render_into(rgb)
+    assert (rgb[0] == (255, 0, 0)).all()
 
 
-def test_a_folder_is_a_film_in_the_order_of_its_numbers(tmp_path):
-    folder = write_folder(tmp_path / "film", ["1.png", "2.png", "10.png", "b.png"])
-    (folder / "notes.txt").write_text("not a picture")
+def test_a_folder_is_played_in_natural_order_of_its_names(tmp_path):
+    folder = write_folder(tmp_path / "images", ["1.png", "2.png", "10.png", "b.png"])
+    (folder / "notes.txt").write_text("not an image")
     world = open_world(folder)
     assert world.tick_s == pytest.approx(1 / 20)
     assert [index for index, *_ in shown(world, 4)] == [0, 1, 2, 3]
@@ -86,16 +86,16 @@ def test_a_folder_is_a_film_in_the_order_of_its_numbers(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["video", "folder"])
-def test_a_given_rate_overrules_the_film_s_own(tmp_path, kind):
-    film = write_video(tmp_path / "a.avi") if kind == "video" else write_folder(tmp_path / "film", ["0.png"])
-    assert open_world(film, film_rate_hz=50.0).tick_s == pytest.approx(0.02)
+def test_a_configured_rate_overrides_the_rate_of_the_file(tmp_path, kind):
+    source = write_video(tmp_path / "a.avi") if kind == "video" else write_folder(tmp_path / "images", ["0.png"])
+    assert open_world(source, film_rate_hz=50.0).tick_s == pytest.approx(0.02)
 
 
 @pytest.mark.parametrize("kind", ["video", "folder"])
-def test_respawn_shows_the_film_from_its_start_and_time_goes_on(tmp_path, kind):
+def test_respawn_restarts_the_video_and_world_time_continues(tmp_path, kind):
     names = [f"{n}.png" for n in range(5)]
-    film = write_video(tmp_path / "a.avi", 5) if kind == "video" else write_folder(tmp_path / "film", names)
-    world = open_world(film)
+    source = write_video(tmp_path / "a.avi", 5) if kind == "video" else write_folder(tmp_path / "images", names)
+    world = open_world(source)
     list(shown(world, 3))
     world.respawn()
     (index, timestamp, frame_id), *_ = shown(world, 1)
@@ -103,12 +103,12 @@ def test_respawn_shows_the_film_from_its_start_and_time_goes_on(tmp_path, kind):
     world.close()
 
 
-def test_two_worlds_of_one_film_are_two_sessions(tmp_path):
-    film = write_folder(tmp_path / "film", ["0.png"])
-    assert 0 < open_world(film).session != open_world(film).session < 2**53
+def test_two_worlds_of_one_video_have_different_sessions(tmp_path):
+    source = write_folder(tmp_path / "images", ["0.png"])
+    assert 0 < open_world(source).session != open_world(source).session < 2**53
 
 
-def test_bad_sources_are_named_with_what_to_do(tmp_path, capfd):
+def test_errors_name_the_invalid_source_and_the_remedy(tmp_path, capfd):
     (tmp_path / "text.mp4").write_text("these are words")
     (tmp_path / "empty").mkdir()
     (tmp_path / "broken").mkdir()
@@ -121,16 +121,16 @@ def test_bad_sources_are_named_with_what_to_do(tmp_path, capfd):
     }.items():
         with pytest.raises(WorldError, match=rf"{name}.*{words}"):
             open_world(tmp_path / name)
-    with pytest.raises(WorldError, match="camera 97: not there"):
+    with pytest.raises(WorldError, match="camera 97: not found"):
         open_world("97")
     with pytest.raises(WorldError, match="needs --source"):
         open_source(SimulationConfig(), CameraConfig(), VehicleConfig())
-    assert capfd.readouterr() == ("", "")  # OpenCV and FFmpeg hold their tongues
+    assert capfd.readouterr() == ("", "")  # no output of OpenCV and FFmpeg
 
 
-def test_images_of_another_size_are_refused_when_they_come(tmp_path):
-    folder = write_folder(tmp_path / "film", ["0.png"])
-    cv2.imwrite(str(folder / "1.png"), picture(1, width_px=128))
+def test_an_image_of_another_size_is_an_error(tmp_path):
+    folder = write_folder(tmp_path / "images", ["0.png"])
+    cv2.imwrite(str(folder / "1.png"), image(1, width_px=128))
     world = open_world(folder)
     world.tick(None)
     with pytest.raises(WorldError, match=r"1\.png: 128 x 64 px, expected 96 x 64 px"):
@@ -138,46 +138,46 @@ def test_images_of_another_size_are_refused_when_they_come(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["video", "folder"])
-def test_a_film_begins_where_it_is_told_also_after_a_loop(tmp_path, kind):
+def test_a_video_starts_at_its_configured_position_also_after_a_loop(tmp_path, kind):
     names = [f"{n}.png" for n in range(6)]
-    film = write_video(tmp_path / "a.avi", 6) if kind == "video" else write_folder(tmp_path / "film", names)
-    world = open_world(film, film_rate_hz=25.0, film_start_s=0.12, loop=True)
-    pictures, times, _ = zip(*shown(world, 7), strict=True)
-    assert pictures == (3, 4, 5) * 2 + (3,)
+    source = write_video(tmp_path / "a.avi", 6) if kind == "video" else write_folder(tmp_path / "images", names)
+    world = open_world(source, film_rate_hz=25.0, film_start_s=0.12, loop=True)
+    indices, times, _ = zip(*shown(world, 7), strict=True)
+    assert indices == (3, 4, 5) * 2 + (3,)
     assert times == tuple(pytest.approx(n / 25) for n in range(7))
     world.respawn()
     assert next(iter(shown(world, 1)))[0] == 3
     world.close()
-    with pytest.raises(WorldError, match=r"over before simulation\.film_start_s = 9 s; begin earlier"):
-        open_world(film, film_rate_hz=25.0, film_start_s=9.0)
+    with pytest.raises(WorldError, match=r"ends before simulation\.film_start_s = 9 s; start earlier"):
+        open_world(source, film_rate_hz=25.0, film_start_s=9.0)
 
 
-def test_a_picture_is_turned_as_its_exif_says(tmp_path):
-    (tmp_path / "film").mkdir()
-    turned_jpeg(tmp_path / "film" / "0.jpg", orientation=6)
-    world = open_world(tmp_path / "film")
+def test_an_image_is_rotated_by_its_exif_orientation(tmp_path):
+    (tmp_path / "images").mkdir()
+    rotated_jpeg(tmp_path / "images" / "0.jpg", orientation=6)
+    world = open_world(tmp_path / "images")
     assert (world.width_px, world.height_px) == (HEIGHT_PX, WIDTH_PX)
-    image = np.empty((world.height_px, world.width_px, 3), np.uint8)
-    world.tick(None).frame.render_into(image)
-    assert image[:, -8].mean(axis=0) == pytest.approx((255, 0, 0), abs=8)  # what was on top is on the right
+    rgb = np.empty((world.height_px, world.width_px, 3), np.uint8)
+    world.tick(None).frame.render_into(rgb)
+    assert rgb[:, -8].mean(axis=0) == pytest.approx((255, 0, 0), abs=8)  # the top strip is now on the right
 
 
-def test_a_video_is_turned_as_its_header_says(tmp_path):
-    world = open_world(turned_video(tmp_path / "telephone.mp4"))
+def test_a_video_is_rotated_by_its_header(tmp_path):
+    world = open_world(rotated_video(tmp_path / "phone.mp4"))
     assert (world.width_px, world.height_px) == (HEIGHT_PX, WIDTH_PX)
-    image = np.empty((world.height_px, world.width_px, 3), np.uint8)
+    rgb = np.empty((world.height_px, world.width_px, 3), np.uint8)
     for _ in range(4):
-        world.tick(None).frame.render_into(image)
-    assert image[:, -8].mean(axis=0) == pytest.approx((255, 0, 0), abs=20)
+        world.tick(None).frame.render_into(rgb)
+    assert rgb[:, -8].mean(axis=0) == pytest.approx((255, 0, 0), abs=20)
     with pytest.raises(WorldEnded):
         world.tick(None)
     world.close()
 
 
-def test_a_calibration_file_tells_where_the_camera_stands(tmp_path):
-    film, file = write_video(tmp_path / "drive.avi"), tmp_path / "camera.yaml"
+def test_a_calibration_file_gives_the_camera_geometry(tmp_path):
+    video, file = write_video(tmp_path / "drive.avi"), tmp_path / "camera.yaml"
     file.write_text("camera: {hfov_deg: 60, height_m: 1.2, pitch_deg: 3}")
-    world = open_world(film, calibration=str(file))
+    world = open_world(video, calibration=str(file))
     camera = world.tick(None).state.camera
     assert camera.focal_px == pytest.approx(WIDTH_PX / 2 / math.tan(math.radians(30)))
     assert (camera.height_m, camera.pitch_rad) == (1.2, pytest.approx(math.radians(3)))
@@ -193,7 +193,7 @@ def test_a_calibration_file_tells_where_the_camera_stands(tmp_path):
         (None, "camera.yaml"),
     ],
 )
-def test_a_bad_calibration_file_is_named(tmp_path, text, words):
+def test_an_invalid_calibration_file_is_named(tmp_path, text, words):
     file = tmp_path / "camera.yaml"
     if text is not None:
         file.write_text(text)

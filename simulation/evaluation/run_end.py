@@ -1,0 +1,53 @@
+"""Decides when a run is over, and how much of it was completed."""
+
+from msgspec import Struct
+
+from simulation.world import Truth
+
+MAX_OFFSET_M, MAX_OUTSIDE_S = 1.75, 3.0  # a larger offset, or a longer departure, ends the run
+STANDSTILL_MPS, MAX_STANDSTILL_S = 0.1, 3.0  # a car that has driven and then stands longer ends the run
+STARTED_M = 1.0  # after this distance the car has driven
+
+
+class Goal(Struct, frozen=True, kw_only=True):
+    """Distance or duration of a run; exactly one of them is set. Departures on excused stretches do not count."""
+
+    distance_m: float | None
+    duration_s: float | None
+    excused: tuple[tuple[float, float], ...] = ()  # from, to; travelled distance in m
+
+    def is_excused(self, distance_m: float) -> bool:
+        """Return whether this travelled distance is on an excused stretch."""
+        return any(from_m <= distance_m < to_m for from_m, to_m in self.excused)
+
+
+class RunEnd:
+    """Follows a run towards its goal."""
+
+    def __init__(self, goal: Goal) -> None:
+        self.reason: str | None = None  # why the run is over; None: it continues
+        self.completed_ratio = 0.0
+        self.stopped_s = 0.0
+        self._goal = goal
+        self._standstill_s = 0.0
+        self._has_driven = False
+
+    def update(self, truth: Truth, step_s: float, *, is_counting: bool, outside_s: float) -> None:
+        """Add one tick; `outside_s` is the duration of the current departure."""
+        self._has_driven = self._has_driven or truth.distance_m > STARTED_M
+        is_standing = self._has_driven and truth.speed_mps < STANDSTILL_MPS
+        self._standstill_s = self._standstill_s + step_s if is_standing else 0.0
+        self.stopped_s += step_s if is_standing else 0.0
+        if self._goal.distance_m is not None:
+            self.completed_ratio = min(1.0, truth.distance_m / self._goal.distance_m)
+        elif self._goal.duration_s is not None:
+            self.completed_ratio = min(1.0, (truth.timestamp + 1e-9) / self._goal.duration_s)
+        is_excused = self._goal.is_excused(truth.distance_m)
+        if self.completed_ratio >= 1.0:
+            self.reason = "completed"
+        elif is_counting and abs(truth.offset_m) > MAX_OFFSET_M and not is_excused:
+            self.reason = f"more than {MAX_OFFSET_M:g} m off the lane centre"
+        elif outside_s > MAX_OUTSIDE_S:
+            self.reason = f"outside its lane for more than {MAX_OUTSIDE_S:g} s"
+        elif self._standstill_s > MAX_STANDSTILL_S:
+            self.reason = "came to a stop"
