@@ -51,6 +51,7 @@ def check_plugins(configuration: Configuration, methods: list[str], controllers:
     """Create and try all plugins among these names."""
     from lkas.decision.bicycle import Bicycle
     from lkas.decision.controllers import create_controller
+    from lkas.decision.controllers.plugin import try_controller
     from lkas.detection import create_detector
     from lkas.detection.methods.plugin import try_detector
 
