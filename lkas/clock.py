@@ -76,7 +76,9 @@ class WorldClock:
 
     def update(self, timestamp_s: float, publish_ns: int, rate: float, tick_s: float) -> None:
         """Take the stamps of a vehicle state. World time may go back: a restarted world starts at 0."""
-        self._timestamp_s, self._published_ns, self._rate, self._tick_s = timestamp_s, publish_ns, rate, tick_s
+        if timestamp_s != self._timestamp_s:  # a world that waits repeats its state, and its time does not go back
+            self._timestamp_s, self._published_ns = timestamp_s, publish_ns
+        self._rate, self._tick_s = rate, tick_s
 
     def now_s(self, monotonic_ns: int) -> float | None:
         """Return the world time now, or None before the first vehicle state."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         SHMTimeoutError,
         SHMWriterExistsError,
     )
+    from lkas.integration.shared_memory.link import SimulationLink
     from lkas.integration.shared_memory.segment import SegmentInfo, list_segments, remove_stale
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "SHMTimeoutError",
     "SHMWriterExistsError",
     "SegmentInfo",
+    "SimulationLink",
     "TimelineChannel",
     "TracksChannel",
     "VehicleChannel",
@@ -58,6 +60,8 @@ def __getattr__(name: str) -> Any:
         module = "errors"
     elif name in ("SegmentInfo", "list_segments", "remove_stale"):
         module = "segment"
+    elif name == "SimulationLink":
+        module = "link"
     elif name in ("ChannelStats", "MessageChannel", "wait_any"):
         module = "channel"
     else:
