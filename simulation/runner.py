@@ -9,6 +9,8 @@ from lkas.clock import Clock, RateKeeper
 from lkas.health import LatencyTable, RateMeter
 from lkas.integration.shared_memory.errors import SHMBufferFullError
 from lkas.integration.shared_memory.messages import ControlMessage, VehicleState
+from lkas.integration.shared_memory.stamps import is_unstamped, stamped_control
+from simulation.refusals import Refusals
 from simulation.score import DriveScore
 from simulation.world import Tick, World, WorldError, WorldFrame, WorldUnavailable
 
@@ -62,6 +64,7 @@ class Runner:
         self._start_s = 0.0
         self._is_unavailable = False
         self._retry_ns = 0
+        self._refusals = Refusals()
 
     @property
     def cycle_s(self) -> float:
@@ -156,10 +159,20 @@ class Runner:
 
     def _take_control(self) -> None:
         control = self._controls.read()
-        # A control of an earlier session refers to another world time. Session 0: its writer names no session.
-        if control is not None and control.session in (0, self.world.session):
-            self.control = control
-            self.score.add_control(control)
+        if control is None:
+            return
+        now_s = None if self.tick is None else self.tick.state.timestamp
+        refusal = self._refusals.judge(control, self.world.session, now_s, self.world.tick_s, self._clock.now_ns())
+        if self._refusals.report is not None:
+            self._on_event("refused", "warning", self._refusals.take_report(self._controls.stats.writer_pid))
+        if refusal is not None or (now_s is None and is_unstamped(control)):
+            return
+        if now_s is not None:
+            control = stamped_control(control, now_s, self.world.session)
+            if control.timestamp > now_s:  # up to a tick ahead counts as now
+                control = msgspec.structs.replace(control, timestamp=now_s)
+        self.control = control
+        self.score.add_control(control)
 
     def _publish(self, frame: WorldFrame, state: VehicleState, now_ns: int) -> None:
         # Exposed at this tick, or earlier by the difference of the stamps (a live camera).

@@ -180,7 +180,7 @@ int main(int count, char **words) {
     sigaction(SIGTERM, &action, NULL);
 
     settings set = {0.5};
-    stamps when = {lkas_now_ns() & ((INT64_C(1) << 53) - 1), 0, 0};
+    stamps when = {0, 0, 0}; /* session 0: the current world's */
     lkas_status status = {"perception", "running", "1.0", lkas_now_ns()};
     int64_t due_ns = lkas_now_ns();
     while (!is_stopping && (rounds == 0 || when.frame_id < rounds)) {

@@ -3,11 +3,21 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from msgspec import structs
+
 from lkas.clock import Clock, WorldClock
 from lkas.decision.events import DecisionEvent
+from lkas.decision.input_check import InputCheck
 from lkas.decision.keeper import LaneKeeper
 from lkas.health import LatencyTable, RateMeter
-from lkas.integration.shared_memory.messages import ControlMessage, DetectionMessage, TimelineMessage, VehicleState
+from lkas.integration.shared_memory.messages import (
+    ControlMessage,
+    ControlMode,
+    DetectionMessage,
+    TimelineMessage,
+    VehicleState,
+)
+from lkas.integration.shared_memory.stamps import VehicleStamps
 from lkas.runtime.status import ProcessStatus
 
 STEP_S = 0.01  # of world time between two decisions, at most
@@ -33,6 +43,8 @@ class DecisionServer:
         self.rate = RateMeter()
         self._clock = clock
         self._world = WorldClock()
+        self._stamps = VehicleStamps()
+        self._inputs = InputCheck()
         self._vehicle: VehicleState | None = None
         self._detection: DetectionMessage | None = None
         self._answered: tuple[int, int] | None = None  # (session, frame) whose first command was written
@@ -49,16 +61,19 @@ class DecisionServer:
     def step(self, inputs: DecisionInputs) -> Iterator[ControlMessage | TimelineMessage]:
         """Yield a command, and after it the timeline when that is due."""
         now_ns = self._clock.now_ns()
-        vehicle = inputs.vehicle
-        if vehicle is not None:
-            self._vehicle = vehicle
+        if inputs.vehicle is not None:
+            vehicle = self._vehicle = self._stamps.complete(inputs.vehicle)
             self._world.update(vehicle.timestamp, vehicle.publish_ns, vehicle.rate, vehicle.tick_s)
         if inputs.detection is not None:
             self._detection = inputs.detection
         control = self.keeper.decide(self._now_s(now_ns), inputs.detection, self._vehicle)
+        missing = self._inputs.update(now_ns, self._vehicle, inputs.detection, self.keeper.detection_refusal)
+        is_idle = missing is not None and control.mode is ControlMode.STANDBY
+        if is_idle:
+            control = structs.replace(control, state_reason=missing)
         yield control
         written_ns = self._clock.now_ns()
-        self._mode = str(control.mode)
+        self._mode = f"{control.mode}: {missing}" if is_idle else str(control.mode)
         self.rate.tick(written_ns)
         self._measure_latency(control, written_ns)
         if self._with_timeline and written_ns >= self._timeline_due_ns:
@@ -67,7 +82,7 @@ class DecisionServer:
 
     def take_events(self) -> list[DecisionEvent]:
         """Return the events since the last call."""
-        return self.keeper.take_events()
+        return [*self.keeper.take_events(), *self._inputs.take_events()]
 
     def status(self) -> ProcessStatus:
         now_ns = self._clock.now_ns()
@@ -82,7 +97,9 @@ class DecisionServer:
         """Measure up to the first command of each frame."""
         frame = (control.session, control.frame_id)
         newest = self._detection
-        if newest is None or frame != (newest.session, newest.frame_id) or frame == self._answered:
+        if newest is None or newest.frame_id != control.frame_id or newest.session not in (0, control.session):
+            return
+        if frame == self._answered:
             return
         self._answered = frame
         if newest.capture_ns:

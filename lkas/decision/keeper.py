@@ -151,6 +151,11 @@ class LaneKeeper:
         self._now_s = now_s
         return self._last
 
+    @property
+    def detection_refusal(self) -> str | None:
+        """Why the newest detection was not used; None: it was."""
+        return self._visibility.refusal
+
     def timeline(self) -> TimelineMessage:
         """Return the next 3 s from the last decision on; `timestamp` is that of the first point. No lane: no points."""
         lane, last = self._estimator.state(), self._last

@@ -11,6 +11,7 @@ from lkas.decision.estimator import LaneEstimator
 from lkas.decision.measurement import LineExtractor
 from lkas.decision.vehicle_input import MAX_FUTURE_S
 from lkas.integration.shared_memory.messages import CameraGeometry, DetectionMessage
+from lkas.integration.shared_memory.stamps import is_unstamped, stamped
 
 LOST_AFTER_S = 0.5  # an exposure older than this counts as lost
 VISIBLE_FOR_S = 0.3  # a line counts as visible for this time after a measurement of it was accepted
@@ -24,6 +25,7 @@ class LaneVisibility:
     def __init__(self) -> None:
         self._extractor = LineExtractor()
         self.newest: DetectionMessage | None = None
+        self.refusal: str | None = None  # why the newest detection was not used
         self.reset()
 
     def reset(self) -> None:
@@ -50,11 +52,19 @@ class LaneVisibility:
     ) -> None:
         """Use a detection if it qualifies. `session` is the car's; `camera` is for detections without a lane model."""
         if session is not None and detection.session not in (0, session):
+            self.refusal = f"its session {detection.session} is not the current one ({session}) nor 0"
             return
+        if is_unstamped(detection) and not _is_timely(detection.timestamp, now_s):
+            age_s = max(0.0, detection.processing_time_ms / 1000)  # the age that the writer itself states
+            detection = stamped(detection, now_s - age_s, session or 0)
+        elif session is not None:
+            detection = stamped(detection, detection.timestamp, session)
         exposed_s = detection.timestamp
-        if not _is_timely(exposed_s, now_s) and _has_channel_stamps(detection):
-            exposed_s = now_s - detection.processing_time_ms / 1000  # the age that the writer itself states
-        if not _is_timely(exposed_s, now_s) or exposed_s <= self._newest_exposed_s:
+        if not _is_timely(exposed_s, now_s):
+            self.refusal = f"its timestamp is {exposed_s:.3f} s, the world's time {now_s:.3f} s"
+            return
+        self.refusal = None
+        if exposed_s <= self._newest_exposed_s:
             return
         self._newest_exposed_s = exposed_s
         self.newest = detection
@@ -84,8 +94,3 @@ class LaneVisibility:
 
 def _is_timely(exposed_s: float, now_s: float) -> bool:
     return now_s - LOST_AFTER_S <= exposed_s <= now_s + MAX_FUTURE_S
-
-
-def _has_channel_stamps(detection: DetectionMessage) -> bool:
-    """Whether a minimal writer left the stamps to the channel: no session, and monotonic instead of world time."""
-    return detection.session == 0 and abs(detection.timestamp - detection.capture_ns / 1e9) < 1e-3

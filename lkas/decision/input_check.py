@@ -1,0 +1,59 @@
+"""Which input decision lacks: the reason why nothing steers, reported once for each cause."""
+
+from lkas.decision.events import DecisionEvent
+from lkas.integration.shared_memory.messages import DetectionMessage, VehicleState
+
+SILENT_S = 1.0  # monotonic; an input is missing after this time without a message
+REPORT_AFTER_S = 2.0  # a cause that lasts is reported: at a start the processes come up one after another
+
+NO_STATE = "no vehicle_state: no process writes it"
+NO_RANGE = "no max_steer_rad in vehicle_state"
+NO_DETECTION = "no detection: lane_detection is silent"
+REMEDIES = {
+    NO_STATE: "start the simulation, or write VehicleState(speed_mps=, yaw_rate_radps=, max_steer_rad=) to it",
+    NO_RANGE: "write the road-wheel angle of steering = 1 with each state; without it nothing steers",
+    NO_DETECTION: "see whether detection runs and camera_feed is written (lkas status, lkas doctor)",
+}
+
+
+class InputCheck:
+    """Judges the newest messages by their monotonic age."""
+
+    def __init__(self) -> None:
+        self._cause: str | None = None
+        self._since_ns = 0
+        self._is_reported = False
+        self._detection_ns = 0  # arrival of the newest
+        self._events: list[DecisionEvent] = []
+
+    def update(
+        self, now_ns: int, vehicle: VehicleState | None, detection: DetectionMessage | None, refusal: str | None
+    ) -> str | None:
+        """Return the cause in a few words, or None. `detection` is a new one; `refusal` says why it is not used."""
+        if detection is not None:
+            self._detection_ns = now_ns
+        cause, remedy = self._missing(now_ns, vehicle, refusal)
+        if cause != self._cause:
+            self._cause, self._since_ns, self._is_reported = cause, now_ns, False
+        if cause is not None and not self._is_reported and now_ns - self._since_ns >= REPORT_AFTER_S * 1e9:
+            self._is_reported = True
+            self._events.append(DecisionEvent(name="input", level="warning", text=f"{cause}; {remedy}"))
+        return cause
+
+    def take_events(self) -> list[DecisionEvent]:
+        """Return the reports since the last call."""
+        events, self._events = self._events, []
+        return events
+
+    def _missing(self, now_ns: int, vehicle: VehicleState | None, refusal: str | None) -> tuple[str | None, str]:
+        if vehicle is None or now_ns - vehicle.publish_ns > SILENT_S * 1e9:
+            return NO_STATE, REMEDIES[NO_STATE]
+        if vehicle.max_steer_rad is None:
+            return NO_RANGE, REMEDIES[NO_RANGE]
+        if vehicle.paused:
+            return None, ""
+        if now_ns - self._detection_ns > SILENT_S * 1e9:
+            return NO_DETECTION, REMEDIES[NO_DETECTION]
+        if refusal is not None:
+            return "detections are refused", f"{refusal}; leave timestamp and session out, or copy those of the image"
+        return None, ""
