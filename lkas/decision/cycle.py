@@ -68,7 +68,7 @@ class DecisionServer:
             self._detection = inputs.detection
         control = self.keeper.decide(self._now_s(now_ns), inputs.detection, self._vehicle)
         missing = self._inputs.update(now_ns, self._vehicle, inputs.detection, self.keeper.detection_refusal)
-        is_idle = missing is not None and control.mode is ControlMode.STANDBY
+        is_idle = missing is not None and control.mode in (ControlMode.STANDBY, ControlMode.MINIMUM_RISK)
         if is_idle:
             control = structs.replace(control, state_reason=missing)
         yield control
