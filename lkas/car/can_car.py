@@ -147,9 +147,9 @@ class CanCar(Car):
         except Exception:  # a shorter message than the DBC says
             return Measurement()
         wanted = {
-            "speed_mps": self._state.speed,
-            "yaw_rate_radps": self._state.yaw_rate,
-            "steer_rad": self._state.steering,
+            "speed_mps": self._state_signals.speed,
+            "yaw_rate_radps": self._state_signals.yaw_rate,
+            "steer_rad": self._state_signals.steering,
         }
         return Measurement(**{field: float(values[name]) for field, name in wanted.items() if name is not None})
 
