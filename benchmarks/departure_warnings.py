@@ -78,8 +78,8 @@ def drift(task: tuple[float, int, str]) -> tuple[float, float]:
         state = plant.state(now_s, random.normal() * 0.003 * NOISE)
         if tick % 3 == 0:
             in_transit.append((now_s + 0.05, camera.expose(plant, now_s, tick)))
-        seen = in_transit.popleft()[1] if in_transit and in_transit[0][0] <= now_s + 1e-9 else None
-        control = keeper.decide(now_s, seen, state)
+        detection = in_transit.popleft()[1] if in_transit and in_transit[0][0] <= now_s + 1e-9 else None
+        control = keeper.decide(now_s, detection, state)
         beyond_m = side * plant.offset_m - MARGIN_M
         if now_s >= 2.0 and control.departure_status not in (None, DepartureStatus.CENTERED):
             return drift_mps, beyond_m

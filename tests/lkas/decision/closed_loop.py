@@ -103,9 +103,9 @@ def drive(
             next_frame_s += 1 / 30
             frame_id += 1
             lines = lines_at(now_s) if lines_at else "both"
-            seen = camera.expose(plant, now_s, frame_id, lines if random.random() >= lost else "none")
+            exposed = camera.expose(plant, now_s, frame_id, lines if random.random() >= lost else "none")
             if lines != "blackout":
-                in_transit.append((now_s + latency_s, seen))
+                in_transit.append((now_s + latency_s, exposed))
         detection = None
         while in_transit and in_transit[0][0] <= now_s + 1e-9:
             detection = in_transit.popleft()[1]

@@ -133,10 +133,10 @@ def test_changing_the_controller_while_driving_is_bumpless(name, other):
     control, angles = None, []
     for tick in range(650):
         plant.tick(control)
-        seen = camera.expose(plant, tick * DT_S, tick) if tick % 3 == 0 else None
+        detection = camera.expose(plant, tick * DT_S, tick) if tick % 3 == 0 else None
         if tick in (500, 560):
             keeper.update_parameter("controller", other if tick == 500 else name)
-        control = keeper.decide(tick * DT_S, seen, plant.state(tick * DT_S))
+        control = keeper.decide(tick * DT_S, detection, plant.state(tick * DT_S))
         angles.append(control.steering * MAX_STEER_RAD)
     steps = [abs(b - a) for a, b in pairwise(angles)]
     limit_rad = BICYCLE.steer_rad(3.0 / 13.9**2 * DT_S, 13.9)  # m/s³; the limits allow 5

@@ -82,13 +82,13 @@ def test_a_step_back_in_time_and_a_respawn_reset_the_lane():
 @pytest.mark.parametrize("silent_s", [0.3, 0.8, 5.0])
 def test_after_a_paused_simulation_the_lane_is_as_before(silent_s):
     """The clock advances while no state arrives; the motion predicted in this time did not happen."""
-    keeper, twin = make_keeper(), make_keeper()
-    for each in (keeper, twin):
+    keeper, undisturbed = make_keeper(), make_keeper()
+    for each in (keeper, undisturbed):
         settle(each, offset_m=0.3, heading_rad=0.03)
     for tick in range(25, round(silent_s * 100) + 25, 5):
         ahead = keeper.decide(1.0 + tick / 100, None, vehicle_state(0.99))
     after = keeper.decide(1.0, None, vehicle_state(1.0))
-    expected = twin.decide(1.0, None, vehicle_state(1.0))
+    expected = undisturbed.decide(1.0, None, vehicle_state(1.0))
     if silent_s < 1.0:
         assert ahead.lateral_offset is None or abs(ahead.lateral_offset - expected.lateral_offset) > 0.05
     assert after.lateral_offset == pytest.approx(expected.lateral_offset, abs=1e-9)

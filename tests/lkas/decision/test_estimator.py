@@ -31,9 +31,9 @@ def run(estimator: LaneEstimator, from_s: float, to_s: float, measured, speed_mp
     """Predict at 100 Hz and measure at 33 Hz the lines that `measured(t)` returns."""
     for tick in range(round(from_s * 100), round(to_s * 100)):
         estimator.predict(tick / 100, speed_mps, yaw_rate_radps)
-        seen = measured(tick / 100) if tick % 3 == 0 else ()
-        if seen:
-            estimator.measure(tick / 100, seen)
+        lines_now = measured(tick / 100) if tick % 3 == 0 else ()
+        if lines_now:
+            estimator.measure(tick / 100, lines_now)
 
 
 def test_the_state_is_unknown_before_the_first_frame():
@@ -70,12 +70,12 @@ def test_the_transformation_follows_a_bend():
 def test_uncertainty_grows_without_measurements_and_shrinks_with_them():
     estimator = make_estimator()
     run(estimator, 0.0, 1.0, lambda t: lines())
-    seen = estimator.state().offset_sigma_m
+    visible_sigma_m = estimator.state().offset_sigma_m
     run(estimator, 1.0, 2.0, lambda t: ())
-    blind = estimator.state().offset_sigma_m
-    assert blind > 2 * seen
+    blind_sigma_m = estimator.state().offset_sigma_m
+    assert blind_sigma_m > 2 * visible_sigma_m
     run(estimator, 2.0, 3.0, lambda t: lines())
-    assert estimator.state().offset_sigma_m < 1.2 * seen
+    assert estimator.state().offset_sigma_m < 1.2 * visible_sigma_m
 
 
 def test_the_covariance_is_consistent():

@@ -54,8 +54,8 @@ def test_the_prediction_agrees_with_the_drive(name):
             errors_m.append(timeline.points[tick // 10].offset_m - plant.offset_m)
         plant.tick(control)
         at_s = now_s + tick * 0.01
-        seen = camera.expose(plant, at_s, 1000 + tick) if tick % 3 == 0 else None
-        control = keeper.decide(at_s, seen, plant.state(at_s))
+        detection = camera.expose(plant, at_s, 1000 + tick) if tick % 3 == 0 else None
+        control = keeper.decide(at_s, detection, plant.state(at_s))
     assert max(map(abs, errors_m)) < 0.12
 
 

@@ -66,7 +66,7 @@ def test_files_beside_a_plugin_can_be_imported_and_hide_no_installed_module(fold
 
 
 @pytest.mark.parametrize(
-    ("text", "name", "words"),
+    ("text", "name", "expected"),
     [
         (None, "nyx.py:A", "nyx.py:A: there is no file {folder}/nyx.py; did you mean my.py?"),
         ("class Detektor: pass", "my.py:Detector", "{folder}/my.py defines no Detector; did you mean Detektor?"),
@@ -84,11 +84,11 @@ def test_files_beside_a_plugin_can_be_imported_and_hide_no_installed_module(fold
         (None, "no.such:A", "no.such:A: import: ModuleNotFoundError: No module named 'no'"),
     ],
 )  # fmt: skip
-def test_an_error_is_one_sentence_that_survives_pickling(folder, text, name, words):
+def test_an_error_is_one_sentence_that_survives_pickling(folder, text, name, expected):
     (folder / "my.py").write_text(text or "")
     with pytest.raises(PluginError) as raised:
         make(name, {"p": 1}, ("detect",), ("models_lag",))
-    assert words.format(folder=folder) in str(raised.value)
+    assert expected.format(folder=folder) in str(raised.value)
     assert "\n" not in str(raised.value)
     again = pickle.loads(pickle.dumps(raised.value))  # worker processes return it pickled
     assert (str(again), again.cause) == (str(raised.value), raised.value.cause)
