@@ -69,7 +69,7 @@ class LaneKeeper:
     # ------------------------------------------------------------ actions and parameters
 
     def resume(self) -> None:
-        """Leave the minimum risk stop once the car stands still."""
+        """Leave the minimum risk stop once the car is at standstill."""
         self._machine.resume()
 
     def override(self, active: Any) -> None:

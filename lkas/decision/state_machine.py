@@ -86,7 +86,7 @@ class StateMachine:
         self.add_event("mode", "info", f"taken over in {self.mode}")
 
     def resume(self) -> None:
-        """Leave MINIMUM_RISK in the next step if the car stands still; ignored in any other situation."""
+        """Leave MINIMUM_RISK in the next step if the car is at standstill; ignored in any other situation."""
         self._is_resume_requested = True
 
     def add_event(self, name: str, level: Level, text: str) -> None:
