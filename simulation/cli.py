@@ -1,14 +1,15 @@
 """The command `simulation`: reads options and configuration, and runs a world."""
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
+import yaml
 
 from lkas.config import ConfigError, Configuration, load
 from lkas.integration.zmq.ports import Ports, ZmqConfig
 from lkas.parameters import ParameterError, changed
+from lkas.plugins.names import PATTERN, absolute_name, is_plugin_name, short_name
 from lkas.runtime import log
 from lkas.runtime.child import die_with_supervisor
 from lkas.runtime.exit_codes import EXIT_FAILED, EXIT_UNREACHABLE, EXIT_USAGE
@@ -33,11 +34,6 @@ SECTIONS = {
 }
 CARLA_FLAGS = {"host", "port", "autopilot"}  # keys of section carla; all others are keys of section simulation
 
-if TYPE_CHECKING:
-    BackendOption = str
-else:
-    BackendOption = StrEnum("BackendOption", {name.upper(): name for name in (AUTO, *BACKENDS)})
-
 app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -58,11 +54,17 @@ def main() -> None:
 def simulation(
     context: typer.Context,
     backend: Annotated[
-        BackendOption | None,
+        str | None,
         typer.Option(
-            help="World to run; auto: video with a --source, carla when its server answers, otherwise embedded.",
+            metavar="NAME",
+            help=f"World to run: {', '.join((AUTO, *BACKENDS))}, or a plugin {PATTERN}. "
+            "auto: video with a --source, carla when its server answers, otherwise embedded.",
             show_default=AUTO,
         ),
+    ] = None,
+    world_options: Annotated[
+        list[str] | None,
+        typer.Option("--world-option", metavar="KEY=VALUE", help=f"Argument of a world {PATTERN}; may be repeated."),
     ] = None,
     broadcast: Annotated[
         bool, typer.Option("--broadcast", help="Connect to the broker of `lkas --broadcast`.", metavar="")
@@ -117,6 +119,7 @@ def simulation(
     simulation --source drive.mp4 --loop         a video file, repeated
     simulation --source 0                        camera 0 of this machine
     simulation --backend carla --map Town04      a CARLA server on this machine
+    simulation --backend my_world.py:MyWorld     a world or car of your own
     simulation --duration 60 --json drive.json   one minute, with its score
 
     Exit codes: 0 success, 1 failed, 2 usage, configuration, source or map, 3 no CARLA server, 130 interrupted,
@@ -125,7 +128,7 @@ def simulation(
     if context.invoked_subcommand is not None:
         return
     flags = {
-        "backend": None if backend is None else str(backend),
+        "backend": None if backend is None else absolute_name(backend),
         "map": None if map_file is None else str(map_file),
         "route": route,
         "condition": condition,
@@ -143,7 +146,16 @@ def simulation(
     zmq: ZmqConfig = configuration["zmq"]
     if broadcast and zmq.port_base == 0:
         _fail(EXIT_USAGE, "zmq.port_base = 0 lets the broker choose its ports; --broadcast needs the chosen number")
-    _run(configuration, flags, broadcast=broadcast, json=json, duration_s=duration, instance=instance, verbose=verbose)
+    _run(
+        configuration,
+        flags,
+        world_options or [],
+        broadcast=broadcast,
+        json=json,
+        duration_s=duration,
+        instance=instance,
+        verbose=verbose,
+    )
 
 
 def _configuration(file: Path | None, assignments: list[str], flags: dict[str, Any]) -> Configuration:
@@ -162,13 +174,36 @@ def _configuration(file: Path | None, assignments: list[str], flags: dict[str, A
 def _refuse_foreign_flags(backend: str, flags: dict[str, Any]) -> None:
     """Exit with a usage error when a flag of another world was given."""
     all_flags = {name for entry in BACKENDS.values() for name in entry.flags}
-    for name in sorted(all_flags - BACKENDS[backend].flags):
+    known = frozenset() if is_plugin_name(backend) else BACKENDS[backend].flags
+    for name in sorted(all_flags - known):
         if flags[name] is not None:
-            _fail(EXIT_USAGE, f"--{name} does not apply to the {backend} world; remove it or change --backend")
+            world = short_name(backend) if is_plugin_name(backend) else backend
+            _fail(EXIT_USAGE, f"--{name} does not apply to the {world} world; remove it or change --backend")
+
+
+def _world_options(backend: str, given: list[str]) -> dict[str, Any]:
+    """Return the arguments of a world plugin; numbers, true, false and null as in YAML, all else is text."""
+    if given and not is_plugin_name(backend):
+        _fail(EXIT_USAGE, f"--world-option {given[0]}: only a world {PATTERN} takes options")
+    options: dict[str, Any] = {}
+    for text in given:
+        key, equals, value = text.partition("=")
+        if not equals or not key.isidentifier():
+            _fail(EXIT_USAGE, f"--world-option {text}: expected KEY=VALUE, with the name of an argument as KEY")
+        try:
+            options[key] = yaml.safe_load(value)
+        except (yaml.YAMLError, ValueError):
+            options[key] = value
+    return options
 
 
 def _run(
-    configuration: Configuration, flags: dict[str, Any], verbose: bool, broadcast: bool, **options: Any
+    configuration: Configuration,
+    flags: dict[str, Any],
+    world_options: list[str],
+    verbose: bool,
+    broadcast: bool,
+    **options: Any,
 ) -> NoReturn:
     use_one_thread()
     from simulation.stop import StopSignals
@@ -179,7 +214,9 @@ def _run(
     config: SimulationConfig = configuration["simulation"]
     backend = choose_backend(config, configuration["carla"])
     _refuse_foreign_flags(backend, flags)
-    typer.echo(f"world: {backend}" + (" (chosen by auto)" if config.backend == AUTO else ""))
+    arguments = _world_options(backend, world_options)
+    world_name = short_name(backend) if is_plugin_name(backend) else backend
+    typer.echo(f"world: {world_name}" + (" (chosen by auto)" if config.backend == AUTO else ""))
 
     from lkas.integration.shared_memory.errors import SHMError, SHMWriterExistsError
     from lkas.integration.shared_memory.segment import segment_path
@@ -189,7 +226,7 @@ def _run(
     except ValueError as error:
         _fail(EXIT_USAGE, f"--instance: {error}")
     try:
-        world = build_world(backend, configuration)
+        world = build_world(backend, configuration, arguments)
     except WorldUnreachable as error:
         _fail(EXIT_UNREACHABLE, str(error))
     except WorldError as error:

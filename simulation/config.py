@@ -1,21 +1,16 @@
 """The configuration section `simulation`."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated
 
 from lkas.parameters import Section, declare
 from simulation.backends import AUTO, BACKENDS
 from simulation.conditions import ConditionName
 
-if TYPE_CHECKING:
-    BackendName = str
-else:
-    BackendName = Literal[AUTO, *BACKENDS]
-
 
 class SimulationConfig(Section, frozen=True, kw_only=True):
     """Which world to run, and its settings."""
 
-    backend: Annotated[BackendName, declare("World to run")] = AUTO
+    backend: Annotated[str, declare("World to run", choices=(AUTO, *BACKENDS))] = AUTO
     map: Annotated[
         str | None,
         declare("OpenDRIVE file, or the name of a CARLA map; null: the built-in loop, or the map loaded in CARLA"),

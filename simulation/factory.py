@@ -1,8 +1,11 @@
 """Chooses the backend and builds its world; imports only the chosen one."""
 
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 from lkas.config import Configuration
+from lkas.plugins.names import is_plugin_name
 from simulation.backends import AUTO, BACKENDS
 from simulation.carla.config import CarlaConfig
 from simulation.carla.factory import CLIENT_LIBRARY, has_client_library
@@ -33,7 +36,14 @@ def choose_backend(simulation: SimulationConfig, carla: CarlaConfig) -> str:
     return "carla"
 
 
-def build_world(backend: str, configuration: Configuration) -> World:
-    """Build the world of a backend from its configuration sections. Raises WorldError, WorldUnreachable."""
+def build_world(backend: str, configuration: Configuration, options: Mapping[str, Any] | None = None) -> World:
+    """Build the world of a backend from its configuration sections, or of a plugin from its own options.
+
+    Raises WorldError, WorldUnreachable.
+    """
+    if is_plugin_name(backend):
+        from simulation.foreign.plugin_world import PluginWorld
+
+        return PluginWorld(backend, options or {})
     entry = BACKENDS[backend]
     return entry.load()(*(configuration[name] for name in entry.sections))

@@ -45,7 +45,9 @@ def demo(
     json: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the metrics of the drive to this file.")
     ] = None,
-    backend: Annotated[str | None, typer.Option(metavar="NAME", help="auto, embedded, carla or video.")] = None,
+    backend: Annotated[
+        str | None, typer.Option(metavar="NAME", help="auto, embedded, carla, video or FILE.py:NAME.")
+    ] = None,
     map_: Annotated[str | None, typer.Option("--map", metavar="FILE.xodr", help="Road to drive on.")] = None,
     condition: Annotated[
         str | None, typer.Option(metavar="NAME", help="Light and weather of the embedded world, such as rain.")

@@ -1,0 +1,1 @@
+"""Worlds and cars of others: FILE.py:NAME as a world of `simulation`."""
