@@ -1,11 +1,11 @@
 /* Reads the commands to the vehicle and prints each one, as an actuator written in C would receive them.
  *
- *   control [INSTANCE [COUNT]]     until COUNT commands came, or Ctrl-C
+ *   control [INSTANCE [COUNT]]     until COUNT commands have come, or Ctrl-C
  */
 #include <lkas_channel.h>
 #include <lkas_messages.h>
 
-#define PATIENCE_NS INT64_C(500000000)
+#define TIMEOUT_NS INT64_C(500000000)
 
 static lkas_error error;
 
@@ -33,10 +33,10 @@ int main(int count, char **words) {
     if (!lkas_path(path, NULL, instance, "vehicle_control")) return 2;
     lkas_reader_init(&reader, path, &spec); /* attaches by itself when the writer appears */
     while (left != 0) {
-        const int has_news = lkas_wait(&reader, PATIENCE_NS, &error); /* asleep: costs no CPU */
+        const int has_news = lkas_wait(&reader, TIMEOUT_NS, &error); /* asleep: costs no CPU */
         if (has_news < 0) return fail();
         if (!has_news) {
-            fprintf(stderr, "no command for %.1f s: an actuator brakes now\n", 1e-9 * PATIENCE_NS);
+            fprintf(stderr, "no command for %.1f s: an actuator brakes now\n", 1e-9 * TIMEOUT_NS);
             continue;
         }
         if (lkas_read(&reader, 1, &command, &error) < 0) return fail();

@@ -3,8 +3,8 @@
  *
  *   perception [INSTANCE [COUNT]]     until COUNT rounds are done, or Ctrl-C
  *
- * The road is made up: a straight lane 3.5 m wide in which the car weaves by 0.3 m. A real core puts its own figures
- * into the same three structs. Signs: x forward, y left, angles counter-clockwise, so left is positive.
+ * The road is synthetic: a straight lane 3.5 m wide in which the vehicle weaves by 0.3 m. A real core puts its own
+ * values into the same three structs. Signs: x forward, y left, angles counter-clockwise, so left is positive.
  */
 #include <lkas_channel.h>
 #include <lkas_commands.h>

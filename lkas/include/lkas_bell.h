@@ -1,4 +1,4 @@
-/* lkas_bell.h: one bell per name: tells senders of new receivers and of room. */
+/* lkas_bell.h: one bell per name: announces new receivers and room to the senders. */
 #ifndef LKAS_BELL_H
 #define LKAS_BELL_H
 

@@ -52,7 +52,7 @@ typedef struct lkas_ring_header {
     LKAS_ATOMIC(uint64_t) dropped; /* messages that found no room here */
 } lkas_ring_header;
 
-/* One per name: tells senders of new receivers and of room. */
+/* One per name: announces new receivers and room to the senders. */
 typedef struct lkas_bell_header {
     uint32_t magic, version;
     alignas(64) LKAS_ATOMIC(uint32_t) wake; /* futex word */

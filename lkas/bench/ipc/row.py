@@ -56,7 +56,7 @@ class Sender(Struct, frozen=True):
 class Receiver(Struct, frozen=True):
     poll: Callable[[], int | None]
     wait: Callable[[float], int | None]
-    look: Callable[[], Any]  # the library's own call, when there is no message
+    bare_poll: Callable[[], Any]  # the library's own call, when there is no message
     close: Callable[[], Any]
 
 

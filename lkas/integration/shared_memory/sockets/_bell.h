@@ -131,7 +131,7 @@ static PyTypeObject Bell_Type = {
     .tp_dealloc = (destructor)Bell_dealloc,
     .tp_methods = Bell_methods,
     .tp_getset = Bell_getset,
-    .tp_doc = "Bell(path): tells the senders of one name of new receivers and of room.",
+    .tp_doc = "Bell(path): announces new receivers and room to the senders of one name.",
 };
 
 #endif

@@ -13,7 +13,7 @@ PLAIN: int  # the kind of a message whose only part is the item
 NOTHING: object  # the result of receiving when there is no message: any other object may be a message
 
 class Bell:
-    """Tells the senders of one name of new receivers and of room."""
+    """Announces new receivers and room to the senders of one name."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None: ...
     @property

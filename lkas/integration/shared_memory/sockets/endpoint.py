@@ -25,7 +25,7 @@ class SocketStats(Struct, frozen=True, kw_only=True):
 
     sent: int  # messages delivered
     received: int
-    dropped: int  # sender: not delivered, per receiver; receiver: no room in the inbox, or answers that came too late
+    dropped: int  # sender: not delivered, per receiver; receiver: no room in the inbox, or replies that came too late
     errors: int  # objects that could not be serialized or read, and sends that found no memory
     bytes: int  # of the messages sent and received
 
@@ -73,7 +73,7 @@ class Endpoint:
         self._inboxes: list[Inbox] = []  # its own, then those of dead receivers that it empties
         self._receiver_sets: list[Receivers] = []  # to which it sends
         self._copy = True
-        self._nothing = f"<{type(self).__name__} {name!r}>: no message"
+        self._no_message = f"<{type(self).__name__} {name!r}>: no message"
         self._received = self._dropped = self._errors = self._bytes = 0  # besides the counts of inboxes and receivers
         self._finish = weakref.finalize(
             self, _finish, self._registry, self._inboxes, self._receiver_sets, self.keeps_messages
@@ -143,20 +143,20 @@ class Endpoint:
         self._bytes += len(parts[0]) if len(parts) == 1 else sum(len(part) for part in parts)
         return item
 
-    def _wait(self, timeout: float | None, look: Callable[[], Any] | None = None) -> Any:
-        """Wait for the next message. `look` is called before each sleep, and limits the sleep to CHECK_PERIOD_S."""
-        if look is not None and (taken := look()) is not NOTHING:
+    def _wait(self, timeout: float | None, poll: Callable[[], Any] | None = None) -> Any:
+        """Wait for the next message. `poll` is called before each sleep, and limits the sleep to CHECK_PERIOD_S."""
+        if poll is not None and (taken := poll()) is not NOTHING:
             return taken
         if timeout == 0:
-            raise SHMTimeoutError(self._nothing)
+            raise SHMTimeoutError(self._no_message)
         inbox, deadline = self._inboxes[0], deadline_of(timeout)
         while (left := left_s(deadline)) > 0:
-            inbox.wait(left if look is None else min(left, CHECK_PERIOD_S))
+            inbox.wait(left if poll is None else min(left, CHECK_PERIOD_S))
             if (taken := inbox.take(self._copy)) is not NOTHING:
                 return taken
-            if look is not None and (taken := look()) is not NOTHING:
+            if poll is not None and (taken := poll()) is not NOTHING:
                 return taken
-        raise SHMTimeoutError(f"{self._nothing} within {timeout:g} ms")
+        raise SHMTimeoutError(f"{self._no_message} within {timeout:g} ms")
 
 
 def _finish(registry: Registry, inboxes: list[Inbox], receiver_sets: list[Receivers], keep_messages: bool) -> None:

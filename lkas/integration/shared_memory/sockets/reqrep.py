@@ -9,7 +9,7 @@
     response = client.recv(timeout=1000)        # milliseconds
 
 Any number of requesters; with several repliers each request goes to the next one. A replier that dies, closes or takes
-another request before it has answered raises an error at the requester that waits for it; the requester never hangs.
+another request before it has replied raises an error at the requester that waits for it; the requester never hangs.
 """
 
 from typing import Any, Unpack
@@ -17,7 +17,7 @@ from typing import Any, Unpack
 from lkas.integration.shared_memory.errors import SHMConnectionError, SHMError, SHMSerializationError
 from lkas.integration.shared_memory.sockets._ring import FULL, HANDED, NOTHING, Outlet
 from lkas.integration.shared_memory.sockets.endpoint import CAPACITY_BYTES, SLOTS, Endpoint, EndpointOptions
-from lkas.integration.shared_memory.sockets.serialize import NO_ANSWER
+from lkas.integration.shared_memory.sockets.serialize import NO_REPLY
 from lkas.integration.shared_memory.sockets.waiting import deadline_of, left_s
 
 NO_CONTENT = (b"",)
@@ -78,7 +78,7 @@ class Requester(Endpoint):
             self._dropped += 1  # the reply to a dropped request
             timeout = None if timeout is None else max(0.0, left_s(deadline) * 1000)
         pid, self._replier = self._replier.pid, None
-        if taken[0] == NO_ANSWER:
+        if taken[0] == NO_REPLY:
             raise SHMConnectionError(f"{self!r}: process {pid} took the request and did not reply")
         return self._decode(taken)
 
@@ -150,4 +150,4 @@ class Replier(Endpoint):
         if self._requester is not None:
             (number, request), self._requester = self._requester, None
             self._errors += 1
-            self._receivers.send_to(number, NO_ANSWER, NO_CONTENT, 0, request)
+            self._receivers.send_to(number, NO_REPLY, NO_CONTENT, 0, request)

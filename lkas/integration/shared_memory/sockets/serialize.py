@@ -21,12 +21,12 @@ MAX_BUFFERS = 1000  # besides the stream itself; an object with more of them is 
 
 
 # The kinds of a message. Plain numbers: looking up the member of an enum takes as long as sending.
-NO_ANSWER = 0  # no parts: the replier dropped the request
+NO_REPLY = 0  # no parts: the replier dropped the request
 PICKLE = 1  # stream, then the buffers of large arrays
 MSGPACK = 2
 BYTES = PLAIN  # raw; the inbox itself returns the item
 ARRAY = 4  # dtype and shape as msgpack, then the elements in C order
-_NAMES = {NO_ANSWER: "no answer", PICKLE: "pickle", MSGPACK: "msgpack", BYTES: "bytes", ARRAY: "array"}
+_NAMES = {NO_REPLY: "no reply", PICKLE: "pickle", MSGPACK: "msgpack", BYTES: "bytes", ARRAY: "array"}
 
 
 def encoder(serializer: Serializer) -> Callable[[Any], tuple[int, Parts]]:

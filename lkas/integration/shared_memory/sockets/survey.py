@@ -18,7 +18,7 @@ _BELL = re.compile(r"(.+)-(pubsub|pushpull|reqrep)")
 class ReceiverInfo(Struct, frozen=True, kw_only=True):
     """One receiver's inbox."""
 
-    role: str  # sub, pull, rep; req: a requester, which receives answers
+    role: str  # sub, pull, rep; req: a requester, which receives replies
     pid: int  # of the process that created it or took it over
     is_alive: bool
     received: int  # messages it has taken

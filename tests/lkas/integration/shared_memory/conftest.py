@@ -13,7 +13,7 @@ _numbers = itertools.count()
 
 @pytest.fixture
 def instance(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """An instance of this test's own, also the default one; proves that no segment is left."""
+    """A separate instance for the test, set as the default; checks that no segment is left."""
     name = f"test-{os.getpid()}-{next(_numbers)}"
     monkeypatch.setenv("LKAS_INSTANCE", name)
     yield name
@@ -24,7 +24,7 @@ def instance(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 @pytest.fixture
 def opened(instance: str) -> Iterator[Callable[..., Any]]:
-    """`opened(ControlChannel, create=True)`: a channel that is closed and unlinked when the test is over."""
+    """`opened(ControlChannel, create=True)`: a channel that is closed and unlinked at the end of the test."""
     channels: list[Any] = []
 
     def open_channel(kind: type, *args: Any, **options: Any) -> Any:
@@ -40,7 +40,7 @@ def opened(instance: str) -> Iterator[Callable[..., Any]]:
 
 @pytest.fixture
 def peer(instance: str) -> Iterator[Callable[..., Peer]]:
-    """`peer("hold_view")`: a function of `roles` in a process of its own, which does not outlive the test."""
+    """`peer("hold_view")`: a function of `roles` in another process, which ends with the test."""
     peers: list[Peer] = []
 
     def start(role: str, **arguments: Any) -> Peer:

@@ -1,4 +1,4 @@
-"""What the other process does in the tests of the channels."""
+"""The roles of the other process in the tests of the channels."""
 
 import itertools
 import os
@@ -22,7 +22,7 @@ def write_one_control(frame_id: int, *, unlink: bool = False) -> None:
 
 
 def write_and_fork() -> None:
-    """Says the pid of a child that lives on."""
+    """Sends the pid of a child that continues to run."""
     channel = ControlChannel(create=True)
     if os.fork() == 0:
         print_line(os.getpid())
@@ -38,7 +38,7 @@ def open_second_writer() -> None:
 
 
 def die_mid_write(width: int = WIDTH, height: int = HEIGHT) -> None:
-    """Publishes one whole frame, then stays half-way through the second."""
+    """Publishes one frame, then stops in the middle of the second."""
     channel = ImageChannel(create=True, width=width, height=height)
     with channel.loan(frame_id=1) as image:
         image[:] = 1
@@ -58,7 +58,7 @@ def hold_views(count: int = 1) -> None:
 
 
 def read_controls() -> None:
-    """Says the frame_id of whatever comes, from before its writer is there on."""
+    """Sends the frame_id of each message; starts before its writer."""
     channel = ControlChannel()
     print_line("ready")
     while True:
@@ -75,7 +75,7 @@ def wait_for_control() -> None:
 
 
 def flood_images(width: int = WIDTH, height: int = HEIGHT) -> None:
-    """Frames whose every byte is the frame_id's lowest, as fast as they can be drawn."""
+    """Writes frames filled with the lowest byte of their frame_id, at full speed."""
     channel = ImageChannel(create=True, width=width, height=height, slots=4)
     print_line("writing")
     for frame_id in itertools.count(1):
@@ -84,7 +84,7 @@ def flood_images(width: int = WIDTH, height: int = HEIGHT) -> None:
 
 
 def flood_detections() -> None:
-    """Detections whose every figure is the frame_id."""
+    """Writes detections whose every value is the frame_id."""
     channel = DetectionChannel(create=True, slots=2)
     print_line("writing")
     for frame_id in itertools.count(1):
@@ -103,7 +103,7 @@ def write_controls_slowly(count: int) -> None:
 
 
 def race_to_write(slots: int) -> None:
-    """Says its own pid when it became the writer, else whom it lost to; stays until it is killed."""
+    """Sends its own pid when it is the writer, else the pid of the writer; runs until it is killed."""
     print_line("ready")
     wait_for_release()
     try:

@@ -1,4 +1,4 @@
-"""Whatever struct somebody makes: its record keeps the fields apart, and brings them across unchanged."""
+"""Random structs: the fields of the record do not overlap, and arrive unchanged."""
 
 import itertools
 from typing import Annotated, Any
@@ -38,7 +38,7 @@ MADE = structs(st.one_of(present, present.map(lambda hint: hint | None)))
 
 
 def places(field: Field) -> list[tuple[int, int]]:
-    """(begin, end) of everything a field occupies."""
+    """Return (start, end) of each part of a field."""
     taken = [(field.offset, field.offset + field.size)]
     if field.presence_offset is not None:
         taken.append((field.presence_offset, field.presence_offset + 1))
@@ -60,7 +60,7 @@ def check(record: Record) -> None:
 
 @given(made=MADE)
 @settings(max_examples=100, suppress_health_check=QUIET)
-def test_fields_lie_apart_aligned_and_inside(made):
+def test_fields_are_separate_aligned_and_inside(made):
     record = layout.record_of(made)
     check(record)
     renamed = [(f"other_{name}", hint) for name, hint in made.__annotations__.items()]

@@ -1,4 +1,4 @@
-"""The examples in C build with what their README says, and meet Python."""
+"""The examples in C build as their README says, and exchange messages with Python."""
 
 import os
 import re
@@ -34,7 +34,7 @@ def built(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def start(built, instance):
-    """`start("control", 3)`: an example in this test's instance, which does not outlive the test."""
+    """`start("control", 3)`: an example in the test's instance, which ends with the test."""
     processes: list[subprocess.Popen] = []
 
     def run(name: str, count: int) -> subprocess.Popen:
@@ -65,10 +65,10 @@ def test_perception_publishes_all_three(start, opened):
     assert again.capture_ns > detection.capture_ns
     process.terminate()
     assert process.wait(WAIT_S) == 0
-    assert wait_any(channels, 0.0) is not None  # its segments are gone, which harms nobody
+    assert wait_any(channels, 0.0) is not None  # its segments are removed, which is no error
 
 
-def test_perception_ends_by_itself(start):
+def test_perception_ends_after_its_rounds(start):
     assert start("perception", 2).wait(WAIT_S) == 0
 
 
@@ -90,9 +90,9 @@ def test_control_prints_what_python_writes(start, opened):
     assert process.wait(WAIT_S) == 0
 
 
-def test_examples_say_who_has_the_channel(built, opened, instance):
+def test_examples_report_the_writer_of_the_channel(built, opened, instance):
     opened(TracksChannel, create=True)
     done = subprocess.run([built / "perception", instance, "1"], capture_output=True, text=True, timeout=WAIT_S)
     assert done.returncode == 1
     assert f"process {os.getpid()} already writes this channel" in done.stderr
-    opened(DetectionChannel, create=True)  # adopts what it had opened before, and removes it afterwards
+    opened(DetectionChannel, create=True)  # adopts its segment, and removes it at the end

@@ -1,4 +1,4 @@
-"""Every message, every field: written by C and read by Python, written by Python and read by C.
+"""Every message, every field: written by C and read by Python, and the reverse.
 
 The C side is generated here from the same random messages, field by field in C's own words, and compiled against the
 two headers; whatever the headers get wrong shows as another value, not as another offset.
@@ -26,11 +26,11 @@ from lkas.integration.shared_memory.segment import segment_path
 
 RECORDS = [layout.record_of(kind) for kind in layout.RECORD_TYPES if kind is not ImageMessage]
 COMPILERS = {"c": ("gcc", "-std=c11", "-xc"), "c++": ("g++", "-std=c++17", "-xc++")}
-SEEDS = (1, 2, 3, 5)  # of the messages of each kind; between them each optional field is once there and once not
+SEEDS = (1, 2, 3, 5)  # per kind of message; together they have each optional field once present and once absent
 
 
 def drawn(field: Field, random: Random) -> Any:
-    """A value of any kind, None where it may be."""
+    """Draw a value of a field, sometimes None where it is optional."""
     if field.presence_offset is not None and random.random() < 0.5:
         return None
     match field.kind:
@@ -64,7 +64,7 @@ def in_c(field: Field, value: Any) -> str:
 
 
 def assignments(record: Record, message: Any, target: str) -> Iterator[tuple[str, str]]:
-    """(place, value) in C for every value that the message knows."""
+    """Return (place, value) in C for every known value of the message."""
     for field in record.fields:
         value = getattr(message, field.name)
         if field.kind == "stamp":
@@ -164,8 +164,8 @@ def test_c_reads_every_field_that_python_writes(program, record, instance, opene
         run(program, f"read_{record.name}{seed}", path)
 
 
-def test_the_drawn_messages_leave_nothing_out():
-    """Every kind of field is drawn, every optional field is there in at least one message and missing in another."""
+def test_the_drawn_messages_cover_all_fields():
+    """Every kind of field is drawn; every optional field is present in one message and absent in another."""
     kinds, optional = set(), {}
     for record, _, message in cases():
         for field in record.fields:

@@ -1,4 +1,4 @@
-"""Programs in C and C++, with nothing but the two headers, meet Python in both directions."""
+"""Programs in C and C++ exchange messages with Python in both directions."""
 
 import os
 import shutil
@@ -40,7 +40,7 @@ def test_python_reads_what_c_writes(program, opened):
     assert (message.curvature, message.ttlc_left_s, message.state_reason) == (0.01, None, "from C")
     assert message.sequence == 1
     assert message.publish_ns > 0
-    opened(ControlChannel, create=True, slots=4)  # adopts the C program's segment, and removes it afterwards
+    opened(ControlChannel, create=True, slots=4)  # adopts the segment of the C program, and removes it at the end
 
 
 def test_c_reads_what_python_writes(program, opened):
@@ -69,7 +69,7 @@ def test_images_to_c(program, opened):
     assert run(program, "view_image") == "9 4 10 240"
 
 
-def test_errors_are_told_in_words(program, opened):
+def test_errors_are_printed_as_text(program, opened):
     opened(ControlChannel, create=True)
     done = subprocess.run(
         [program, "write_control", os.environ["LKAS_INSTANCE"]],

@@ -1,4 +1,4 @@
-"""Channels with a CRC: what changed in the file since it was written is passed over and counted."""
+"""Channels with a CRC: messages that changed in the file are skipped and counted."""
 
 import mmap
 import os
@@ -24,7 +24,7 @@ PATIENCE_S = 120.0
 
 
 def flip(path: str, offset: int, bit: int = 0) -> None:
-    """Turn one bit of the first slot, counted from its record, around: the disk's or a stray program's doing."""
+    """Flip one bit of the first slot, counted from its record, as a damaged disk would."""
     with open(path, "r+b") as file:
         file.seek(CONTROL_BYTES + SLOT_HEADER_BYTES + offset)
         (byte,) = file.read(1)
@@ -46,7 +46,7 @@ def camera(opened):
     return opened(ImageChannel, create=True, width=WIDTH, height=HEIGHT, checksum=True), opened(ImageChannel)
 
 
-def test_they_are_the_crcs_of_zlib_over_record_and_pixels(camera):
+def test_checksums_are_the_crcs_of_zlib(camera):
     writer, _ = camera
     image = np.arange(HEIGHT * WIDTH * 3, dtype=np.uint8).reshape(HEIGHT, WIDTH, 3)
     writer.write(image, frame_id=3)
@@ -58,7 +58,7 @@ def test_they_are_the_crcs_of_zlib_over_record_and_pixels(camera):
 
 
 @pytest.mark.parametrize("offset", [0, 8, record_of(ControlMessage).size - 1])
-def test_a_changed_record_is_passed_over_counted_once_and_the_next_one_read(control, opened, offset):
+def test_a_changed_record_is_skipped_counted_once_and_the_next_one_read(control, opened, offset):
     writer, reader = control
     writer.write(**NEUTRAL, frame_id=1)
     flip(writer.path, offset)
@@ -69,7 +69,7 @@ def test_a_changed_record_is_passed_over_counted_once_and_the_next_one_read(cont
     assert reader.stats.corrupt == 1
     assert other.stats.corrupt == 0
     assert other.read() is None
-    assert writer.stats.corrupt == 2  # at all its readers
+    assert writer.stats.corrupt == 2  # counted by all its readers
     writer.write(**NEUTRAL, frame_id=2)
     assert reader.read().frame_id == 2
     assert reader.stats.corrupt == 1
@@ -87,7 +87,7 @@ def test_a_changed_frame_is_neither_viewed_nor_copied(camera, offset):  # pixels
     assert reader.read() is None
     assert reader.latest() is None
     assert reader.stats.corrupt == 1
-    for value in range(2, 12):  # the slot it stood in is used again
+    for value in range(2, 12):  # its slot is used again
         assert writer.write(picture(value), frame_id=value)
         with reader.view() as message:
             assert (message.image == value).all()
@@ -111,7 +111,7 @@ def test_a_loan_carries_a_checksum_too(camera):
     assert reader.latest() is None
 
 
-def test_a_wait_goes_on_past_a_message_that_failed(control):
+def test_a_wait_continues_after_a_corrupt_message(control):
     writer, reader = control
     writer.write(**NEUTRAL, frame_id=1)
     flip(writer.path, 0)
@@ -124,7 +124,7 @@ def test_a_wait_goes_on_past_a_message_that_failed(control):
 
 
 def test_a_file_on_disk_that_was_changed_between_two_writers(opened, tmp_path):
-    """Stored, damaged, adopted by the next writer: the old message is not believed, the next one is."""
+    """Written, damaged, adopted by the next writer: the old message is refused, the next one is accepted."""
     first = opened(ControlChannel, create=True, directory=tmp_path, checksum=True)
     first.write(**NEUTRAL, frame_id=1)
     first.close()
@@ -149,7 +149,7 @@ def test_a_writer_without_checksums_replaces_a_segment_with_them(opened):
 
 @given(offset=st.integers(0, record_of(ControlMessage).size - 1), bit=st.integers(0, 7), reason=st.text(max_size=20))
 @settings(max_examples=60, suppress_health_check=QUIET)
-def test_no_flipped_bit_gets_through(control, offset, bit, reason):
+def test_no_flipped_bit_is_accepted(control, offset, bit, reason):
     writer, reader = control
     writer.write(**NEUTRAL, state_reason=reason)
     assert reader.read().state_reason == reason

@@ -1,4 +1,4 @@
-"""Several who want the same at the same time, and those who may not at all."""
+"""Processes that compete for a channel, and processes without permission."""
 
 import os
 import threading
@@ -15,7 +15,7 @@ PATIENCE_S = 120.0
 
 
 @pytest.mark.parametrize("left", ["nothing", "a segment of this shape", "a segment of another shape"])
-def test_of_writers_that_start_together_one_writes_and_the_others_learn_who(peer, opened, left):
+def test_of_writers_that_start_together_one_writes_and_the_others_get_its_pid(peer, opened, left):
     if left != "nothing":
         opened(ControlChannel, create=True, slots=8 if left == "a segment of this shape" else 5).close()
     reader = opened(ControlChannel)
@@ -28,14 +28,14 @@ def test_of_writers_that_start_together_one_writes_and_the_others_learn_who(peer
     assert len(winners) == 1
     assert sorted(answers) == sorted([str(winners[0].pid)] + [f"lost to {winners[0].pid}"] * 3)
     assert reader.read(timeout=PATIENCE_S).frame_id == winners[0].pid
-    (info,) = list_segments(instance=reader.instance)  # nobody's temporary file is left
+    (info,) = list_segments(instance=reader.instance)  # no temporary file is left
     assert info.writer_pid == winners[0].pid
     winners[0].kill()
     assert opened(ControlChannel, create=True).stats.generation == (2 if left == "nothing" else 3)
 
 
 def test_a_reader_and_writer_per_thread(opened):
-    """Objects belong to one thread each; the threads of a process share segments as processes do."""
+    """Each object belongs to one thread; threads share segments as processes do."""
     count, finished = 300, threading.Event()
     writer = opened(ImageChannel, create=True, width=16, height=8)
     readers = [opened(ImageChannel) for _ in range(4)]
@@ -63,7 +63,7 @@ def test_a_reader_and_writer_per_thread(opened):
 
 
 def as_nobody(action) -> str:
-    """What `action` returned or raised for a user without rights (in a child, who cannot come back)."""
+    """Return what `action` returned or raised for a user without rights (in a child, which cannot regain them)."""
 
     def dropped():
         if os.geteuid() == 0:
@@ -95,7 +95,7 @@ def test_no_permission_for_the_segment(opened):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
-def test_another_users_segment_is_not_believed(opened):
+def test_a_segment_of_another_user_is_refused(opened):
     writer = opened(ControlChannel, create=True)
     os.chown(writer.path, NOBODY, -1)
     try:

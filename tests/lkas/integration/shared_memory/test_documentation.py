@@ -1,4 +1,4 @@
-"""Every public name says what it is, what its units are, and what goes wrong."""
+"""Every public name documents its purpose, its units and its errors."""
 
 import inspect
 
@@ -24,7 +24,7 @@ def test_public_names_are_documented(module, name):
 
 
 @pytest.mark.parametrize("name", [name for name in shared_memory.__all__ if name.endswith("Channel")])
-def test_calls_that_fail_say_how(name):
+def test_calls_document_their_errors(name):
     channel = getattr(shared_memory, name)
     for method in ("read", "write", "latest"):
         assert any(word in getattr(channel, method).__doc__ for word in ("SHM", "as read()")), method
@@ -34,7 +34,7 @@ def test_calls_that_fail_say_how(name):
 
 
 @pytest.mark.parametrize("name", [name for name in sockets.__all__ if name != "SocketStats"])
-def test_socket_calls_say_their_unit_their_errors_and_their_cost(name):
+def test_socket_calls_document_unit_errors_and_cost(name):
     socket = getattr(sockets, name)
     methods = [socket.__dict__[method] for method in ("send", "recv") if method in socket.__dict__]
     assert methods

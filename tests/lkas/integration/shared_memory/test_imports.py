@@ -1,4 +1,4 @@
-"""What is loaded when: commands that only look at messages must not pay for arrays."""
+"""What an import loads: commands that only read messages must not load arrays."""
 
 import subprocess
 import sys

@@ -111,12 +111,12 @@ def test_the_schema_hash_covers_nested_records(change):
         (Annotated[tuple[float | None, ...], Meta(max_length=3)], "plain records or numbers"),
     ],
 )
-def test_what_has_no_place_in_a_record_is_refused_by_name(hint, words):
+def test_unsupported_field_types_are_refused_by_name(hint, words):
     with pytest.raises(TypeError, match=rf"Wrong\.field.*{words}"):
         layout.record_of(msgspec.defstruct("Wrong", [("field", hint)], frozen=True))
 
 
-def test_the_header_is_printed_without_numpy_or_the_core():
+def test_the_header_is_written_without_numpy_and_the_core():
     code = (
         "import sys; from lkas.integration.shared_memory.c_header import c_header; sys.stdout.write(c_header());"
         "assert not {'numpy', 'lkas.integration.shared_memory._core'} & set(sys.modules)"

@@ -65,7 +65,7 @@ def test_writer_killed_while_writing_leaves_the_last_whole_frame(peer, opened):
     assert reader.read() is None
 
 
-def test_same_shape_is_adopted_and_the_sequence_goes_on(peer, opened):
+def test_same_shape_is_adopted_and_the_sequence_continues(peer, opened):
     reader = opened(ImageChannel)
     writer = peer("die_mid_write")
     assert writer.line() == "half-way"
@@ -74,7 +74,7 @@ def test_same_shape_is_adopted_and_the_sequence_goes_on(peer, opened):
         heir = opened(ImageChannel, create=True, width=WIDTH, height=HEIGHT)
         for value in range(10, 30):
             assert heir.write(frame(value), frame_id=value)
-        assert (kept.image == 1).all()  # pinned through its writer's death and the next one's frames
+        assert (kept.image == 1).all()  # pinned while its writer dies and the next one writes frames
     message = reader.read()
     assert (message.frame_id, message.sequence) == (29, 21)
     assert (message.image == 29).all()
@@ -113,7 +113,7 @@ def test_replacing_wakes_a_sleeping_reader(opened):
     assert [message.frame_id for message in received] == [8]
 
 
-def test_dead_readers_pins_are_reaped_when_slots_run_out(peer, opened):
+def test_pins_of_dead_readers_are_cleared_when_slots_run_out(peer, opened):
     writer = opened(ImageChannel, create=True, width=WIDTH, height=HEIGHT, slots=3)
     holder = peer("hold_views", count=2)
     for value in (1, 2):
@@ -127,7 +127,7 @@ def test_dead_readers_pins_are_reaped_when_slots_run_out(peer, opened):
     assert [info.readers for info in list_segments(instance=writer.instance)] == [0]
 
 
-def test_a_living_readers_pins_survive_the_reaping(peer, opened):
+def test_pins_of_living_readers_stay(peer, opened):
     writer = opened(ImageChannel, create=True, width=WIDTH, height=HEIGHT, slots=3)
     writer.write(frame(1))
     holder = peer("hold_views")
@@ -161,7 +161,7 @@ def test_a_segment_above_the_file_size_limit_is_an_error(instance):
 
 
 def in_forked_child(action) -> str:
-    """What `action` returned or raised in a child of a fork."""
+    """Return what `action` returned or raised in a child of a fork."""
     receive, send = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -188,7 +188,7 @@ def test_after_a_fork_the_childs_channels_are_invalid(opened):
     assert reader.read().sequence == 2
 
 
-def test_a_forked_child_that_closes_and_dies_takes_nothing_with_it(opened):
+def test_a_forked_child_that_closes_and_dies_changes_nothing(opened):
     writer = opened(ImageChannel, create=True, width=WIDTH, height=HEIGHT, slots=3)
     reader = opened(ImageChannel)
     writer.write(frame(1))
@@ -230,7 +230,7 @@ def test_a_forked_child_does_not_keep_its_killed_parents_lock(peer, opened):
     parent.kill()
     try:
         opened(ControlChannel, create=True)
-        os.kill(child, 0)  # it did live on
+        os.kill(child, 0)  # it still runs
     finally:
         os.kill(child, signal.SIGKILL)
 

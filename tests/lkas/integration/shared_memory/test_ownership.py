@@ -27,7 +27,7 @@ def test_who_comes_second_waits_until_the_first_one_ends(instance, caplog):
     second.unlink()
 
 
-def test_waiting_ends_when_it_is_told_to(instance):
+def test_waiting_ends_on_request(instance):
     with DetectionChannel(create=True) as first:
         assert retry_until_free(lambda: DetectionChannel(create=True), lambda: False) is None
         first.unlink()
@@ -35,7 +35,7 @@ def test_waiting_ends_when_it_is_told_to(instance):
 
 def test_a_channel_that_is_free_is_taken_at_once(instance):
     def never() -> bool:
-        raise AssertionError("nobody is waited for")
+        raise AssertionError("there is nothing to wait for")
 
     channel = retry_until_free(lambda: DetectionChannel(create=True), never)
     assert channel is not None

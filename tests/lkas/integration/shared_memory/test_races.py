@@ -1,4 +1,4 @@
-"""The core under sanitizers, and under the orders of events that matter. And each protection, taken out, is missed.
+"""The core under sanitizers, and in the critical orders of events. Without each protection, the tests fail.
 
 The C programs are built with copies of the headers into which `RACE_GAP` calls are written where another thread can
 come between; a mutation then breaks one line of a copy. A line that is no longer there fails the test.
@@ -31,7 +31,7 @@ SANITIZERS = {
 GAPS = {  # after this line: this point
     "            uint64_t before = lkas__load(&slot->mark, relaxed);\n": "CLAIM_CHOSEN",
     "            lkas__store(&slot->mark, 2 * writer->sequence - 1, seq_cst);\n": "CLAIM_MARKED",
-    "        if (index >= segment->header->slots) break;\n": "VIEW_FOUND",
+    "        if (index >= channel->header->slots) break;\n": "VIEW_FOUND",
     "        lkas__store(word, index + 1, seq_cst);\n": "VIEW_PINNED",
     "    if (lkas__load(&slot->mark, acquire) != mark) return 0;\n": "COPY_STARTED",
     "        memcpy((char *)record + 8 * i, &word, 8);\n": "COPYING",
@@ -128,7 +128,7 @@ def test_threads_over_one_mapping_are_clean(build, tmp_path, sanitizer, changes)
     [(FIRST_PIN_CHECK, SECOND_PIN_CHECK), (MARK_AFTER_PINNING,), (RELEASING_UNPIN,)],
     ids=["no pin check", "no look at the mark after pinning", "unpinning without release"],
 )
-def test_thread_sanitizer_misses_the_protection(build, tmp_path, mutations):
+def test_thread_sanitizer_reports_a_missing_protection(build, tmp_path, mutations):
     flags, environment = SANITIZERS["thread"]
     program = build("threads", tuple(flags), mutations)
     code, report = play(program, tmp_path / "segment", str(100 * COUNT), **environment)
@@ -151,7 +151,7 @@ SCENARIOS = {
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_each_order_of_events_ends_well(build, tmp_path, scenario):
+def test_each_order_of_events_is_safe(build, tmp_path, scenario):
     assert play(build("interleavings", ()), tmp_path / "segment", scenario, "120") == (0, "")
 
 

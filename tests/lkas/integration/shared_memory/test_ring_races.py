@@ -1,4 +1,4 @@
-"""The inboxes of the sockets under sanitizers; and each line that protects a message, taken out, is missed."""
+"""The inboxes of the sockets under sanitizers. Without each protecting line, the tests fail."""
 
 import os
 import subprocess
@@ -67,6 +67,6 @@ def test_threads_over_one_inbox_are_clean(build, sanitizer):
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS.values(), ids=MUTATIONS)
-def test_thread_sanitizer_misses_the_protection(build, mutation):
+def test_thread_sanitizer_reports_a_missing_protection(build, mutation):
     code, report = play(build("thread", mutation), 10 * COUNT)
     assert code in (RACE, TORN), report

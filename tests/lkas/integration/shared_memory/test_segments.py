@@ -44,7 +44,7 @@ def test_the_instance_is_given_or_of_the_environment_or_default(monkeypatch):
         segment_path("x", "a/b")
 
 
-def test_instances_do_not_meet(opened, instance):
+def test_instances_are_separate(opened, instance):
     opened(ControlChannel, create=True).write(**NEUTRAL)
     assert ControlChannel(instance=f"{instance}-other").read() is None
 
@@ -61,7 +61,7 @@ def test_a_directory_that_is_not_there_is_an_error(instance, tmp_path):
         ControlChannel(create=True, directory=tmp_path / "nowhere")
 
 
-def test_what_is_listed_of_a_living_segment(opened, instance):
+def test_a_living_segment_is_listed_with_its_state(opened, instance):
     writer = opened(ImageChannel, create=True, width=8, height=4)
     (info,) = list_segments(instance=instance)
     assert (info.name, info.instance, info.path) == ("camera_feed", instance, writer.path)
@@ -81,7 +81,7 @@ def test_what_is_listed_of_a_living_segment(opened, instance):
     assert remove_stale(instance=instance) == []
 
 
-def test_a_segment_with_readers_only_waits_for_its_writer(opened, instance):
+def test_a_segment_with_only_readers_is_not_stale(opened, instance):
     writer, reader = opened(ControlChannel, create=True), opened(ControlChannel)
     reader.read()
     writer.close()
@@ -93,7 +93,7 @@ def test_a_segment_with_readers_only_waits_for_its_writer(opened, instance):
     assert removed.stale == f"its writer (process {os.getpid()}) has ended and no process reads it"
 
 
-def test_listing_disturbs_nobody(opened, instance):
+def test_listing_does_not_disturb(opened, instance):
     writer, reader = opened(ControlChannel, create=True), opened(ControlChannel)
     for sequence in range(1, 20):
         writer.write(**NEUTRAL)
@@ -103,7 +103,7 @@ def test_listing_disturbs_nobody(opened, instance):
 
 
 @pytest.mark.parametrize("content", [b"", b"LRNG", b"LBLL", b"not a channel" * 1000])
-def test_a_file_that_goes_away_while_it_is_listed_is_left_out(instance, monkeypatch, content):
+def test_a_file_removed_during_the_listing_is_left_out(instance, monkeypatch, content):
     path = Path(segment_path("vehicle_control-sub-0123456789abcdef"))
     path.write_bytes(content)
     look = _core.inspect
@@ -165,7 +165,7 @@ def test_a_segment_cut_short_is_refused(opened, instance):
         opened(ControlChannel).read()
 
 
-def test_what_an_interrupted_creator_left_is_listed_and_removed(instance):
+def test_files_of_an_interrupted_creator_are_listed_and_removed(instance):
     path = Path(segment_path("vehicle_control") + ".new-123-0")
     path.write_bytes(b"\0" * 10000)
     (info,) = list_segments(instance=instance)
@@ -174,7 +174,7 @@ def test_what_an_interrupted_creator_left_is_listed_and_removed(instance):
     assert len(remove_stale(instance=instance)) == 1
 
 
-def test_unlinking_late_spares_the_heir(opened, instance):
+def test_a_late_unlink_keeps_the_segment_of_the_next_writer(opened, instance):
     first = opened(ControlChannel, create=True)
     first.close()
     heir = opened(ControlChannel, create=True)

@@ -1,4 +1,4 @@
-"""Waits sleep, end when they should, and let others through."""
+"""Waits sleep, end in time, and let other threads and signals run."""
 
 import signal
 import threading
@@ -15,7 +15,7 @@ PATIENCE_S = 120.0
 
 
 def in_thread(action):
-    """Start `action`; the function returned gives what it gave."""
+    """Start `action` in a thread; return a function that waits for its result."""
     results = []
     thread = threading.Thread(target=lambda: results.append(action()), daemon=True)
     thread.start()
@@ -28,7 +28,7 @@ def in_thread(action):
     return finish
 
 
-def test_a_wait_gets_what_another_process_writes(peer, opened):
+def test_a_wait_returns_what_another_process_writes(peer, opened):
     reader = opened(ControlChannel)
     peer("write_controls_slowly", count=5)
     frame_ids = []
@@ -38,7 +38,7 @@ def test_a_wait_gets_what_another_process_writes(peer, opened):
 
 
 @pytest.mark.parametrize("has_writer", [True, False])
-def test_a_wait_in_vain_uses_no_cpu(opened, has_writer):
+def test_a_wait_without_message_uses_no_cpu(opened, has_writer):
     if has_writer:
         opened(ControlChannel, create=True).write(**NEUTRAL)
     reader = opened(ControlChannel)
@@ -50,7 +50,7 @@ def test_a_wait_in_vain_uses_no_cpu(opened, has_writer):
 
 
 @pytest.mark.parametrize("timeout", [0, 0.0, -1.0, float("nan")])
-def test_no_time_to_wait_is_a_poll(opened, timeout):
+def test_a_timeout_of_zero_or_less_is_a_poll(opened, timeout):
     reader = opened(ControlChannel)
     assert reader.read(timeout) is None
     assert wait_any([reader], timeout) == []
@@ -65,7 +65,7 @@ def test_timeout_is_the_only_argument(opened):
         reader.read(timeout="soon")
 
 
-def test_view_waits_too(opened):
+def test_a_view_waits(opened):
     writer, reader = opened(ImageChannel, create=True, width=4, height=4), opened(ImageChannel)
 
     def seen():
@@ -79,7 +79,7 @@ def test_view_waits_too(opened):
         assert message is None
 
 
-def test_spinning_first_gets_there_as_well(opened):
+def test_polling_before_sleeping_works(opened):
     writer, reader = opened(ControlChannel, create=True), opened(ControlChannel, spin_us=2000.0)
     assert reader.read(timeout=0.01) is None
     finish = in_thread(lambda: reader.read(timeout=PATIENCE_S).frame_id)
@@ -109,12 +109,12 @@ def test_wait_any_sees_a_writer_appear(opened):
 
 
 @pytest.mark.parametrize("channels", [[], [None], ["camera_feed"]])
-def test_wait_any_wants_channels(channels):
+def test_wait_any_needs_channels(channels):
     with pytest.raises((TypeError, ValueError), match="channel"):
         wait_any(channels, 0.0)
 
 
-def test_wait_any_wants_readers(opened):
+def test_wait_any_needs_readers(opened):
     with pytest.raises(SHMError, match="opened for writing"):
         wait_any([opened(ControlChannel, create=True)], 0.0)
 
@@ -134,7 +134,7 @@ def test_close_ends_a_wait_in_another_thread(opened, has_writer, wait):
         has_started.set()
         try:
             return wait(reader)
-        except SHMError as error:  # closed before it fell asleep
+        except SHMError as error:  # closed before the wait began
             return str(error)
 
     finish = in_thread(waits)
@@ -162,7 +162,7 @@ def test_a_signal_handler_runs_within_a_wait(opened):
         raise InterruptedError
 
     def wait():
-        signal.setitimer(signal.ITIMER_REAL, 0.05)  # which is over before the read, if this thread stands still here
+        signal.setitimer(signal.ITIMER_REAL, 0.05)  # it fires before the read, if this thread is delayed here
         reader.read(timeout=3600.0)
 
     before = signal.signal(signal.SIGALRM, ring)

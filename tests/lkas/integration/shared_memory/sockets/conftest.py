@@ -10,7 +10,7 @@ from tests.support.peer import Peer
 
 @pytest.fixture
 def peer(instance: str) -> Iterator[Callable[..., Peer]]:
-    """`peer("answer")`: a function of `roles` in a process of its own, which does not outlive the test."""
+    """`peer("answer")`: a function of `roles` in another process, which ends with the test."""
     peers: list[Peer] = []
 
     def start(role: str, **arguments: Any) -> Peer:
@@ -25,6 +25,6 @@ def peer(instance: str) -> Iterator[Callable[..., Peer]]:
 
 @pytest.fixture
 def made(instance: str) -> Iterator[Callable[..., Any]]:
-    """`made(Publisher, "name")`: a socket that is closed when the test is over."""
+    """`made(Publisher, "name")`: a socket that is closed at the end of the test."""
     with ExitStack() as stack:
         yield lambda kind, *args, **options: stack.enter_context(kind(*args, **options))

@@ -1,4 +1,4 @@
-"""Run by a test in a file system of its own that is soon full: sockets go on, and the error has the numbers."""
+"""Run by a test in a small file system: sockets continue when it is full, and the error has the numbers."""
 
 import sys
 

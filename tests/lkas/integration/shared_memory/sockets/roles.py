@@ -1,4 +1,4 @@
-"""What the other process does in the tests of the sockets."""
+"""The roles of the other process in the tests of the sockets."""
 
 import mmap
 import os
@@ -27,7 +27,7 @@ def subscribe(count: int, slots: int) -> None:
 
 
 def sum_up(count: int) -> None:
-    """Subscribes, then says how much came and what it adds up to."""
+    """Subscribes, then sends the number of messages and their sum."""
     with Subscriber("topic") as subscriber:
         print_line("ready")
         print_line(sum(subscriber.recv(timeout=WAIT_MS) for _ in range(count)))
@@ -47,7 +47,7 @@ def publish_bytes(size: int) -> None:
 
 
 def publish_array() -> None:
-    import numpy as np  # the other roles start sooner without
+    import numpy as np  # the other roles start faster without it
 
     with Publisher("topic", serializer="raw") as publisher:
         print_line(publisher.send(np.arange(360_000, dtype=np.float32).reshape(600, 600), timeout=WAIT_MS))
@@ -55,7 +55,7 @@ def publish_array() -> None:
 
 
 def die_mid_write() -> None:
-    """Sends one message, then dies of the missing second half of another while that is copied into the inbox."""
+    """Sends one message, then dies of a SIGBUS in the middle of copying another into the inbox."""
     publisher = Publisher("topic", serializer="raw")
     publisher.send(b"whole", timeout=WAIT_MS)
     size = 1 << 20
@@ -101,8 +101,8 @@ def answer(count: int) -> None:
         wait_for_release()
 
 
-def take_question() -> None:
-    """Receives a question and never answers."""
+def take_request() -> None:
+    """Receives a request and never replies."""
     replier = Replier("service")
     print_line("ready")
     print_line(replier.recv(timeout=WAIT_MS))
@@ -127,7 +127,7 @@ def wait_for_message() -> None:
 
 
 def flood(size: int) -> None:
-    """Sends messages of equal bytes for ever, with no regard for room."""
+    """Sends messages of equal bytes without end, whether there is room or not."""
     with Publisher("topic", serializer="raw") as publisher:
         messages = [bytes([value]) * size for value in range(256)]
         print_line("sending")

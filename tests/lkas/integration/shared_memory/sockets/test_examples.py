@@ -1,4 +1,4 @@
-"""The programs under examples/sockets and the README's code do what they say."""
+"""The programs under examples/sockets and the code of the README work as described."""
 
 import os
 import re

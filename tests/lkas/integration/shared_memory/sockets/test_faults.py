@@ -1,4 +1,4 @@
-"""Death in the wrong moment, forks, closing under somebody's feet, leftovers."""
+"""Processes killed at any moment, forks, closing from other threads, leftover files."""
 
 import os
 import re
@@ -21,7 +21,7 @@ EVERY_KIND = [Publisher, Subscriber, Pusher, Puller, Requester, Replier]
 
 
 @pytest.mark.parametrize("comes_later", [False, True], ids=["another one", "one that takes its place"])
-def test_a_sender_killed_mid_write_blocks_nobody(made, peer, comes_later):
+def test_a_sender_killed_while_writing_blocks_no_other(made, peer, comes_later):
     subscriber = made(Subscriber, "topic", serializer="raw")
     publisher = None if comes_later else made(Publisher, "topic", serializer="raw")
     assert publisher is None or publisher.send(b"before")
@@ -74,7 +74,7 @@ def test_closing_ends_the_waits_of_other_threads(made):
             socket.send(1, timeout=None)
         errors.append(caught.value)
 
-    sender = made(Publisher, "nobody")
+    sender = made(Publisher, "unused")
     threads = [threading.Thread(target=receive, args=(socket,)) for socket in waits]
     threads.append(threading.Thread(target=send, args=(sender,)))
     for thread in threads:
@@ -87,7 +87,7 @@ def test_closing_ends_the_waits_of_other_threads(made):
 
 
 @pytest.mark.parametrize("kind", EVERY_KIND)
-def test_a_closed_socket_says_so(instance, kind):
+def test_a_closed_socket_raises(instance, kind):
     socket = kind("name")
     socket.close()
     socket.close()
@@ -106,7 +106,7 @@ def test_ctrl_c_gets_through(peer):
     assert waiting.wait() == 0
 
 
-def test_a_child_of_a_fork_needs_sockets_of_its_own(made):
+def test_a_child_of_a_fork_needs_new_sockets(made):
     subscriber, publisher = made(Subscriber, "topic", copy=False), made(Publisher, "topic")
     publisher.send(np.arange(5))
     array = subscriber.recv(timeout=0)
@@ -132,15 +132,15 @@ def test_a_child_of_a_fork_needs_sockets_of_its_own(made):
 
 
 def test_a_child_does_not_keep_its_dead_parent_alive(instance, made):
-    ready, tell = os.pipe()
+    ready, notify = os.pipe()
     end, hold = os.pipe()
     parent = os.fork()
     if parent == 0:
         socket = Subscriber("topic")
         if os.fork() == 0:
             os.close(hold)
-            os.write(tell, b"x")
-            os.read(end, 1)  # until the test is over
+            os.write(notify, b"x")
+            os.read(end, 1)  # until the end of the test
             os._exit(0)
         os.read(end, 1)
         socket.close()
@@ -150,11 +150,11 @@ def test_a_child_does_not_keep_its_dead_parent_alive(instance, made):
     os.waitpid(parent, 0)
     assert made(Publisher, "topic").send(1) is False
     assert [info.name for info in list_segments(instance=instance)] == ["topic-pubsub"]
-    for descriptor in (ready, tell, end, hold):
+    for descriptor in (ready, notify, end, hold):
         os.close(descriptor)
 
 
-def test_nothing_is_left(instance):
+def test_no_file_is_left(instance):
     sockets = [kind("name") for kind in EVERY_KIND]
     assert len(list_segments(instance=instance)) == 3 + 4
     for socket in sockets:
@@ -162,13 +162,13 @@ def test_nothing_is_left(instance):
     assert list_segments(instance=instance) == []
 
 
-def test_forgotten_sockets_clean_up_after_themselves(instance):
+def test_unclosed_sockets_remove_their_files(instance):
     for kind in EVERY_KIND:
         kind("name")
     assert list_segments(instance=instance) == []
 
 
-def test_leftovers_of_the_killed_are_taken_away_by_the_next_user(peer, instance):
+def test_files_of_killed_processes_are_removed_by_the_next_user(peer, instance):
     dying = [peer("idle", kind=kind, name="name") for kind in ("Subscriber", "Puller", "Replier")]
     for process in dying:
         process.line()
@@ -182,7 +182,7 @@ def test_leftovers_of_the_killed_are_taken_away_by_the_next_user(peer, instance)
     assert list_segments(instance=instance) == []
 
 
-def test_the_stale_ones_are_known_and_removable_without_a_user(peer, instance):
+def test_stale_files_are_listed_and_removable_without_a_user(peer, instance):
     dying = peer("idle", kind="Subscriber", name="name")
     dying.line()
     assert all(info.stale is None for info in list_segments(instance=instance))
@@ -200,12 +200,12 @@ def test_only_the_user_may_read(made, instance):
 
 @pytest.mark.parametrize("kind", EVERY_KIND)
 @pytest.mark.parametrize("name", ["", "a/b", "a.b", "ä", "x" * 65])
-def test_names_that_make_no_file(instance, kind, name):
+def test_names_that_are_no_file_names(instance, kind, name):
     with pytest.raises(ValueError, match="expected 1 to 64 letters"):
         kind(name)
 
 
-def test_timeouts_that_are_none(made):
+def test_invalid_timeouts(made):
     with pytest.raises(ValueError, match="milliseconds"):
         made(Publisher, "topic").send(1, timeout=-1)
     with pytest.raises(ValueError, match="milliseconds"):
@@ -232,7 +232,7 @@ def test_another_directory(tmp_path, instance):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_that_is_none_of_ours(tmp_path, instance):
+def test_a_foreign_file(tmp_path, instance):
     (tmp_path / f"lkas.{os.getuid()}.{instance}.topic-pubsub").write_bytes(b"something else")
     with pytest.raises(Exception, match="not made by sockets of this version"):
         Publisher("topic", directory=tmp_path)

@@ -1,4 +1,4 @@
-"""Whatever is done in whatever order: against queues in this process."""
+"""Random operations in random order, compared with queues in this process."""
 
 import os
 from collections import deque
@@ -34,7 +34,7 @@ def clean():
 
 
 def pending(socket) -> list:
-    """All that can be received now."""
+    """Return all messages that can be received now."""
     items = []
     while True:
         try:
@@ -45,7 +45,7 @@ def pending(socket) -> list:
 
 @settings(max_examples=60)
 @given(item=plain, serializer=st.sampled_from(["pickle", "msgpack"]))
-def test_an_object_comes_out_as_it_went_in(item, serializer):
+def test_an_object_arrives_unchanged(item, serializer):
     with (
         Subscriber("item", serializer=serializer, instance=INSTANCE) as subscriber,
         Publisher("item", serializer=serializer, instance=INSTANCE) as publisher,
@@ -62,7 +62,7 @@ def test_an_object_comes_out_as_it_went_in(item, serializer):
     copy=st.booleans(),
     layout=st.sampled_from(["as it is", "transposed", "every other"]),
 )
-def test_an_array_comes_out_as_it_went_in(array, serializer, copy, layout):
+def test_an_array_arrives_unchanged(array, serializer, copy, layout):
     sent = {"as it is": array, "transposed": array.T, "every other": array[::2] if array.ndim else array}[layout]
     with (
         Subscriber("array", serializer=serializer, copy=copy, instance=INSTANCE) as subscriber,
@@ -70,7 +70,7 @@ def test_an_array_comes_out_as_it_went_in(array, serializer, copy, layout):
     ):
         publisher.send(sent)
         received = subscriber.recv(timeout=0)
-        if serializer == "raw":  # NumPy's own pickles turn the bytes of some empty arrays round
+        if serializer == "raw":  # NumPy's pickles change the byte order of some empty arrays
             assert received.dtype == sent.dtype
         np.testing.assert_array_equal(received, sent, strict=serializer == "raw")
         assert received.shape == sent.shape
@@ -114,8 +114,8 @@ def test_a_subscriber_gets_all_that_was_sent_while_it_had_room(steps):
 
 @settings(max_examples=40)
 @given(steps=STEPS, serializer=st.sampled_from(["raw", "msgpack"]))
-def test_work_is_done_once_whoever_comes_and_goes(steps, serializer):
-    """Two pushers; workers come and leave with work in their inboxes; the last one there finds all that is left."""
+def test_work_is_done_once_while_workers_come_and_go(steps, serializer):
+    """Two pushers; workers come, and leave with work in their inboxes; the last one receives what is left."""
     pushers = [Pusher("work", serializer=serializer, instance=INSTANCE) for _ in range(2)]
     pullers: list[Puller] = []
     handed: list[bytes] = []
@@ -156,11 +156,11 @@ def _as_bytes(items: list) -> list[bytes]:
 @given(
     steps=st.lists(st.tuples(st.sampled_from(["ask", "answer", "hear"]), st.integers(0, 2)), min_size=10, max_size=60)
 )
-def test_an_answer_goes_to_the_question_it_was_given_for(steps):
+def test_a_reply_goes_to_its_request(steps):
     with Replier("service", instance=INSTANCE) as server:
         clients = [Requester("service", instance=INSTANCE) for _ in range(3)]
-        asked: list[tuple[int, int]] = []  # open questions in the order of their arrival
-        current: dict[int, int] = {}  # what each client wants to know
+        asked: list[tuple[int, int]] = []  # open requests in the order of their arrival
+        current: dict[int, int] = {}  # the request of each client
         answered: set[tuple[int, int]] = set()
         for number, (step, who) in enumerate(steps):
             client = clients[who]
@@ -168,7 +168,7 @@ def test_an_answer_goes_to_the_question_it_was_given_for(steps):
                 assert client.send((who, number))
                 asked.append((who, number))
                 current[who] = number
-            elif step == "answer" and asked:
+            elif step == "reply" and asked:
                 question = asked.pop(0)
                 assert server.recv(timeout=0) == question
                 assert server.send({"to": question})

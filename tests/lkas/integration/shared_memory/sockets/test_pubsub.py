@@ -1,4 +1,4 @@
-"""Publisher and Subscriber: all get all, who is behind misses and knows how much."""
+"""Publisher and Subscriber: all get all messages; a slow subscriber misses some, which are counted."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def test_every_subscriber_gets_every_message(made):
         assert [subscriber.recv(timeout=0)["number"] for _ in range(5)] == [0, 1, 2, 3, 4]
 
 
-def test_nobody_to_send_to(made):
+def test_without_a_subscriber_send_returns_false(made):
     publisher = made(Publisher, "topic")
     assert publisher.send("lost") is False
     assert publisher.send("lost", timeout=1) is False
@@ -31,7 +31,7 @@ def test_nothing_to_receive(made):
             subscriber.recv(timeout=timeout)
 
 
-def test_other_names_and_instances_hear_nothing(made, instance):
+def test_other_names_and_instances_receive_nothing(made, instance):
     elsewhere = made(Subscriber, "topic", instance=f"{instance}-elsewhere")
     other = [made(Subscriber, "topics"), made(Subscriber, "top"), elsewhere]
     publisher = made(Publisher, "topic")
@@ -53,7 +53,7 @@ def test_receiver_first(made, peer):
     assert [subscriber.recv(timeout=WAIT_MS) for _ in range(2)] == [1, 2]
 
 
-def test_a_subscriber_that_comes_later_gets_what_is_sent_later(made):
+def test_a_late_subscriber_gets_later_messages(made):
     publisher, early = made(Publisher, "topic"), made(Subscriber, "topic")
     publisher.send("first")
     late = made(Subscriber, "topic")
@@ -78,7 +78,7 @@ def test_bytes_run_out_before_messages_do(made):
     publisher, subscriber = made(Publisher, "topic", serializer="raw"), made(Subscriber, "topic", capacity=1 << 16)
     assert [publisher.send(bytes(20_000)) for _ in range(5)] == [True, True, True, False, False]
     assert subscriber.recv(timeout=0) == bytes(20_000)
-    assert publisher.send(b"x" * 20_000)  # where the first one lay
+    assert publisher.send(b"x" * 20_000)  # in the room of the first one
     assert [subscriber.recv(timeout=0)[:1] for _ in range(3)] == [b"\0", b"\0", b"x"]
 
 
@@ -97,7 +97,7 @@ def test_several_publishers_on_one_name(made, peer):
         peer("publish", items=list(range(first, first + 10)))
     received = [subscriber.recv(timeout=WAIT_MS) for _ in range(40)]
     assert sorted(received) == list(range(40))
-    for first in range(0, 40, 10):  # each one's in order
+    for first in range(0, 40, 10):  # in order per publisher
         own = [number for number in received if first <= number < first + 10]
         assert own == sorted(own)
 
@@ -115,7 +115,7 @@ def test_ten_of_each(made, peer):
     assert [process.line() for process in subscribing] == ["450", "450"]
 
 
-def test_a_killed_subscriber_disturbs_nobody(made, peer, instance):
+def test_a_killed_subscriber_does_not_disturb_the_others(made, peer, instance):
     publisher, subscriber = made(Publisher, "topic"), made(Subscriber, "topic")
     dying = peer("idle", kind="Subscriber", name="topic")
     dying.line()
@@ -126,11 +126,11 @@ def test_a_killed_subscriber_disturbs_nobody(made, peer, instance):
     publisher.send(3)
     assert [subscriber.recv(timeout=0) for _ in range(3)] == [1, 2, 3]
     publisher.close()
-    made(Publisher, "topic")  # whoever comes cleans up at the latest
+    made(Publisher, "topic")  # the next socket cleans up at the latest
     assert len(list_segments(instance=instance)) == 2
 
 
-def test_figures(made):
+def test_statistics(made):
     publisher, subscriber = made(Publisher, "topic", serializer="raw"), made(Subscriber, "topic", serializer="raw")
     for _ in range(3):
         publisher.send(b"12345")

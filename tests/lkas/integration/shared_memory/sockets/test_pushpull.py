@@ -24,14 +24,14 @@ def test_round_robin(made):
     assert [drain(puller) for puller in pullers] == [[0, 3, 6], [1, 4, 7], [2, 5, 8]]
 
 
-def test_a_full_worker_is_passed_over(made):
+def test_a_full_worker_is_skipped(made):
     busy, free = made(Puller, "work", slots=1), made(Puller, "work")
     pusher = made(Pusher, "work")
     assert all(pusher.send(item) for item in range(5))
     assert (drain(busy), drain(free)) == ([0], [1, 2, 3, 4])
 
 
-def test_nobody_has_room(made):
+def test_without_room_send_returns_false(made):
     made(Puller, "work", slots=2)
     pusher = made(Pusher, "work")
     assert [pusher.send(item) for item in range(3)] == [True, True, False]
@@ -97,14 +97,14 @@ def test_a_worker_that_closes_leaves_its_work(made):
     assert all(pusher.send(item) for item in range(3))
     assert leaving.recv() == 0
     leaving.close()
-    assert pusher.send("nobody") is False
+    assert pusher.send("unused") is False
     puller = made(Puller, "work")
     assert pusher.send(3)
     assert sorted(drain(puller)) == [1, 2, 3]
 
 
 def test_an_item_is_received_once(peer, made):
-    """Two workers are killed in the middle of the work; nothing is done twice, all but what they held is done."""
+    """Two workers are killed while they work: no item is done twice, all but their current ones are done."""
     dying = [peer("pull_until_told") for _ in range(2)]
     assert [process.line() for process in dying] == ["ready", "ready"]
     pusher, puller = made(Pusher, "work"), made(Puller, "work")

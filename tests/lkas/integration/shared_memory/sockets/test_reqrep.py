@@ -1,4 +1,4 @@
-"""Requester and Replier: questions and answers, and an error where no answer will come."""
+"""Requester and Replier: requests and replies, and an error when no reply will come."""
 
 import os
 
@@ -10,7 +10,7 @@ from lkas.integration.shared_memory.sockets import Replier, Requester
 WAIT_MS = 120_000
 
 
-def test_question_and_answer(made):
+def test_request_and_reply(made):
     server, client = made(Replier, "service"), made(Requester, "service")
     for number in range(3):
         assert client.send({"query": number})
@@ -19,7 +19,7 @@ def test_question_and_answer(made):
         assert client.recv(timeout=0) == {"status": "ok", "number": number}
 
 
-def test_nobody_answers_the_name(made):
+def test_without_a_replier_send_returns_false(made):
     client = made(Requester, "service")
     assert client.send("anybody?") is False
     with pytest.raises(SHMConnectionError, match="no request is open"):
@@ -32,7 +32,7 @@ def test_client_first(peer):
     assert asking.line() == "answered"
 
 
-def test_ten_clients_each_get_their_own_answers(peer, made):
+def test_ten_clients_each_get_their_own_replies(peer, made):
     server = made(Replier, "service")
     asking = [peer("ask", first=100 * index, count=5) for index in range(3)]
     clients = [made(Requester, "service") for _ in range(7)]
@@ -44,7 +44,7 @@ def test_ten_clients_each_get_their_own_answers(peer, made):
     assert [process.line() for process in asking] == ["answered"] * 3
 
 
-def test_several_repliers_share_the_questions(made):
+def test_several_repliers_share_the_requests(made):
     servers, client = [made(Replier, "service") for _ in range(2)], made(Requester, "service")
     for number in range(4):
         assert client.send(number)
@@ -52,10 +52,10 @@ def test_several_repliers_share_the_questions(made):
 
 
 def test_a_killed_replier_is_an_error(made, peer):
-    server = peer("take_question")
+    server = peer("take_request")
     client = made(Requester, "service")
-    assert client.send("question", timeout=WAIT_MS)
-    assert [server.line() for _ in range(2)] == ["ready", "question"]
+    assert client.send("request", timeout=WAIT_MS)
+    assert [server.line() for _ in range(2)] == ["ready", "request"]
     with pytest.raises(SHMTimeoutError):
         client.recv(timeout=1)
     server.kill()
@@ -68,54 +68,54 @@ def test_a_killed_replier_is_an_error(made, peer):
 
 def test_a_replier_that_closes_is_an_error(made):
     server, client = made(Replier, "service"), made(Requester, "service")
-    assert client.send("question")
+    assert client.send("request")
     server.close()
     with pytest.raises(SHMConnectionError, match=f"process {os.getpid()}"):
         client.recv()
 
 
-def test_an_answer_counts_though_the_replier_is_gone(made):
+def test_a_reply_of_a_dead_replier_is_received(made):
     server, client = made(Replier, "service"), made(Requester, "service")
-    client.send("question")
+    client.send("request")
     server.recv()
-    server.send("answer")
+    server.send("reply")
     server.close()
-    assert client.recv(timeout=0) == "answer"
+    assert client.recv(timeout=0) == "reply"
 
 
-def test_a_question_that_is_passed_over_is_an_error(made):
+def test_a_request_without_reply_is_an_error(made):
     server, forgotten, client = made(Replier, "service"), made(Requester, "service"), made(Requester, "service")
     forgotten.send("first")
     client.send("second")
     assert [server.recv(timeout=0), server.recv(timeout=0)] == ["first", "second"]
     with pytest.raises(SHMConnectionError, match="did not reply"):
         forgotten.recv()
-    server.send("answer")
-    assert client.recv(timeout=0) == "answer"
+    server.send("reply")
+    assert client.recv(timeout=0) == "reply"
 
 
-def test_a_late_answer_is_not_taken_for_the_next_one(made):
+def test_a_late_reply_is_not_taken_for_the_next_one(made):
     server, client = made(Replier, "service"), made(Requester, "service")
     client.send("first")
     assert server.recv() == "first"
     with pytest.raises(SHMTimeoutError):
         client.recv(timeout=0)
     client.send("second")
-    server.send("answer to the first")
+    server.send("reply to the first")
     assert server.recv() == "second"
-    server.send("answer to the second")
-    assert client.recv(timeout=0) == "answer to the second"
+    server.send("reply to the second")
+    assert client.recv(timeout=0) == "reply to the second"
     assert client.stats().dropped == 1
 
 
-def test_an_answer_to_somebody_who_left(made):
+def test_a_reply_to_a_closed_requester(made):
     server, client = made(Replier, "service"), made(Requester, "service")
-    client.send("question")
-    assert server.recv() == "question"
+    client.send("request")
+    assert server.recv() == "request"
     client.close()
-    assert server.send("answer", timeout=WAIT_MS) is False
+    assert server.send("reply", timeout=WAIT_MS) is False
 
 
-def test_an_answer_without_a_question(made):
+def test_a_reply_without_a_request(made):
     with pytest.raises(SHMError, match="no request to reply to"):
-        made(Replier, "service").send("answer")
+        made(Replier, "service").send("reply")
