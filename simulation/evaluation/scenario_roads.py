@@ -67,9 +67,9 @@ def read_segments(path: Path, raw: Any) -> tuple[Segment, ...]:
     for index, entry in enumerate(raw):
         where = f"road.segments[{index}]"
         segment = section(path, where, Segment, mapping(path, where, entry))
-        is_straight = segment.length_m is not None
+        has_length = segment.length_m is not None
         is_bend = segment.radius_m is not None and segment.angle_deg is not None
-        if is_straight == is_bend or (is_straight and (segment.radius_m or segment.angle_deg)):
+        if has_length == is_bend or (has_length and (segment.radius_m or segment.angle_deg)):
             raise ScenarioError(f"{path}: {where}: expected length_m, or radius_m and angle_deg, found {entry!r}")
         try:
             road_pieces((segment,))

@@ -58,15 +58,16 @@ class FakeWorld:
 
 
 class FakeImages:
-    def __init__(self):
+    def __init__(self, world):
         self.frames = []
+        self._shape = (world.height_px, world.width_px, 3)
         self.is_full = False
 
     @contextmanager
     def loan(self, **stamps):
         if self.is_full:
             raise SHMBufferFullError("no free slot")
-        image = np.zeros((48, 64, 3), np.uint8)
+        image = np.zeros(self._shape, np.uint8)
         yield image
         self.frames.append((stamps, image))
 
@@ -100,10 +101,10 @@ class FakeControls:
 class Bench:
     """A runner with a fake clock, a fake world and fake channels."""
 
-    def __init__(self, **world):
+    def __init__(self, world=None, **changes):
         self.clock = FakeClock(1_000_000_000)
-        self.world = FakeWorld(self.clock, **world)
-        self.images, self.vehicle, self.controls = FakeImages(), FakeVehicle(self.clock), FakeControls()
+        self.world = FakeWorld(self.clock, **changes) if world is None else world
+        self.images, self.vehicle, self.controls = FakeImages(self.world), FakeVehicle(self.clock), FakeControls()
         self.events = []
         self.runner = Runner(
             self.world,

@@ -1,4 +1,4 @@
-"""The real detection and decision objects on a CARLA world, in lock-step."""
+"""Drives a CARLA world in lock-step with the real detection and decision objects."""
 
 from lkas.config import load
 from lkas.decision.keeper import LaneKeeper
@@ -11,13 +11,13 @@ from simulation.score import DriveCard, DriveScore
 
 
 def drive(world, method: str, duration_s: float) -> DriveCard:
-    """The score of a drive with a detector, or with perfect lanes for the method truth."""
+    """Return the score of a drive with a detector, or with perfect perception for the method truth."""
     configuration = load(SECTIONS, environ={})
     keeper = LaneKeeper(configuration["decision"], configuration["vehicle"], configuration["camera"])
     if method == TRUTH:
-        perfect, detector = TruthPerception(world), None
+        truth, detector = TruthPerception(world), None
     else:
-        perfect, detector = None, create_detector(method, configuration["detection"], configuration["camera"])
+        truth, detector = None, create_detector(method, configuration["detection"], configuration["camera"])
     score, newest = DriveScore(), []
 
     def on_tick(tick, control):
@@ -27,12 +27,12 @@ def drive(world, method: str, duration_s: float) -> DriveCard:
     def decide(now_s, frame, state):
         (tick,) = newest
         if detector is None:
-            seen = {"lane_model": perfect.lane_model(tick)}
+            lanes = {"lane_model": truth.lane_model(tick)}
         else:
             result = detector.detect(frame.image, frame.timestamp, state)
-            seen = {name: getattr(result, name) for name in ("left_lane", "right_lane", "lane_model")}
+            lanes = {name: getattr(result, name) for name in ("left_lane", "right_lane", "lane_model")}
         stamps = {"session": state.session, "frame_id": tick.frame.frame_id, "timestamp": tick.frame.timestamp}
-        return keeper.decide(now_s, DetectionMessage(**stamps, capture_ns=round(now_s * 1e9), **seen), state)
+        return keeper.decide(now_s, DetectionMessage(**stamps, capture_ns=round(now_s * 1e9), **lanes), state)
 
     lockstep(world, decide, duration_s, on_tick, render=detector is not None)
     return score.card()

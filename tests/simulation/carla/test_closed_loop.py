@@ -1,4 +1,4 @@
-"""The closed loop through the real client library: the lane is kept, with perfect lanes and seen ones."""
+"""The closed loop through the real client library, with perfect perception and with a detector."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.simulation.carla.driving import drive
 pytest.importorskip("carla", reason="the package carla is not installed (Python below 3.13, x86_64 Linux)")
 
 
-def test_the_lane_is_kept_with_perfect_lanes_and_with_what_the_camera_shows(open_world):
+def test_the_car_keeps_its_lane_with_perfect_perception_and_with_a_detector(open_world):
     world = open_world(camera=CameraConfig(width_px=480, height_px=360, rate_hz=20.0), spawn_point=0)
     for method, offset_m in (("truth", 0.1), ("cv", 0.25)):
         card = drive(world, method, 6.0)

@@ -1,4 +1,4 @@
-"""What can be asked for, by configuration: speed, camera, place, weather, map, view; and what is said when not."""
+"""The configuration of a CARLA drive: speed, camera, start, weather, map and spectator; and its errors."""
 
 import logging
 import math
@@ -15,7 +15,7 @@ from tests.support.carla_server.car import CG_AHEAD_M, MAX_STEER_DEG
 pytest.importorskip("carla", reason="the package carla is not installed (Python below 3.13, x86_64 Linux)")
 
 
-def test_the_angle_of_full_steering_is_the_wheels_own_and_shrinks_with_speed(open_world):
+def test_the_maximum_steering_angle_comes_from_the_wheels_and_decreases_with_speed(open_world):
     world = open_world(speed_mps=0.0)
     slow = world.tick(None).state
     world.close()
@@ -24,8 +24,8 @@ def test_the_angle_of_full_steering_is_the_wheels_own_and_shrinks_with_speed(ope
     assert fast.max_steer_rad == pytest.approx(0.8 * math.radians(MAX_STEER_DEG), abs=0.02)
 
 
-@pytest.mark.parametrize(("max_steer_deg", "is_told"), [(None, False), (35.0, True)])
-def test_a_wrong_angle_of_full_steering_is_noticed_while_driving(open_world, caplog, max_steer_deg, is_told):
+@pytest.mark.parametrize(("max_steer_deg", "has_warned"), [(None, False), (35.0, True)])
+def test_a_wrong_maximum_steering_angle_is_detected_while_driving(open_world, caplog, max_steer_deg, has_warned):
     world = open_world(speed_mps=8.0, max_steer_deg=max_steer_deg)
     state = world.tick(None).state
     with caplog.at_level(logging.WARNING):
@@ -39,18 +39,18 @@ def test_a_wrong_angle_of_full_steering_is_noticed_while_driving(open_world, cap
                 valid_until=state.timestamp + 0.2,
             )
             state = world.tick(control).state
-    assert ("the car turns at" in caplog.text) == is_told
+    assert ("the car turns at" in caplog.text) == has_warned
 
 
-def test_a_spawn_point_is_where_it_starts(open_world):
-    world = open_world(speed_mps=0.0, spawn_point=0)  # 60 m from the begin of a road along the x axis
+def test_the_car_starts_at_the_configured_spawn_point(open_world):
+    world = open_world(speed_mps=0.0, spawn_point=0)  # 60 m from the start of a road along the x axis
     tick = world.tick(None)
     assert tick.state.pose.x_m == pytest.approx(60.0 + CG_AHEAD_M, abs=0.1)
     assert abs(tick.truth.offset_m) < 0.05
     assert abs(tick.truth.heading_error_rad) < 0.02
 
 
-def test_the_server_s_view_follows_the_car_unless_it_shall_not(open_world, server):
+def test_the_spectator_follows_the_car_unless_disabled(open_world, server):
     world = open_world(spectator=False)
     world.tick(None)
     assert server.state()["spectator"][0] == [0.0, 0.0, 0.0]
@@ -63,7 +63,7 @@ def test_the_server_s_view_follows_the_car_unless_it_shall_not(open_world, serve
     assert z_m == pytest.approx(4.0)
 
 
-def test_weather_is_chosen_by_name_and_nothing_drives_by_itself(open_world, server):
+def test_weather_is_chosen_by_name_and_the_autopilot_is_off(open_world, server):
     world = open_world(weather="HardRainNoon")
     world.tick(None)
     state = server.state()
@@ -80,24 +80,24 @@ def test_a_road_file_is_loaded_into_the_server(open_world, server, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("wish", "words"),
+    ("changes", "words"),
     [
-        ({"weather": "Sunny"}, "carla.weather = Sunny: no such preset; there are .*ClearNoon"),
+        ({"weather": "Sunny"}, "carla.weather = Sunny: no such preset; expected one of .*ClearNoon"),
         (
             {"vehicle": "vehicle.none"},
-            "carla.vehicle = vehicle.none: no such blueprint; there are vehicle.tesla.model3",
+            "carla.vehicle = vehicle.none: no such blueprint; expected one of vehicle.tesla.model3",
         ),
         ({"spawn_point": 999}, "carla.spawn_point = 999: .* has spawn points 0 to"),
         ({"simulation": SimulationConfig(map="Town99")}, "CARLA has no map Town99; it has loop"),
-        ({"simulation": SimulationConfig(map="gone.xodr")}, "gone.xodr: can not read this road file"),
+        ({"simulation": SimulationConfig(map="gone.xodr")}, "gone.xodr: cannot read this road file"),
         ({"camera": CameraConfig(rate_hz=5.0)}, "camera.rate_hz: a frame each 0.2 s; .* at least 10 Hz"),
     ],
 )
-def test_a_wish_that_can_not_be_had_is_named_with_what_there_is(open_world, wish, words):
+def test_an_invalid_configuration_raises_an_error_with_the_alternatives(open_world, changes, words):
     with pytest.raises(WorldError, match=words):
-        open_world(**wish)
+        open_world(**changes)
 
 
-def test_another_wheelbase_than_configured_is_told(open_world, caplog):
-    open_world(body=VehicleConfig(wheelbase_m=3.0))
-    assert "the wheelbase of vehicle.tesla.model3 is 2.70 m, vehicle.wheelbase_m is 3.00 m" in caplog.text
+def test_a_wheelbase_that_differs_from_the_configuration_is_reported(open_world, caplog):
+    open_world(vehicle_config=VehicleConfig(wheelbase_m=3.0))
+    assert "the wheelbase of vehicle.tesla.model3 is 2.70 m, but vehicle.wheelbase_m is 3.00 m" in caplog.text

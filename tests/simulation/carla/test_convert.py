@@ -1,4 +1,4 @@
-"""Left and right, up and down: what CARLA says against what we say."""
+"""Signs and units of the conversions between CARLA's frame and ours."""
 
 import math
 
@@ -15,7 +15,7 @@ def at(yaw_deg=0.0, **rotation):
     return carla.Transform(carla.Location(x=10.0, y=3.0, z=1.0), carla.Rotation(yaw=yaw_deg, **rotation))
 
 
-def test_a_car_right_of_the_x_axis_and_turned_right_has_negative_y_and_yaw():
+def test_a_car_right_of_the_x_axis_that_heads_right_has_negative_y_and_yaw():
     pose = pose_of(at(yaw_deg=30.0), ahead_m=0.0)
     assert (pose.x_m, pose.y_m, pose.z_m) == (10.0, -3.0, 1.0)
     assert pose.yaw_rad == pytest.approx(-math.radians(30))
@@ -30,12 +30,12 @@ def test_the_nose_up_is_a_negative_pitch_and_the_right_side_down_a_positive_roll
 def test_the_ego_origin_lies_ahead_along_the_car():
     pose = pose_of(at(yaw_deg=90.0), ahead_m=0.2)
     assert pose.x_m == pytest.approx(10.0, abs=1e-6)
-    assert pose.y_m == pytest.approx(-3.2, abs=1e-6)  # it looks to the right of the x axis
+    assert pose.y_m == pytest.approx(-3.2, abs=1e-6)  # it heads to the right of the x axis
 
 
-def test_poses_there_and_back():
-    there = transform_of(4.0, -7.0, 2.0, 0.7)
-    back = pose_of(there, ahead_m=0.0)
+def test_a_pose_converts_there_and_back():
+    transform = transform_of(4.0, -7.0, 2.0, 0.7)
+    back = pose_of(transform, ahead_m=0.0)
     assert (back.x_m, back.y_m, back.z_m) == (4.0, -7.0, 2.0)
     assert back.yaw_rad == pytest.approx(0.7, abs=1e-6)
 
@@ -43,7 +43,7 @@ def test_poses_there_and_back():
 def test_sliding_turning_and_pushing_to_the_right_is_negative():
     motion = motion_of(
         at(yaw_deg=90.0),
-        velocity=carla.Vector3D(x=-1.0, y=8.0),  # along world y, which is where it looks, and to its right
+        velocity=carla.Vector3D(x=-1.0, y=8.0),  # along world y, its heading, and to its right
         angular_velocity=carla.Vector3D(z=10.0),
         acceleration=carla.Vector3D(x=-2.0, y=0.5),
     )
@@ -54,7 +54,7 @@ def test_sliding_turning_and_pushing_to_the_right_is_negative():
     assert motion.lateral_acceleration_mps2 == pytest.approx(-2.0, abs=1e-5)
 
 
-def test_a_camera_left_of_the_middle_that_looks_left_and_down():
+def test_a_camera_left_of_the_centre_that_looks_left_and_down():
     camera = CameraConfig(x_m=0.6, y_m=0.3, height_m=1.4, pitch_deg=4.0, yaw_deg=5.0, roll_deg=1.0)
     transform = camera_transform(camera, ahead_m=0.2)
     place, turn = transform.location, transform.rotation

@@ -1,4 +1,4 @@
-"""Each thing that may go wrong ends in a recovery or in a sentence, and the server is left as it was found."""
+"""Every fault ends in a recovery or an error text, and the state of the server is restored."""
 
 import signal
 import subprocess
@@ -28,8 +28,8 @@ sys.stdin.read()
 """
 
 
-def drives_on(world):
-    """Ticks as a runner does that asks again; the newest tick. A server may be slower than a short limit."""
+def tick_with_retries(world):
+    """Tick with retries, like a runner, and return the tick. A busy server may exceed a short timeout."""
     until = time.monotonic() + PATIENCE_S
     while True:
         try:
@@ -49,33 +49,33 @@ def ticks(world, count):
 def test_a_slow_server_is_waited_for(open_world, server):
     world = open_world()
     before = world.tick(None)
-    server.break_(tick_delay_s=0.3)
+    server.set_faults(tick_delay_s=0.3)
     slow = world.tick(None)
-    server.break_(tick_delay_s=0.0)
+    server.set_faults(tick_delay_s=0.0)
     assert slow.state.timestamp == pytest.approx(before.state.timestamp + world.tick_s)
     assert slow.state.session == before.state.session
 
 
-def test_a_server_that_hangs_is_left_and_found_again(open_world, server):
+def test_the_world_reconnects_to_a_server_that_hung(open_world, server):
     world = open_world(timeout_s=2.0)
-    before = drives_on(world)
-    server.break_(is_mute=True)
-    with pytest.raises(WorldUnavailable, match="a tick: no answer within 2 s; connecting to 127"):
+    before = tick_with_retries(world)
+    server.set_faults(is_mute=True)
+    with pytest.raises(WorldUnavailable, match="a tick: no answer within 2 s; reconnecting to 127"):
         world.tick(None)
     assert server.state()["actors"] == []
-    server.break_(is_mute=False)
-    after = drives_on(world)
+    server.set_faults(is_mute=False)
+    after = tick_with_retries(world)
     assert after.state.session != before.state.session
     assert after.state.timestamp == pytest.approx(before.state.timestamp + world.tick_s)
 
 
-def test_a_car_that_somebody_destroyed_is_spawned_anew(open_world, server):
+def test_a_destroyed_car_is_spawned_again(open_world, server):
     world = open_world()
-    drives_on(world)
-    server.vanish()
+    tick_with_retries(world)
+    server.destroy_cars()
     with pytest.raises(WorldUnavailable, match="the car is gone from the server"):
         world.tick(None)
-    drives_on(world)
+    tick_with_retries(world)
 
 
 @pytest.mark.parametrize(
@@ -85,49 +85,49 @@ def test_a_car_that_somebody_destroyed_is_spawned_anew(open_world, server):
         ({"image_width_px": 100}, "the camera's callback failed: 100 x 120 px, expected 160 x 120 px"),
     ],
 )
-def test_a_camera_that_fails_or_falls_silent_is_noticed(open_world, server, fault, words):
+def test_a_failing_or_silent_camera_is_detected(open_world, server, fault, words):
     world = open_world(timeout_s=2.0)
-    drives_on(world)
-    server.break_(**fault)
+    tick_with_retries(world)
+    server.set_faults(**fault)
     with pytest.raises(WorldUnavailable, match=words):
-        ticks(world, 3)  # an image may be on its way
-    server.break_(no_images=False, image_width_px=0)
-    drives_on(world)
+        ticks(world, 3)  # an image may already be in transit
+    server.set_faults(no_images=False, image_width_px=0)
+    tick_with_retries(world)
 
 
 def test_an_exception_in_the_callback_reaches_the_loop(open_world):
     world = open_world()
-    drives_on(world)
+    tick_with_retries(world)
     world._drive._images._check = lambda image: 1 / 0
     with pytest.raises(WorldUnavailable, match="callback failed: division by zero"):
         ticks(world, 3)
-    drives_on(world)
+    tick_with_retries(world)
 
 
-def test_another_version_is_refused_before_the_world_is_asked_for(open_world, server):
-    server.break_(version="0.9.15")
-    asked = server.state()["calls"].get("get_episode_info", 0)
+def test_another_version_is_refused_before_the_first_request_for_the_world(open_world, server):
+    server.set_faults(version="0.9.15")
+    requests = server.state()["calls"].get("get_episode_info", 0)
     try:
         with pytest.raises(
             WorldError, match=r"version 0\.9\.15, the installed client is 0\.9\.16; install .*==0\.9\.15"
         ):
             open_world()
-        assert server.state()["calls"].get("get_episode_info", 0) == asked
+        assert server.state()["calls"].get("get_episode_info", 0) == requests
         open_world(any_version=True).tick(None)
     finally:
-        server.break_(version="0.9.16")
+        server.set_faults(version="0.9.16")
 
 
-def test_a_failure_while_setting_up_leaves_nothing(open_world, server):
-    server.break_(refuse="get_physics_control")
+def test_a_failure_during_set_up_is_undone(open_world, server):
+    server.set_faults(refuse="get_physics_control")
     try:
         with pytest.raises(WorldUnreachable, match="the physics of the car: get_physics_control is refused"):
             open_world()
     finally:
-        server.break_(refuse="")
+        server.set_faults(refuse="")
 
 
-def test_sensors_go_before_the_car_and_the_settings_come_last(open_world, server):
+def test_the_sensor_is_destroyed_before_the_car_and_settings_are_restored_last(open_world, server):
     world = open_world()
     world.tick(None)
     car, camera = (actor_id for actor_id, _ in server.state()["actors"])
@@ -138,10 +138,10 @@ def test_sensors_go_before_the_car_and_the_settings_come_last(open_world, server
         if name in ("destroy_actor", "set_episode_settings")
     ]
     assert calls[-3:] == [("destroy_actor", camera), ("destroy_actor", car), "set_episode_settings"]
-    world.close()  # a second time nothing happens
+    world.close()  # a second call does nothing
 
 
-def test_what_a_crashed_run_left_behind_is_cleared_away(open_world, server, caplog):
+def test_leftovers_of_a_crashed_run_are_removed(open_world, server, caplog):
     crashing = subprocess.Popen(
         [sys.executable, "-c", CRASHING, str(server.port)],
         cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
@@ -151,26 +151,26 @@ def test_what_a_crashed_run_left_behind_is_cleared_away(open_world, server, capl
     crashing.communicate(timeout=300)
     state = server.state()
     assert (len(state["actors"]), state["is_synchronous"]) == (2, True)
-    drives_on(open_world())
+    tick_with_retries(open_world())
     assert len(server.state()["actors"]) == 2
-    assert "stood in synchronous mode without anybody to tick it" in caplog.text
-    assert "removed 2 actors that an earlier run had left behind" in caplog.text
+    assert "was in synchronous mode without a client that ticks it" in caplog.text
+    assert "removed 2 actors left by an earlier run" in caplog.text
 
 
-def test_a_server_that_dies_is_waited_for_and_its_successor_driven_on(open_world, server):
+def test_the_world_waits_for_a_dead_server_and_continues_on_its_successor(open_world, server):
     world = open_world(timeout_s=2.0)
-    before = drives_on(world)
+    before = tick_with_retries(world)
     server.kill()
     with pytest.raises(WorldUnavailable, match="a tick: no answer within 2 s"):
         world.tick(None)
     with pytest.raises(WorldUnavailable, match=f"CARLA: waiting for the server on .*:{server.port}"):
         world.tick(None)
     server.start()
-    after = drives_on(world)
+    after = tick_with_retries(world)
     assert after.state.session != before.state.session
 
 
-def test_closing_on_a_dead_server_asks_it_nothing(caplog):
+def test_closing_does_not_call_a_dead_server(caplog):
     from lkas.vehicle import VehicleConfig
     from simulation.carla.config import CarlaConfig
     from simulation.carla.world import CarlaWorld
@@ -181,4 +181,4 @@ def test_closing_on_a_dead_server_asks_it_nothing(caplog):
     world = CarlaWorld(SimulationConfig(), CarlaConfig(port=server.port), CAMERA, VehicleConfig())
     server.kill()
     world.close()
-    assert "the server is gone, nothing could be put back" in caplog.text
+    assert "the server is gone, nothing could be restored" in caplog.text

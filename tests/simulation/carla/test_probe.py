@@ -1,4 +1,4 @@
-"""Who is asked whether there is a CARLA server answers at once, whatever listens there."""
+"""The probe for a CARLA server answers quickly, whatever process listens on the port."""
 
 import socket
 import subprocess
@@ -15,7 +15,7 @@ from tests.support.stack import closed_port
 
 @pytest.fixture
 def listener():
-    """A port that answers each connection with a text that no CARLA server sends, or with nothing."""
+    """A port that answers connections with a text that no CARLA server sends, or not at all."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         answers = []
 
@@ -35,7 +35,7 @@ def listener():
             connection.close()
 
 
-def test_a_closed_port_is_told_in_one_sentence():
+def test_a_closed_port_gives_one_error_sentence():
     with closed_port() as port:
         assert not is_listening("127.0.0.1", port)
         assert not speaks_carla("127.0.0.1", port)
@@ -43,13 +43,13 @@ def test_a_closed_port_is_told_in_one_sentence():
             require_server(CarlaConfig(port=port))
 
 
-def test_something_else_on_the_port_is_not_carla(listener):
+def test_another_program_on_the_port_is_not_carla(listener):
     assert is_listening("127.0.0.1", listener)
     assert not speaks_carla("127.0.0.1", listener, timeout_s=0.2)  # another protocol
     assert not speaks_carla("127.0.0.1", listener, timeout_s=0.2)  # silence
 
 
-def test_a_carla_server_is_recognised(server):
+def test_a_carla_server_is_recognized(server):
     assert speaks_carla("127.0.0.1", server.port, timeout_s=60.0)
 
 

@@ -1,4 +1,4 @@
-"""The command with CARLA: chosen by itself, stopped at any moment, and the server left as it was found."""
+"""The command with CARLA: automatic choice, stopping at any time, and restoring the server."""
 
 import json
 import os
@@ -20,7 +20,7 @@ SMALL = ["camera.width_px=160", "camera.height_px=120", "camera.rate_hz=50"]
 
 @pytest.fixture
 def start(server, tmp_path):
-    """Starts `simulation` on the server; nothing of it is left at the end."""
+    """Return a function that starts `simulation` on the server; no process or segment is left at the end."""
     instance = f"carla{os.getpid()}"
     started = []
 
@@ -50,7 +50,7 @@ def finish(process, number=None):
 
 
 def wait_for_ticks(process, server):
-    """Until the program has ticked the server more often than it does to set itself up."""
+    """Wait until the program has ticked the server more often than during its set-up."""
     before = server.state()["calls"].get("tick_cue", 0)
 
     def is_driving():
@@ -60,7 +60,7 @@ def wait_for_ticks(process, server):
     wait_until(is_driving, "it drives", DEADLINE_S, 0.2)
 
 
-def test_auto_takes_the_server_that_answers_and_says_so(start, server, tmp_path):
+def test_auto_chooses_carla_when_its_server_answers(start, server, tmp_path):
     code, out, err = finish(start("--duration", "1", "--json", str(tmp_path / "drive.json")))
     assert code == 0, err
     assert out.startswith("world: carla (chosen by auto)\n")
@@ -68,30 +68,30 @@ def test_auto_takes_the_server_that_answers_and_says_so(start, server, tmp_path)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_while_driving_puts_everything_back(start, server, number, code):
+def test_a_signal_while_driving_restores_the_server(start, server, number, code):
     process = start("--backend", "carla", "--set", "carla.weather=WetNoon")
     wait_for_ticks(process, server)
     assert server.state()["is_synchronous"]
     assert finish(process, number)[0] == code
 
 
-def test_a_signal_while_it_is_set_up_puts_everything_back(start, server):
-    server.break_(tick_delay_s=0.3)
+def test_a_signal_during_set_up_restores_the_server(start, server):
+    server.set_faults(tick_delay_s=0.3)
     try:
         process = start("--backend", "carla")
         wait_until(lambda: server.state()["actors"], "the car is there, but not yet settled", DEADLINE_S)
         assert finish(process, signal.SIGTERM)[0] == 143
     finally:
-        server.break_(tick_delay_s=0.0)
+        server.set_faults(tick_delay_s=0.0)
 
 
-def test_the_autopilot_drives_in_its_lane_and_our_steering_is_not_applied(start, server):
+def test_the_autopilot_drives_in_its_lane_and_our_steering_is_ignored(start, server):
     process = start("--backend", "carla", "--autopilot", "--set", f"carla.traffic_manager_port={free_port()}")
     curve = route_of(built_in_map()).curve
-    begin_m = None
+    start_m = None
 
     def has_driven():
-        nonlocal begin_m
+        nonlocal start_m
         assert process.poll() is None, finish(process)
         poses = server.state()["poses"]
         if not poses:
@@ -99,8 +99,8 @@ def test_the_autopilot_drives_in_its_lane_and_our_steering_is_not_applied(start,
         (x_m, y_m, _), _ = poses[0]
         s_m, offset_m = curve.to_lane(x_m, -y_m, curve.nearest_s_m(x_m, -y_m))
         assert abs(offset_m) < 0.5
-        begin_m = s_m if begin_m is None else begin_m
-        return s_m > begin_m + 10.0
+        start_m = s_m if start_m is None else start_m
+        return s_m > start_m + 10.0
 
     wait_until(has_driven, "the autopilot has driven 10 m", DEADLINE_S, 0.2)
     before = server.state()["calls"]["apply_control_to_vehicle"]
@@ -109,7 +109,7 @@ def test_the_autopilot_drives_in_its_lane_and_our_steering_is_not_applied(start,
     assert finish(process, signal.SIGINT)[0] == 130
 
 
-def test_it_waits_for_a_dead_server_goes_on_with_its_successor_and_can_be_stopped(start, server):
+def test_it_waits_for_a_dead_server_continues_on_its_successor_and_can_be_stopped(start, server):
     process = start("--backend", "carla", "--set", "carla.timeout_s=2")
     wait_for_ticks(process, server)
     server.kill()
@@ -118,7 +118,7 @@ def test_it_waits_for_a_dead_server_goes_on_with_its_successor_and_can_be_stoppe
     code, _, err = finish(process, signal.SIGINT)
     assert code == 130
     assert "back: carla" in err
-    assert "connecting to 127.0.0.1" in err
+    assert "reconnecting to 127.0.0.1" in err
 
 
 def test_it_can_be_stopped_while_the_server_is_gone(start, server):

@@ -1,4 +1,4 @@
-"""What a tick through the real client library tells of the car, and what the car does when it is told something."""
+"""Vehicle state, frames and steering of a CARLA world through the real client library."""
 
 import math
 
@@ -7,7 +7,8 @@ import pytest
 from msgspec import structs
 
 from lkas.integration.shared_memory.messages import ControlMessage
-from tests.simulation.carla.conftest import left_as_found, make_world
+from tests.simulation.carla.conftest import make_world
+from tests.simulation.conftest import restored
 from tests.support.carla_server.car import CG_AHEAD_M, WHEELBASE_M
 
 pytest.importorskip("carla", reason="the package carla is not installed (Python below 3.13, x86_64 Linux)")
@@ -15,7 +16,7 @@ pytest.importorskip("carla", reason="the package carla is not installed (Python 
 
 @pytest.fixture(scope="module")
 def shared_world(shared_server):
-    with left_as_found(shared_server):
+    with restored(shared_server):
         world = make_world(shared_server)
         yield world
         world.close()
@@ -23,7 +24,7 @@ def shared_world(shared_server):
 
 @pytest.fixture
 def world(shared_world):
-    """The car of all these tests, at its start, rolling at 10 m/s."""
+    """The shared world, with the car at its start at 10 m/s."""
     shared_world.respawn()
     return shared_world
 
@@ -32,7 +33,7 @@ def steering(steer):
     return ControlMessage(steering=steer, throttle=0.2, brake=0.0, valid_until=math.inf)
 
 
-def test_the_car_is_told_completely_and_where_it_is(world, shared_server):
+def test_the_vehicle_state_matches_the_car_on_the_server(world, shared_server):
     for _ in range(5):
         tick = world.tick(None)
     state = tick.state
@@ -48,7 +49,7 @@ def test_the_car_is_told_completely_and_where_it_is(world, shared_server):
     assert state.camera.height_m == pytest.approx(1.4)
 
 
-def test_steering_right_turns_right_by_the_angle_that_was_meant(world):
+def test_steering_right_turns_right_by_the_commanded_angle(world):
     for _ in range(30):
         tick = world.tick(steering(0.05))
     state = tick.state
@@ -60,7 +61,7 @@ def test_steering_right_turns_right_by_the_angle_that_was_meant(world):
     assert tick.truth.offset_m < 0
 
 
-def test_frames_are_rgb_and_belong_to_their_tick(world):
+def test_frames_are_rgb_and_have_the_stamps_of_their_tick(world):
     image = np.zeros((world.height_px, world.width_px, 3), np.uint8)
     numbers = []
     for _ in range(4):
@@ -74,7 +75,7 @@ def test_frames_are_rgb_and_belong_to_their_tick(world):
     assert blue > red + 30  # the sky
 
 
-def test_a_control_that_ran_out_stops_the_car_in_its_lane(world):
+def test_an_expired_control_stops_the_car_in_its_lane(world):
     now_s = world.tick(None).state.timestamp
     last = structs.replace(steering(0.0), valid_until=now_s + 0.3)
     assert world.tick(last).state.speed_mps > 9.0
@@ -84,7 +85,7 @@ def test_a_control_that_ran_out_stops_the_car_in_its_lane(world):
     assert tick.truth.margin_left_m > 0.2
 
 
-def test_respawn_puts_the_car_back_rolling_and_time_goes_on(world):
+def test_respawn_restores_position_and_speed_and_world_time_continues(world):
     start = world.tick(None).state.pose
     for _ in range(20):
         away = world.tick(steering(0.0))

@@ -48,7 +48,7 @@ def short(tmp_path_factory):
         (["--scheduler", "rubbish"], "--scheduler rubbish: expected an address such as tcp://host:8786"),
         (["--against", "nowhere"], "--against nowhere/results.json: cannot read these results"),
         (["--set", "decision.speed=1"], "--set decision.speed=1: decision.speed: no such key"),
-        (["--config", "nowhere.yaml"], "nowhere.yaml: can not read this configuration file"),
+        (["--config", "nowhere.yaml"], "nowhere.yaml: cannot read this configuration file"),
     ],
 )
 def test_usage_errors_are_one_sentence_and_exit_code_2(arguments, words, tmp_path):

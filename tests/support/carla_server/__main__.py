@@ -14,15 +14,15 @@ from tests.support.carla_server.faults import Faults
 from tests.support.carla_server.layouts import VERSION
 from tests.support.carla_server.server import serve
 
-PURPOSE = "A CARLA server without CARLA: speaks the protocol of 0.9.16, drives in the project's embedded world."
+PURPOSE = "A CARLA server without CARLA: speaks the protocol of 0.9.16 and drives in the project's embedded world."
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.support.carla_server", description=PURPOSE)
     parser.add_argument("--port", type=int, default=0, help="port of the calls; 0 takes a free one (default)")
-    parser.add_argument("--map", type=Path, action="append", help="OpenDRIVE file that can be loaded; the first is")
-    parser.add_argument("--lifetime", type=float, default=3600.0, metavar="SECONDS", help="end after so long (3600)")
-    parser.add_argument("--version", default=VERSION, help=f"what to call itself ({VERSION})")
+    parser.add_argument("--map", type=Path, action="append", help="OpenDRIVE file to offer; the first one is loaded")
+    parser.add_argument("--lifetime", type=float, default=3600.0, metavar="SECONDS", help="end after this time (3600)")
+    parser.add_argument("--version", default=VERSION, help=f"version to report ({VERSION})")
     arguments = parser.parse_args()
     die_with_supervisor()
     maps = {path.stem: path for path in arguments.map or [built_in_map()]}

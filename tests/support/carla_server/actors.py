@@ -1,4 +1,4 @@
-"""The actors of an episode: who is there, what each was made from, and its record on the wire."""
+"""The actors of an episode, their descriptions and their records on the wire."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ HALF_SIZE_M = 2.35, 0.92, 0.74  # of a car
 
 @dataclass
 class Actor:
-    """One actor; `transform` is relative to its parent, where it has one."""
+    """One actor; `transform` is relative to its parent, if it has one."""
 
     id: int
     description: list[Any]  # as the client sent it
@@ -55,7 +55,7 @@ class Actor:
 
 
 class Actors:
-    """Everybody in the episode. The spectator is always there."""
+    """All actors of the episode. The spectator always exists."""
 
     def __init__(self) -> None:
         self._next_id = 100
@@ -66,7 +66,7 @@ class Actors:
         return iter(self._actors.values())
 
     def spawn(self, description: list[Any], transform: Transform, parent_id: int = 0) -> Actor:
-        """Raises CallError: no such blueprint or parent, or the place is taken."""
+        """Spawn an actor. Raises CallError for an unknown blueprint or parent, or an occupied position."""
         if description[1] not in NAMES:
             raise CallError(f"no blueprint {description[1]}")
         if parent_id and parent_id not in self._actors:
@@ -81,11 +81,11 @@ class Actors:
         return self._actors.get(actor_id)
 
     def destroy(self, actor_id: int) -> bool:
-        """Whether it was there."""
+        """Destroy an actor; return whether it existed."""
         return self._actors.pop(actor_id, None) is not None
 
     def in_world(self, actor: Actor) -> Transform:
-        """Where an actor is, with its parent's pose taken into account."""
+        """Return the pose of an actor in the world, including its parent's pose."""
         parent = self._actors.get(actor.parent_id)
         if parent is None:
             return actor.transform

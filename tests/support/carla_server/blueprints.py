@@ -1,4 +1,4 @@
-"""The blueprints this server knows, as records of the wire protocol."""
+"""The blueprints of this server, as records of the wire protocol."""
 
 from typing import Any
 

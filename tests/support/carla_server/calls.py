@@ -1,4 +1,4 @@
-"""The calls of the 0.9.16 client that a drive needs, each by its name on the wire."""
+"""The calls of the 0.9.16 client that a drive uses, by their names on the wire."""
 
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ OPEN_DRIVE_MAP = "OpenDriveMap"  # the name of a map that a client sent as OpenD
 
 
 class Calls:
-    """Answers on behalf of one episode. `maps` are the maps that can be loaded, by name."""
+    """Answers the calls for one episode. `maps` are the maps that can be loaded, by name."""
 
     def __init__(self, episode: Episode, streams: StreamServer, faults: Faults, maps: dict[str, Path]) -> None:
         self._episode, self._streams, self._faults = episode, streams, faults
@@ -25,7 +25,7 @@ class Calls:
         self._open_drive_file = Path()
 
     def methods(self, folder: Path) -> Methods:
-        """Everything that can be called; maps a client sends are kept in `folder`."""
+        """Return all methods by name; maps that a client sends are stored in `folder`."""
         self._open_drive_file = folder / f"{OPEN_DRIVE_MAP}.xodr"
         episode = self._episode
         calls: Methods = {
@@ -98,7 +98,7 @@ class Calls:
         self._episode.car(actor_id).actor.control = control
 
     def _apply_batch(self, commands: list[Any], _is_ticked: bool) -> Batch:
-        """Commands are wrapped in a list of one: [number of its kind, its fields]."""
+        """Execute commands; each is a list with one element: [number of its kind, its fields]."""
         results = Batch()
         for ((kind, fields),) in commands:
             if kind == APPLY_CONTROL:
@@ -122,7 +122,7 @@ class Calls:
         return actor.box
 
     def _physics(self, actor_id: int) -> list[Any]:
-        """Of a car; only wheels and steering curve tell of this one, the rest are CARLA's defaults."""
+        """Return the physics of a car: its wheels and steering curve; all other values are CARLA's defaults."""
         wheels = [
             [
                 3.5,

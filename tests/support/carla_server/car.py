@@ -1,7 +1,7 @@
-"""The embedded world's car and camera behind a CARLA vehicle: CARLA's signs and origin outside, ISO 8855 inside.
+"""The embedded world's car and camera as a CARLA vehicle: CARLA's signs and origin outside, ISO 8855 inside.
 
-The embedded world takes the car's place and the camera at its start, so a car that is put somewhere else, or given a
-camera, goes on in a new embedded world where it stands.
+The embedded world takes the pose of the car and the camera at its start, so a car that is moved, or gets a camera,
+continues in a new embedded world at its pose.
 """
 
 import math
@@ -20,30 +20,30 @@ from tests.support.carla_server.actors import Actor
 from tests.support.carla_server.layouts import ZERO, Motion, Transform
 
 MAX_STEER_DEG = 70.0  # of most of CARLA's cars
-STEERING_CURVE = (0.0, 1.0), (20.0, 0.9), (60.0, 0.8), (120.0, 0.7)  # km/h, share of the steering that arrives
+STEERING_CURVE = (0.0, 1.0), (20.0, 0.9), (60.0, 0.8), (120.0, 0.7)  # km/h, ratio of the wheel angle to the command
 WHEELBASE_M, CG_TO_REAR_AXLE_M = 2.7, 1.45  # of the embedded world's car
 ORIGIN_TO_REAR_AXLE_M = 1.25  # the actor's origin is the middle of its box, not its centre of gravity
 CG_AHEAD_M = CG_TO_REAR_AXLE_M - ORIGIN_TO_REAR_AXLE_M
 TRACK_M, WHEEL_RADIUS_M = 1.6, 0.35
-CAMERA_RATE_HZ = 1 / TICK_S  # an image can be had at every tick
+CAMERA_RATE_HZ = 1 / TICK_S  # an image is available at every tick
 SEED = 1
 
 
 class EmbeddedCar:
-    """One vehicle actor that drives in the embedded world."""
+    """A vehicle actor that drives in the embedded world. Beyond the end of its road it coasts straight on."""
 
     def __init__(self, actor: Actor, world_map: str, route: Route) -> None:
         self.actor = actor
         self._map, self._route = world_map, route
         self._camera = CameraConfig(width_px=64, height_px=64, rate_hz=CAMERA_RATE_HZ)  # until one is mounted
         self._world: EmbeddedWorld | None = None
-        self._begun: tuple[RouteStart, float] | None = None  # where and how fast that world began
-        self._is_moved = True  # taken into account at the next step
+        self._started: tuple[RouteStart, float] | None = None  # start and speed of the current world
+        self._is_moved = True  # takes effect at the next step
         self._speed_mps = 0.0
         self._tick: Tick | None = None
 
     def place(self, transform: Transform) -> None:
-        """Put it there; it keeps its speed."""
+        """Move the car; it keeps its speed."""
         self.actor.transform = transform
         self._is_moved = True
 
@@ -52,7 +52,7 @@ class EmbeddedCar:
         self._is_moved = True
 
     def mount(self, camera: Actor) -> None:
-        """Look through this camera from now on."""
+        """Use this camera from now on."""
         attributes, t = camera.attributes, camera.transform
         self._camera = CameraConfig(
             width_px=int(attributes["image_size_x"]),
@@ -69,27 +69,27 @@ class EmbeddedCar:
         self._world, self._is_moved = None, True
 
     def advance(self, duration_s: float) -> None:
-        """Drive on, in steps of the embedded world."""
+        """Drive in steps of the embedded world."""
         world = self._placed_world()
         throttle, steer, brake = self.actor.control[:3]
-        speeds_kmh, shares = zip(*STEERING_CURVE, strict=True)
-        share = float(np.interp(self._speed_mps * 3.6, speeds_kmh, shares))
-        control = ControlMessage(steering=steer * share, throttle=throttle, brake=brake, valid_until=math.inf)
+        speeds_kmh, ratios = zip(*STEERING_CURVE, strict=True)
+        ratio = float(np.interp(self._speed_mps * 3.6, speeds_kmh, ratios))
+        control = ControlMessage(steering=steer * ratio, throttle=throttle, brake=brake, valid_until=math.inf)
         for _ in range(round(duration_s / TICK_S)):
             try:
                 tick = world.tick(control)
             except WorldEnded:
-                self.actor.motion = Motion()
-                return
-            self._take(tick)
+                self._coast()
+            else:
+                self._take(tick)
 
     @property
     def wheel_steer_deg(self) -> float:
         """Angle of the front wheels, positive to the right."""
         return 0.0 if self._tick is None else -math.degrees(self._tick.state.steering_angle_rad or 0.0)
 
-    def picture(self) -> np.ndarray | None:
-        """(H, W, 4) BGRA of what the camera sees now."""
+    def image(self) -> np.ndarray | None:
+        """Return the camera image now, (H, W, 4) BGRA."""
         if self._tick is None or self._tick.frame is None:
             return None
         rgb = np.empty((self._camera.height_px, self._camera.width_px, 3), np.uint8)
@@ -97,7 +97,7 @@ class EmbeddedCar:
         return cv2.cvtColor(rgb, cv2.COLOR_RGB2BGRA)
 
     def wheels_cm(self) -> list[tuple[float, float, float]]:
-        """Centres of the four wheels in the world, in centimetres: front left, front right, rear left, rear right."""
+        """Return the centres of the wheels in the world in cm: front left, front right, rear left, rear right."""
         rear_m, half_m = -ORIGIN_TO_REAR_AXLE_M, TRACK_M / 2
         places = [(ahead, side) for ahead in (rear_m + WHEELBASE_M, rear_m) for side in (-half_m, half_m)]
         transform = self.actor.transform
@@ -113,20 +113,26 @@ class EmbeddedCar:
         )
 
     def _placed_world(self) -> EmbeddedWorld:
-        """The world where the car is; a new one unless it can begin again where it once began."""
+        """Return a world with the car at its pose; a new one unless the car is at the start of the current world."""
         if self._world is None or self._is_moved:
-            begin = self._start(), self._speed_mps
-            if self._world is not None and begin == self._begun:
+            start = self._start(), self._speed_mps
+            if self._world is not None and start == self._started:
                 self._world.respawn()
             else:
                 simulation = SimulationConfig(map=self._map, seed=SEED, start_speed_mps=self._speed_mps)
                 steering = VehicleConfig(max_steer_deg=MAX_STEER_DEG)
-                self._world = EmbeddedWorld(simulation, self._camera, steering, begin[0])
-            self._begun, self._is_moved = begin, False
+                self._world = EmbeddedWorld(simulation, self._camera, steering, start[0])
+            self._started, self._is_moved = start, False
         return self._world
 
+    def _coast(self) -> None:
+        """Move the actor on with its last velocity."""
+        x_mps, y_mps, _ = self.actor.motion.velocity
+        here = self.actor.transform
+        self.actor.transform = here._replace(x_m=here.x_m + x_mps * TICK_S, y_m=here.y_m + y_mps * TICK_S)
+
     def _take(self, tick: Tick) -> None:
-        """The world's newest state as CARLA tells it."""
+        """Copy the world's newest state to the actor, in CARLA's frame."""
         state, truth = tick.state, tick.truth
         assert state.pose is not None
         assert truth is not None
@@ -148,6 +154,6 @@ class EmbeddedCar:
 
 
 def route_of(map_file: Path) -> Route:
-    """The way an embedded world drives on this map."""
-    camera = CameraConfig(width_px=64, height_px=64)  # nobody looks through it
+    """Return the route that an embedded world drives on this map."""
+    camera = CameraConfig(width_px=64, height_px=64)  # its images are not used
     return EmbeddedWorld(SimulationConfig(map=str(map_file)), camera, VehicleConfig()).route

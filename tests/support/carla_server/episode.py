@@ -1,4 +1,4 @@
-"""The state of the simulated world: frame, time, settings, weather, map, actors; and one step of it."""
+"""The state of the simulated world: frame, time, settings, weather, map and actors; and its steps."""
 
 import asyncio
 import math
@@ -17,14 +17,14 @@ from tests.support.carla_server.streaming import StreamServer
 
 WORLD_STREAM = 1
 FREE_RUNNING_S = 0.05  # a step of an asynchronous episode, in real time too
-SYNCHRONOUS, DELTA = 0, 2  # places in the record of the settings
+SYNCHRONOUS, DELTA = 0, 2  # indices in the record of the settings
 SETTINGS = [False, False, [False], True, 0.01, 10, 0.0, False, 3000.0, 2000.0, True]
 WEATHER = [0.0] * 14
 SPAWN_SPACING_M, SPAWN_ABOVE_M = 60.0, 0.3
 
 
 class Episode:
-    """One loaded map and everything on it."""
+    """One loaded map with its actors."""
 
     def __init__(self, map_file: Path, streams: StreamServer, faults: Faults) -> None:
         self.settings: list[Any] = list(SETTINGS)
@@ -37,7 +37,7 @@ class Episode:
         self.load(map_file.stem, map_file)
 
     def load(self, map_name: str, map_file: Path) -> None:
-        """Another map: everybody who was there is gone."""
+        """Load another map; all actors are destroyed."""
         self.number += 1
         self.map_name, self.map_file = map_name, map_file
         self.open_drive = map_file.read_text(encoding="utf-8")
@@ -49,7 +49,7 @@ class Episode:
         self.settings = list(SETTINGS)
 
     def spawn_points(self) -> list[Transform]:
-        """Along the road that is driven here, a little above it."""
+        """Return positions along the route, slightly above the road."""
         curve = self._route.curve
         poses = [curve.pose(s_m) for s_m in np.arange(SPAWN_SPACING_M, curve.length_m - 10.0, SPAWN_SPACING_M)]
         return [Transform(x, -y, SPAWN_ABOVE_M, 0.0, -math.degrees(heading), 0.0) for x, y, heading, _ in poses]
@@ -60,11 +60,11 @@ class Episode:
 
     @property
     def delta_s(self) -> float:
-        _, *delta_s = self.settings[DELTA]  # [false] when there is none
+        _, *delta_s = self.settings[DELTA]  # [false]: not set
         return delta_s[0] if delta_s and delta_s[0] > 0 else FREE_RUNNING_S
 
     def spawn(self, description: list[Any], transform: Transform, parent_id: int = 0) -> Actor:
-        """Raises CallError."""
+        """Spawn an actor. Raises CallError."""
         actor = self.actors.spawn(description, transform, parent_id)
         if actor.is_car:
             self._cars[actor.id] = EmbeddedCar(actor, str(self.map_file), self._route)
@@ -77,7 +77,7 @@ class Episode:
         return self.actors.destroy(actor_id)
 
     def car(self, actor_id: int) -> EmbeddedCar:
-        """Raises CallError when there is no such vehicle."""
+        """Return a car. Raises CallError for an unknown vehicle."""
         if actor_id not in self._cars:
             raise CallError(f"unable to find actor {actor_id}")
         return self._cars[actor_id]
@@ -89,7 +89,7 @@ class Episode:
             actor.transform = transform
 
     def step(self) -> int:
-        """Advance everything by `delta_s`; the number of the new frame. What it looks like goes to the streams."""
+        """Advance all cars by `delta_s`, send state and images to the streams, and return the new frame number."""
         self.frame += 1
         self.time_s += self.delta_s
         for car in self._cars.values():
@@ -100,14 +100,14 @@ class Episode:
         return self.frame
 
     async def run_free(self) -> None:
-        """Step in real time whenever the episode is asynchronous."""
+        """Step in real time while the episode is asynchronous."""
         while True:
             await asyncio.sleep(FREE_RUNNING_S)
             if not self.is_synchronous:
                 self.step()
 
     def _publish(self, frame: int, packet: bytes) -> None:
-        """The new state first: its client reads it while the images are drawn."""
+        """Send the state before the images: the client processes it while the images are rendered."""
         self._streams.send(WORLD_STREAM, packet)
         for stream_id, image in self._images(frame):
             self._streams.send(stream_id, image)
@@ -126,12 +126,12 @@ class Episode:
                 continue
             if not self._streams.is_wanted(camera.stream_id):
                 continue
-            picture = car.picture()
-            if picture is None:
+            image = car.image()
+            if image is None:
                 continue
             if self._faults.image_width_px:
-                picture = picture[:, : self._faults.image_width_px]
-            height_px, width_px, _ = picture.shape
-            where, fov_deg = self.actors.in_world(camera), float(camera.attributes["fov"])
-            packet = image_packet(frame, self.time_s, where, width_px, height_px, fov_deg, picture.tobytes())
+                image = image[:, : self._faults.image_width_px]
+            height_px, width_px, _ = image.shape
+            pose, fov_deg = self.actors.in_world(camera), float(camera.attributes["fov"])
+            packet = image_packet(frame, self.time_s, pose, width_px, height_px, fov_deg, image.tobytes())
             yield camera.stream_id, packet

@@ -1,4 +1,4 @@
-"""What may go wrong on purpose, switched on and off while the server runs."""
+"""Injected faults, switched on and off while the server runs."""
 
 from dataclasses import dataclass, fields
 from typing import Any
@@ -9,13 +9,13 @@ from tests.support.carla_server.rpc import CallError
 
 @dataclass
 class Faults:
-    """Each field is one fault; its default is none."""
+    """Each field is one fault; its default is off."""
 
-    version: str = VERSION  # what the server calls itself
-    tick_delay_s: float = 0.0  # the world packet of a tick comes so much later
+    version: str = VERSION  # reported version of the server
+    tick_delay_s: float = 0.0  # delay of the world packet of a tick
     is_mute: bool = False  # calls are answered, but no tick ends
-    no_images: bool = False  # the camera sends nothing
-    image_width_px: int = 0  # images of this width instead of the one asked for
+    no_images: bool = False  # the camera sends no images
+    image_width_px: int = 0  # width of the images instead of the requested one
     refuse: str = ""  # this method fails
 
     def set(self, values: dict[str, Any]) -> None:

@@ -44,13 +44,13 @@ class Transform(NamedTuple):
         return [[self.x_m, self.y_m, self.z_m], [self.pitch_deg, self.yaw_deg, self.roll_deg]]
 
     def placed(self, x_m: float, y_m: float, z_m: float = 0.0) -> Vector:
-        """A point given in this pose's axes, in those it is given in itself; turned by the yaw only."""
+        """Transform a point from the axes of this pose to its parent axes; uses the yaw only."""
         cos, sin = math.cos(math.radians(self.yaw_deg)), math.sin(math.radians(self.yaw_deg))
         return self.x_m + x_m * cos - y_m * sin, self.y_m + x_m * sin + y_m * cos, self.z_m + z_m
 
 
 class Motion(NamedTuple):
-    """What a world packet tells of an actor besides its pose; velocities in m/s and deg/s."""
+    """The motion of an actor in a world packet; velocities in m/s and deg/s."""
 
     velocity: Vector = ZERO
     angular_velocity: Vector = ZERO
@@ -58,7 +58,7 @@ class Motion(NamedTuple):
 
 
 def token(stream_id: int, port: int) -> bytes:
-    """Where a stream is to be had: TCP, IPv4, this machine."""
+    """Return the address of a stream: TCP, IPv4, this machine."""
     return _TOKEN.pack(stream_id, port, 1, 1) + bytes([127, 0, 0, 1]) + bytes(12)
 
 
@@ -67,7 +67,10 @@ def bounding_box(actor_id: int, half_length_m: float, half_width_m: float, half_
 
 
 def actor_bytes(actor_id: int, transform: Transform, motion: Motion, control: list[Any] | None) -> bytes:
-    """One actor of a world packet; `control` (throttle, steer, brake, hand brake, reverse, manual, gear) of a car."""
+    """Pack one actor of a world packet.
+
+    `control` of a car: throttle, steer, brake, hand brake, reverse, manual, gear; None for other actors.
+    """
     head = _ACTOR_HEAD.pack(
         actor_id, ACTIVE, *transform, *motion.velocity, *motion.angular_velocity, *motion.acceleration
     )

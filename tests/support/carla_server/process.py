@@ -1,4 +1,4 @@
-"""A stub server in a process of its own, for tests: started, asked, broken, killed, started again on its port."""
+"""A stub server in a separate process, for tests: start, query, inject faults, kill, restart on its port."""
 
 import os
 import re
@@ -11,7 +11,7 @@ from typing import Any
 
 import msgpack
 
-from tests.support.carla_server.server import BREAK, STATE, VANISH
+from tests.support.carla_server.server import DESTROY_CARS, SET_FAULTS, STATE
 from tests.support.stack import ROOT, free_port
 
 START_S, CALL_S, LIFETIME_S = 120.0, 60.0, 3600.0
@@ -36,7 +36,7 @@ class StubServer:
         assert self._has_started(), f"the stub server did not start again on port {self.port}"
 
     def _has_started(self) -> bool:
-        """False when it ended instead: somebody took the port between its choice and its use."""
+        """Start the process; return False when it ended, because another process took the port in between."""
         command = [sys.executable, "-m", "tests.support.carla_server"]
         self._process = subprocess.Popen(
             [*command, "--port", str(self.port), "--lifetime", str(LIFETIME_S), *self._arguments],
@@ -59,19 +59,19 @@ class StubServer:
         return self._process.pid
 
     def state(self) -> dict[str, Any]:
-        """What is on the server now."""
+        """Return the state of the server."""
         return self._call(STATE)
 
-    def break_(self, **faults: Any) -> None:
-        """Switch faults on or off; names as in `Faults`."""
-        self._call(BREAK, faults)
+    def set_faults(self, **faults: Any) -> None:
+        """Switch faults on or off, by their names in `Faults`."""
+        self._call(SET_FAULTS, faults)
 
-    def vanish(self) -> None:
-        """Take the cars away."""
-        self._call(VANISH)
+    def destroy_cars(self) -> None:
+        """Destroy all cars."""
+        self._call(DESTROY_CARS)
 
     def kill(self) -> None:
-        """As a crash would."""
+        """Kill the process, like a crash."""
         self._end(signal.SIGKILL)
 
     def close(self) -> None:

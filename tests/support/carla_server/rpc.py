@@ -12,7 +12,7 @@ from typing import Any
 import msgpack
 
 CHUNK_BYTES = 65536
-REMEMBERED = 64  # calls
+MAX_LOGGED_CALLS = 64
 
 Methods = dict[str, Callable[..., Any]]
 
@@ -22,20 +22,20 @@ class CallError(Exception):
 
 
 class Batch(list[Any]):
-    """What became of the calls of a batch, a result each; the list as a whole is not wrapped into another one."""
+    """The results of a batch, one per command; the list is not wrapped into another one."""
 
 
 class RpcServer:
-    """Answers calls one after the other, in the order they come."""
+    """Answers calls one after the other, in order of arrival."""
 
     def __init__(self, methods: Methods) -> None:
         self.counts: Counter[str] = Counter()
-        self.newest: deque[list[Any]] = deque(maxlen=REMEMBERED)  # [method, first parameter]
+        self.newest: deque[list[Any]] = deque(maxlen=MAX_LOGGED_CALLS)  # [method, first parameter]
         self._methods = methods
         self._server: asyncio.Server | None = None
 
     async def start(self, port: int) -> int:
-        """Listen on this machine; the port, which is a free one for 0."""
+        """Listen on this machine and return the port; 0 chooses a free one."""
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", port)
         return self._server.sockets[0].getsockname()[1]
 

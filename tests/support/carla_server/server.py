@@ -1,4 +1,4 @@
-"""The whole server: calls and streams in one loop, with a way for tests to look in and to break things."""
+"""The complete server: calls and streams in one loop, with additional calls for tests."""
 
 import asyncio
 import tempfile
@@ -12,27 +12,27 @@ from tests.support.carla_server.faults import Faults
 from tests.support.carla_server.rpc import RpcServer
 from tests.support.carla_server.streaming import StreamServer
 
-STATE, BREAK, VANISH = "stub_state", "stub_break", "stub_vanish"  # calls no CARLA server has
+STATE, SET_FAULTS, DESTROY_CARS = "stub_state", "stub_set_faults", "stub_destroy_cars"  # calls that no CARLA server has
 
 
 async def serve(
     port: int, maps: dict[str, Path], faults: Faults, lifetime_s: float, on_ready: Callable[[int], None]
 ) -> None:
-    """Run for `lifetime_s` at most. `on_ready` is told the port of the calls; the first map is the loaded one."""
+    """Run for at most `lifetime_s`. `on_ready` receives the port of the calls; the first map is loaded."""
     streams = StreamServer()
     episode = Episode(next(iter(maps.values())), streams, faults)
     with tempfile.TemporaryDirectory(prefix="carla-stub-") as folder:
         methods = Calls(episode, streams, faults, maps).methods(Path(folder))
         server = RpcServer(methods)
         methods[STATE] = lambda: _state(episode, server)
-        methods[BREAK] = faults.set
-        methods[VANISH] = lambda: _vanish(episode)
+        methods[SET_FAULTS] = faults.set
+        methods[DESTROY_CARS] = lambda: _destroy_cars(episode)
         await streams.start()
         on_ready(await server.start(port))
         free_running = asyncio.create_task(episode.run_free())
         done, _ = await asyncio.wait([free_running], timeout=lifetime_s)
         for task in done:
-            task.result()  # it never ends but by an error
+            task.result()  # it only ends with an error
         free_running.cancel()
 
 
@@ -53,8 +53,8 @@ def _state(episode: Episode, server: RpcServer) -> dict[str, Any]:
     }
 
 
-def _vanish(episode: Episode) -> None:
-    """All cars are destroyed by somebody else."""
+def _destroy_cars(episode: Episode) -> None:
+    """Destroy all cars, as another client would."""
     for actor in list(episode.actors):
         if actor.is_car:
             episode.destroy(actor.id)

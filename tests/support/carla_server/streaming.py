@@ -1,9 +1,9 @@
-"""Streams: a client connects, names a stream by its number, and gets [u32 length][payload] until it goes away."""
+"""Streams: a client connects, sends the number of a stream, and receives [u32 length][payload] until it disconnects."""
 
 import asyncio
 import struct
 
-MAX_WAITING_BYTES = 64 * 2**20  # of one subscriber that does not read; what is beyond is dropped
+MAX_WAITING_BYTES = 64 * 2**20  # of one subscriber; further payloads are dropped
 
 
 class StreamServer:
@@ -23,7 +23,7 @@ class StreamServer:
         return bool(self._subscribers.get(stream_id))
 
     def send(self, stream_id: int, payload: bytes) -> None:
-        """To everybody who listens to that stream; nobody is waited for."""
+        """Send to all subscribers of that stream without waiting."""
         for writer in self._subscribers.get(stream_id, []):
             if writer.transport.get_write_buffer_size() < MAX_WAITING_BYTES:
                 writer.write(struct.pack("<I", len(payload)))
@@ -36,7 +36,7 @@ class StreamServer:
             writers = self._subscribers.setdefault(stream_id, [])
             writers.append(writer)
             while await reader.read(64):
-                pass  # a subscriber has nothing more to say; the end of its connection ends the subscription
+                pass  # a subscriber sends nothing more; the end of its connection ends the subscription
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
