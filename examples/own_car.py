@@ -1,4 +1,4 @@
-"""A small car of one's own in thirty lines: a camera that OpenCV opens, a servo and a motor behind two functions.
+"""A small custom car in thirty lines: a camera that OpenCV opens, a servo and a motor behind two functions.
 
     simulation --broadcast --backend examples/own_car.py:MyCar --world-option camera_index=0
     lkas --broadcast --config my_car.yaml       # camera, vehicle and lane of this car

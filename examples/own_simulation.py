@@ -1,4 +1,4 @@
-"""A simulator of one's own, driven by lkas: a page of road, car and camera that knows lkas by one class only.
+"""A custom simulator, driven by lkas: a page of road, car and camera that knows lkas by one class only.
 
     lkas --method cv --broadcast &      # sees and steers
     python examples/own_simulation.py   # prints where the car is; --seconds and --instance as you like
@@ -74,7 +74,7 @@ def image_of(car: Car, rng: np.random.Generator) -> np.ndarray:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="A simulator of one's own, driven by lkas.")
+    parser = argparse.ArgumentParser(description="A custom simulator, driven by lkas.")
     parser.add_argument("--seconds", type=float, default=60.0, help="simulated time to drive")
     parser.add_argument("--instance", default=None, help="which lkas, when several run")
     options = parser.parse_args()

@@ -119,7 +119,7 @@ def simulation(
     simulation --source drive.mp4 --loop         a video file, repeated
     simulation --source 0                        camera 0 of this machine
     simulation --backend carla --map Town04      a CARLA server on this machine
-    simulation --backend my_world.py:MyWorld     a world or car of your own
+    simulation --backend my_world.py:MyWorld     a custom world or car
     simulation --duration 60 --json drive.json   one minute, with its score
 
     Exit codes: 0 success, 1 failed, 2 usage, configuration, source or map, 3 no CARLA server, 130 interrupted,

@@ -69,7 +69,7 @@ class Car(ABC):
     camera: CameraGeometry | None = None  # None: as configured
     clock: Clock = MonotonicClock()
 
-    # ------------------------------------------------------------ what a car of one's own defines
+    # ------------------------------------------------------------ what a custom car defines
 
     @abstractmethod
     def image(self) -> tuple[np.ndarray, int] | None:

@@ -1,4 +1,4 @@
-"""What a car is told to do, and how its steering is wired: sign, centre and range of the actuator."""
+"""The command to a car, and how its steering is wired: sign, centre and range of the actuator."""
 
 import math
 from typing import Annotated, Literal

@@ -32,7 +32,7 @@ def bench(instance, *arguments):
 
 
 def report_of_every_stage(instance):
-    """The report, or None without some stage: a delayed bench cannot tell which command was the first on a frame."""
+    """The report, or None without some stage: a delayed bench cannot know which command was the first on a frame."""
     done = bench(instance, "--duration", "2", "--json")
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)

@@ -1,4 +1,4 @@
-"""The example of a simulator of one's own, as its user runs it: lkas keeps its car in the lane."""
+"""The example of a custom simulator, as its user runs it: lkas keeps its car in the lane."""
 
 import re
 import subprocess
@@ -7,7 +7,7 @@ import sys
 from tests.support.stack import PATIENCE_S, ROOT
 
 
-def test_lkas_keeps_the_car_of_a_simulator_of_ones_own_in_its_lane(stack, tmp_path):
+def test_lkas_keeps_the_car_of_a_custom_simulator_in_its_lane(stack, tmp_path):
     lkas = stack.start("lkas", "--method", "cv", settings=False)
     done = subprocess.run(
         [sys.executable, ROOT / "examples" / "own_simulation.py", "--seconds", "20", "--instance", stack.instance],

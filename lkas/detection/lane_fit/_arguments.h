@@ -17,7 +17,7 @@ typedef struct {
 typedef enum { FLOAT64, FLOAT32, INT64, INT32, INT8, UINT8, BOOL } ElementType;
 typedef enum { READ_ONLY, WRITABLE } Access;
 
-/* Memory of a C-contiguous array of `length` elements of this type. A negative length accepts any; length_of tells it.
+/* Memory of a C-contiguous array of `length` elements of this type. A negative length accepts any; length_of defines it.
    NULL with an exception set (TypeError for the type, ValueError for the length). */
 void *array_of(Arrays *arrays, PyObject *object, const char *name, ElementType type, Py_ssize_t length, Access access);
 /* The same for an attribute of a struct. */

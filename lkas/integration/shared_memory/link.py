@@ -33,7 +33,7 @@ IMAGE_REPEAT_S = 0.5  # a process that attaches or restarts meanwhile has not se
 RATE_WINDOW_S = 1.0
 MIN_RATE = 1e-3
 FIRST_TICK_S = 0.05  # before two times are known
-EXPIRED_BRAKE = 0.3  # with no valid command the car slows down and stops, as the worlds of ours do
+EXPIRED_BRAKE = 0.3  # with no valid command the car slows down and stops, as the worlds of `simulation` do
 
 
 class SimulationLink:

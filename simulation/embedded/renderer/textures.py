@@ -106,6 +106,6 @@ def _shadow(random: np.random.Generator) -> Texture:
 
 
 def _puddle(random: np.random.Generator) -> Texture:
-    """Grey, amount of water: mostly a film, with patches of standing water."""
+    """Grey, amount of water: mostly a thin layer, with patches of standing water."""
     field = periodic_field(random, PUDDLE_SIDE, PUDDLE_SIDE, 1.3, 3)
     return _texture(as_uint8(np.clip(0.35 + 0.3 * field, 0, 1) * 255, 0), PUDDLE_SHIFT)

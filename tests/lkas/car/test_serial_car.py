@@ -1,4 +1,4 @@
-"""A car on a serial line, over a pseudo terminal, with the microcontroller's own code on the other end."""
+"""A car on a serial line, over a pseudo terminal, with the microcontroller's program on the other end."""
 
 import math
 import os

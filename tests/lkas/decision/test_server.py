@@ -69,7 +69,7 @@ def test_world_time_continues_between_states_and_during_silence():
 
 @pytest.mark.parametrize("stall_ms", [200, 400, 600])
 def test_lane_keeping_continues_after_a_stall_of_the_world(stall_ms):
-    """The world gets no CPU for a moment: its time stands still while the time of decision runs on."""
+    """The world gets no CPU for a moment: its time stops while the time of decision runs on."""
     bench, camera, plant = Bench(), NoisyCamera(0, 0.0), Plant(road=straight(), speed_mps=10.0, offset_m=0.2)
     modes = []
 

@@ -48,7 +48,7 @@ def world(tmp_path):
     return make
 
 
-def test_a_world_of_ones_own_ticks(world):
+def test_a_custom_world_ticks(world):
     made = world(speed=3)
     tick = made.tick(ControlMessage(steering=0.0, throttle=1.0, brake=0.0))
     assert tick.state.speed_mps == pytest.approx(3.02)

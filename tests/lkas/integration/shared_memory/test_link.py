@@ -1,4 +1,4 @@
-"""A simulator of the user's own beside the channels: what it writes, what it gets back, in which sign and when."""
+"""A custom simulator beside the channels: what it writes, what it gets back, in which sign and when."""
 
 import math
 
