@@ -74,6 +74,6 @@ def test_the_language_is_plain_english():
     assert [offence for path in files for offence in offences(path)] == []
 
 
-@pytest.mark.parametrize("text", ["it can not be read", "a film of the road", "PluginError", "LONGEST_M = 5"])
+@pytest.mark.parametrize("text", ["it can not be read", "a film of the road", "OwnCodeError", "LONGEST_M = 5"])
 def test_a_private_word_is_found(text, tmp_path):
     assert any(pattern.search(text) for pattern, _ in PATTERNS)
