@@ -1,5 +1,6 @@
 """Fixtures of all tests."""
 
+import logging
 import os
 import signal
 
@@ -38,3 +39,15 @@ def runtime_directory(tmp_path_factory):
         del os.environ["XDG_RUNTIME_DIR"]
     else:
         os.environ["XDG_RUNTIME_DIR"] = before
+
+
+@pytest.fixture(autouse=True)
+def no_log_handler_is_left():
+    """Remove what a program's log.set_up() leaves behind: its stream is closed after a test that ran it in-process."""
+    root = logging.getLogger()
+    level = root.level
+    yield
+    for handler in root.handlers[:]:
+        if type(handler) is logging.StreamHandler:
+            root.removeHandler(handler)
+    root.setLevel(level)

@@ -61,7 +61,7 @@ def rendered_frames(config: str | None, assignments: list[str], count: int) -> I
     options += [word for text in assignments for word in ("--set", text)]
     images, vehicles = ImageChannel(instance=instance), VehicleChannel(instance=instance)
     world = subprocess.Popen(
-        python_command("simulation", *options), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        python_command("simulation.cli", *options), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
     try:
         timeout_s = START_TIMEOUT_S
