@@ -22,6 +22,7 @@ from simulation.opendrive.writer import road_xml, straight
 from simulation.world import WorldEnded, WorldError
 from tests.simulation.fakes import Bench
 from tests.simulation.video.files import write_folder
+from tests.support.commands import run_command
 
 RATE_HZ = 20.0
 CAMERA = CameraConfig(width_px=160, height_px=120, rate_hz=RATE_HZ)
@@ -305,8 +306,8 @@ def test_auto_is_the_video_world_with_a_source_and_the_embedded_world_without_a_
 
 def test_the_configuration_and_the_command_offer_exactly_the_registered_worlds():
     from lkas.parameters import declared
-    from simulation.cli import BackendOption
 
     names = (AUTO, *BACKENDS)
     assert declared("simulation", SimulationConfig)["backend"].choices == names
-    assert tuple(str(option) for option in BackendOption) == names
+    refused = run_command("simulation", "--backend", "embeded")
+    assert f"expected one of {', '.join(names)}, or FILE.py:NAME" in " ".join(refused.stderr.split())

@@ -93,7 +93,7 @@ def test_an_unknown_condition_is_refused():
 
 def test_a_video_has_no_condition():
     done = simulation("--source", "video.mp4", "--condition", "fog")
-    assert (done.returncode, "--condition has no meaning for the video world" in done.stderr) == (2, True)
+    assert (done.returncode, "--condition does not apply to the video world" in done.stderr) == (2, True)
 
 
 @pytest.mark.parametrize("name", CONDITIONS)

@@ -92,7 +92,7 @@ def test_a_drive_is_scored_stored_and_compared_with_requirements(short, tmp_path
     assert "all runs are already finished" in again.stderr
     assert again.exit_code == 5
     assert "required offset_rms_m <= 1e-05: found" in again.stderr
-    assert f"Against {tmp_path}" in (tmp_path / "report.html").read_text()
+    assert f"Compared with {tmp_path}" in (tmp_path / "report.html").read_text()
 
 
 @pytest.mark.parametrize("route", ["default", "turns", "1"])

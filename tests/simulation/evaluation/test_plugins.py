@@ -112,7 +112,7 @@ def test_worker_processes_load_the_plugin_and_return_its_failure(folder):
     sweep.run(Processes(1), lambda job: None)
     ((_, error),) = sweep.failed.values()
     assert str(error).endswith("AssertionError: enough (controller.py, line 7, in update)")
-    assert "controller.py:Controller does not steer, its fallback does: update: " in str(error)
+    assert "controller.py:Controller failed, its fallback steers: update: " in str(error)
 
 
 def test_a_failing_detector_is_scored_without_its_lanes_and_gives_exit_code_1(folder):
