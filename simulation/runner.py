@@ -10,7 +10,7 @@ from lkas.health import LatencyTable, RateMeter
 from lkas.integration.shared_memory.errors import SHMBufferFullError
 from lkas.integration.shared_memory.messages import ControlMessage, VehicleState
 from lkas.integration.shared_memory.stamps import is_unstamped, stamped_control
-from simulation.refusals import Refusals
+from simulation.refusals import Refusals, refusal_of, sentence
 from simulation.score import DriveScore
 from simulation.world import Tick, World, WorldError, WorldFrame, WorldUnavailable
 
@@ -162,10 +162,10 @@ class Runner:
         if control is None:
             return
         now_s = None if self.tick is None else self.tick.state.timestamp
-        refusal = self._refusals.judge(control, self.world.session, now_s, self.world.tick_s, self._clock.now_ns())
-        if self._refusals.report is not None:
-            self._on_event("refused", "warning", self._refusals.take_report(self._controls.stats.writer_pid))
-        if refusal is not None or (now_s is None and is_unstamped(control)):
+        cause = refusal_of(control, self.world.session, now_s, self.world.tick_s)
+        if self._refusals.update(cause, self._clock.now_ns()):
+            self._on_event("refused", "warning", sentence(cause or "", self._controls.stats.writer_pid))
+        if cause is not None or (now_s is None and is_unstamped(control)):
             return
         if now_s is not None:
             control = stamped_control(control, now_s, self.world.session)

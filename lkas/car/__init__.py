@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from lkas.car.camera import CameraSource, OpenCvCamera
     from lkas.car.can_car import CanCar, CommandSignals, StateSignals
     from lkas.car.car import Car, Measurement
-    from lkas.car.command import CarCommand, CarConfig, SteeringMap
+    from lkas.car.command import CarCommand, SteeringMap, SteeringWiring
     from lkas.car.serial_car import SerialCar
     from lkas.car.vesc_car import VescCar
 
@@ -18,13 +18,13 @@ __all__ = [
     "CanCar",
     "Car",
     "CarCommand",
-    "CarConfig",
     "CommandSignals",
     "Measurement",
     "OpenCvCamera",
     "SerialCar",
     "StateSignals",
     "SteeringMap",
+    "SteeringWiring",
     "VescCar",
 ]
 
@@ -33,7 +33,7 @@ _MODULES = {
     "CanCar": "can_car",
     "Car": "car",
     "CarCommand": "command",
-    "CarConfig": "command",
+    "SteeringWiring": "command",
     "CommandSignals": "can_car",
     "Measurement": "car",
     "OpenCvCamera": "camera",

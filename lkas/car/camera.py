@@ -1,15 +1,12 @@
-"""Cameras of a car: the newest image, never an old one."""
+"""Cameras of a car."""
 
-import threading
 from typing import Any, Protocol
 
 import cv2
 import numpy as np
 
-from lkas.clock import Clock, MonotonicClock
-
-CLOSE_LIMIT_S = 2.0
-RETRY_S = 0.1
+from lkas.camera_capture import CaptureThread
+from lkas.clock import MonotonicClock
 
 
 class CameraSource(Protocol):
@@ -26,47 +23,25 @@ class CameraSource(Protocol):
 
 
 class OpenCvCamera:
-    """A camera or stream that OpenCV opens: an index, a device path or an address. Raises OSError.
+    """A camera or stream that OpenCV opens: an index, a device path or an address. Raises OSError."""
 
-    A thread empties the driver's queue, so that the newest image is always the newest.
-    """
-
-    def __init__(
-        self, source: int | str, width_px: int = 640, height_px: int = 480, *, clock: Clock | None = None
-    ) -> None:
-        self._clock = clock or MonotonicClock()
-        self._capture: Any = cv2.VideoCapture(source)
-        self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, width_px)
-        self._capture.set(cv2.CAP_PROP_FRAME_HEIGHT, height_px)
-        first = self._capture.read()[1] if self._capture.isOpened() else None
+    def __init__(self, source: int | str, width_px: int = 640, height_px: int = 480) -> None:
+        capture: Any = cv2.VideoCapture(source)
+        capture.set(cv2.CAP_PROP_FRAME_WIDTH, width_px)
+        capture.set(cv2.CAP_PROP_FRAME_HEIGHT, height_px)
+        first = capture.read()[1] if capture.isOpened() else None
         if first is None:
-            self._capture.release()
-            raise OSError(f"camera {source}: it is not there, or another program uses it; see /dev/video*")
+            capture.release()
+            raise OSError(f"camera {source}: not found, or in use by another program; see /dev/video* for others")
         self.height_px, self.width_px = first.shape[:2]
-        self._newest: tuple[np.ndarray, int] | None = None
-        self._lock = threading.Lock()
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
-        self._thread.start()
+        self._capture_thread = CaptureThread(capture, MonotonicClock())
 
     def take(self) -> tuple[np.ndarray, int] | None:
-        with self._lock:
-            newest, self._newest = self._newest, None
-        return newest
+        """Return the newest RGB image; an image of another size than the first one is dropped."""
+        newest = self._capture_thread.take()
+        if newest is None or newest[0].shape[:2] != (self.height_px, self.width_px):
+            return None
+        return cv2.cvtColor(newest[0], cv2.COLOR_BGR2RGB), newest[1]
 
     def close(self) -> None:
-        self._closing.set()
-        self._thread.join(CLOSE_LIMIT_S)
-        if not self._thread.is_alive():  # to release under a blocked grab crashes in the driver's code
-            self._capture.release()
-
-    def _run(self) -> None:
-        while not self._closing.is_set():
-            if not self._capture.grab():
-                self._closing.wait(RETRY_S)
-                continue
-            arrived_ns = self._clock.now_ns()
-            complete, bgr = self._capture.retrieve()
-            if complete and bgr.shape[:2] == (self.height_px, self.width_px):
-                with self._lock:
-                    self._newest = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), arrived_ns
+        self._capture_thread.close()

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from lkas.car.camera import CameraSource
 from lkas.car.car import Car, Measurement
-from lkas.car.command import CarCommand, CarConfig, Steering, SteeringMap
+from lkas.car.command import CarCommand, Steering, SteeringMap, SteeringWiring
 from lkas.vehicle import CameraConfig, VehicleConfig
 
 STATE_LIMIT_S = 0.5
@@ -54,13 +54,13 @@ class CanCar(Car):
         camera: CameraSource,
         command: CommandSignals,
         state: StateSignals | None = None,
-        car: CarConfig | None = None,
+        wiring: SteeringWiring | None = None,
         vehicle: VehicleConfig | None = None,
         camera_config: CameraConfig | None = None,
     ) -> None:
         import cantools
 
-        car, vehicle = car or CarConfig(), vehicle or VehicleConfig()
+        wiring, vehicle = wiring or SteeringWiring(), vehicle or VehicleConfig()
         self.name = f"CAN {Path(database).name}"
         self.width_px, self.height_px = camera.width_px, camera.height_px
         self.max_steer_rad = math.radians(vehicle.max_steer_deg)
@@ -79,8 +79,8 @@ class CanCar(Car):
             max_steer_rad=self.max_steer_rad,
             wheelbase_m=vehicle.wheelbase_m,
             kind=command.kind,
-            sign=car.steering_sign,
-            offset=car.steering_centre,
+            sign=wiring.sign,
+            offset=wiring.centre,
             centre=command.centre,
             range=command.range,
         )

@@ -1,11 +1,9 @@
 """The command to a car, and how its steering is wired: sign, centre and range of the actuator."""
 
 import math
-from typing import Annotated, Literal
+from typing import Literal
 
 from msgspec import Struct
-
-from lkas.parameters import Section, declare
 
 Steering = Literal["angle", "curvature", "servo"]
 
@@ -19,16 +17,11 @@ class CarCommand(Struct, frozen=True, kw_only=True):
     brake: float  # [0, 1]
 
 
-class CarConfig(Section, frozen=True, kw_only=True):
-    """How this one car is wired; `lkas car calibrate` measures it. The largest angle is `vehicle.max_steer_deg`."""
+class SteeringWiring(Struct, frozen=True, kw_only=True):
+    """How the steering of this one car is wired. The largest angle is `vehicle.max_steer_deg`."""
 
-    steering_sign: Annotated[int, declare("1: the actuator steers right for +1; -1: left", minimum=-1, maximum=1)] = 1
-    steering_centre: Annotated[
-        float,
-        declare(
-            "Actuator position, as a share of its range, at which the car drives straight", minimum=-0.6, maximum=0.6
-        ),
-    ] = 0.0
+    sign: int = 1  # 1: the actuator steers right for +1; -1: left
+    centre: float = 0.0  # actuator position, as a share of its range, at which the car drives straight
 
 
 class SteeringMap(Struct, frozen=True, kw_only=True):
@@ -40,7 +33,7 @@ class SteeringMap(Struct, frozen=True, kw_only=True):
     | `angle` | the road-wheel angle in radians, left positive |
     | `curvature` | the curvature of the path in 1/m, left positive |
 
-    `sign` and `offset` (a share of the largest angle) correct how the car is wired; see CarConfig.
+    `sign` and `offset` are those of SteeringWiring.
     """
 
     max_steer_rad: float

@@ -13,7 +13,7 @@ import numpy as np
 
 from lkas.car.camera import CameraSource
 from lkas.car.car import Car, Measurement
-from lkas.car.command import CarCommand, CarConfig, SteeringMap
+from lkas.car.command import CarCommand, SteeringMap, SteeringWiring
 from lkas.car.lines import CommandLine, LineSplitter, NeutralLine, StateLine, decode
 from lkas.car.serial_port import SerialPort
 from lkas.vehicle import CameraConfig, VehicleConfig
@@ -30,11 +30,11 @@ class SerialCar(Car):
         *,
         camera: CameraSource,
         baud: int = 115200,
-        car: CarConfig | None = None,
+        wiring: SteeringWiring | None = None,
         vehicle: VehicleConfig | None = None,
         camera_config: CameraConfig | None = None,
     ) -> None:
-        car, vehicle = car or CarConfig(), vehicle or VehicleConfig()
+        wiring, vehicle = wiring or SteeringWiring(), vehicle or VehicleConfig()
         self.name = f"serial car {port}"
         self.width_px, self.height_px = camera.width_px, camera.height_px
         self.max_steer_rad = math.radians(vehicle.max_steer_deg)
@@ -42,8 +42,8 @@ class SerialCar(Car):
         self._steering = SteeringMap(
             max_steer_rad=self.max_steer_rad,
             wheelbase_m=vehicle.wheelbase_m,
-            sign=car.steering_sign,
-            offset=car.steering_centre,
+            sign=wiring.sign,
+            offset=wiring.centre,
         )
         self._camera, self._port, self._splitter = camera, SerialPort(port, baud), LineSplitter()
         self._sequence = 0

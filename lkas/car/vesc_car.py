@@ -10,7 +10,7 @@ import numpy as np
 
 from lkas.car.camera import CameraSource
 from lkas.car.car import Car, Measurement
-from lkas.car.command import CarCommand, CarConfig, SteeringMap
+from lkas.car.command import CarCommand, SteeringMap, SteeringWiring
 from lkas.car.serial_port import SerialPort
 from lkas.car.vesc_frames import FrameSplitter, MotorValues, get_values, motor_values, set_brake, set_current, set_servo
 from lkas.vehicle import CameraConfig, VehicleConfig
@@ -35,11 +35,11 @@ class VescCar(Car):
         full_brake_a: float = 20.0,
         servo_centre: float = 0.5,
         servo_range: float = 0.35,
-        car: CarConfig | None = None,
+        wiring: SteeringWiring | None = None,
         vehicle: VehicleConfig | None = None,
         camera_config: CameraConfig | None = None,
     ) -> None:
-        car, vehicle = car or CarConfig(), vehicle or VehicleConfig()
+        wiring, vehicle = wiring or SteeringWiring(), vehicle or VehicleConfig()
         self.name = f"VESC {port}"
         self.width_px, self.height_px = camera.width_px, camera.height_px
         self.max_steer_rad = math.radians(vehicle.max_steer_deg)
@@ -49,8 +49,8 @@ class VescCar(Car):
             max_steer_rad=self.max_steer_rad,
             wheelbase_m=vehicle.wheelbase_m,
             kind="servo",
-            sign=car.steering_sign,
-            offset=car.steering_centre,
+            sign=wiring.sign,
+            offset=wiring.centre,
             centre=servo_centre,
             range=servo_range,
         )

@@ -4,7 +4,8 @@ from lkas.decision.events import DecisionEvent
 from lkas.integration.shared_memory.messages import DetectionMessage, VehicleState
 
 SILENT_S = 1.0  # monotonic; an input is missing after this time without a message
-REPORT_AFTER_S = 2.0  # a cause that lasts is reported: at a start the processes come up one after another
+REPORT_AFTER_S = 2.0  # a cause that lasts is reported
+START_S = 10.0  # at a start the processes come up one after another: an input that never came is reported after this
 
 NO_STATE = "no vehicle_state: no process writes it"
 NO_RANGE = "no max_steer_rad in vehicle_state"
@@ -23,19 +24,26 @@ class InputCheck:
         self._cause: str | None = None
         self._since_ns = 0
         self._is_reported = False
-        self._detection_ns = 0  # arrival of the newest
+        self._start_ns: int | None = None
+        self._detection_ns = 0  # arrival of the newest; 0: there was none
+        self._had_state = False
         self._events: list[DecisionEvent] = []
 
     def update(
         self, now_ns: int, vehicle: VehicleState | None, detection: DetectionMessage | None, refusal: str | None
     ) -> str | None:
         """Return the cause in a few words, or None. `detection` is a new one; `refusal` says why it is not used."""
+        if self._start_ns is None:
+            self._start_ns = now_ns
         if detection is not None:
             self._detection_ns = now_ns
+        self._had_state |= vehicle is not None
         cause, remedy = self._missing(now_ns, vehicle, refusal)
         if cause != self._cause:
             self._cause, self._since_ns, self._is_reported = cause, now_ns, False
-        if cause is not None and not self._is_reported and now_ns - self._since_ns >= REPORT_AFTER_S * 1e9:
+        is_start = not (self._had_state and self._detection_ns) and now_ns - self._start_ns < START_S * 1e9
+        is_lasting = now_ns - self._since_ns >= REPORT_AFTER_S * 1e9
+        if cause is not None and not self._is_reported and is_lasting and not is_start:
             self._is_reported = True
             self._events.append(DecisionEvent(name="input", level="warning", text=f"{cause}; {remedy}"))
         return cause

@@ -11,6 +11,7 @@ from lkas.detection.calibration.pose_file import PoseFileError, save_pose, with_
 from lkas.detection.cycle import DetectionInputs, DetectionServer
 from lkas.detection.parameters import DetectionParameters
 from lkas.integration.shared_memory.messages import DetectionMessage, TracksMessage
+from lkas.integration.shared_memory.stamps import VehicleStamps
 from lkas.integration.zmq.ports import Ports, ZmqConfig
 from lkas.parameters import declared, is_read_by
 from lkas.plugins.guard import PluginError
@@ -37,7 +38,7 @@ class DetectionChannels:
         detections: "DetectionChannel",
         tracks: "TracksChannel | None",
     ) -> None:
-        self._images, self._vehicles = images, vehicles
+        self._images, self._vehicles, self._stamps = images, vehicles, VehicleStamps()
         self._detections, self._tracks = detections, tracks
 
     @contextmanager
@@ -45,7 +46,7 @@ class DetectionChannels:
         """Wait up to `timeout_s` for a new frame, which is not copied: it is valid within the context."""
         vehicle = self._vehicles.latest()
         with self._images.view(timeout=timeout_s) as image:
-            yield DetectionInputs(image, vehicle)
+            yield DetectionInputs(image, None if vehicle is None else self._stamps.complete(vehicle))
 
     def write(self, message: DetectionMessage | TracksMessage) -> None:
         if isinstance(message, DetectionMessage):

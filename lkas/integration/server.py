@@ -33,6 +33,7 @@ from lkas.integration.shared_memory.messages import (
     Message,
     VehicleState,
 )
+from lkas.integration.shared_memory.stamps import VehicleStamps
 from lkas.integration.zmq.broker import LKASBroker
 from lkas.integration.zmq.messages import Level, StatusReport
 from lkas.integration.zmq.ports import Ports, ZmqConfig
@@ -110,6 +111,8 @@ class BrokerChannels:
         self._image, self._detection, self._control, self._vehicle = image, detection, control, vehicle
         self._clock = clock
         self._newest_command: ControlMessage | None = None
+        self._stamps = VehicleStamps()
+        self._session = 0  # of the world
         self._error: str | None = None
 
     @contextlib.contextmanager
@@ -150,13 +153,16 @@ class BrokerChannels:
                     message.image, message.frame_id, session=message.session, capture_ns=message.capture_ns
                 )
             case DetectionMessage():
+                if message.session == 0:  # its writer names no session: viewers join it with the frames of this world
+                    message = msgspec.structs.replace(message, session=self._session)
                 shape = self._image.shape
                 self._broker.broadcast_detection(message, message.frame_id, height_px=shape[0] if shape else None)
             case ControlMessage():
                 self._newest_command = message
                 self._broker.broadcast_control(message)
             case VehicleState():
-                self._broker.broadcast_state(message, self._newest_command)
+                self._session = message.session
+                self._broker.broadcast_state(self._stamps.complete(message), self._newest_command)
 
 
 class LocalEndpoint:

@@ -2,12 +2,11 @@
 
 import math
 import secrets
-import threading
 from typing import Any
 
 import cv2
-import numpy as np
 
+from lkas.camera_capture import CaptureThread
 from lkas.clock import Clock, MonotonicClock
 from lkas.integration.shared_memory.messages import ControlMessage, VehicleState
 from lkas.vehicle import VehicleConfig
@@ -18,7 +17,6 @@ from simulation.world import Tick, WorldError
 
 TICK_S = 0.01
 SILENCE_LIMIT_S = 3.0  # a camera that delivers no image for this time is an error
-CLOSE_LIMIT_S = 2.0
 
 
 class CameraWorld:
@@ -77,39 +75,3 @@ class CameraWorld:
 
     def close(self) -> None:
         self._capture_thread.close()
-
-
-class CaptureThread:
-    """Empties the driver's queue in a background thread and keeps the newest image."""
-
-    def __init__(self, capture: Any, clock: Clock) -> None:
-        self._capture = capture
-        self._clock = clock
-        self._newest: tuple[np.ndarray, int] | None = None
-        self._lock = threading.Lock()
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
-        self._thread.start()
-
-    def take(self) -> tuple[np.ndarray, int] | None:
-        """Return the newest (H, W, 3) BGR image not yet taken and its arrival in monotonic ns, or None."""
-        with self._lock:
-            newest, self._newest = self._newest, None
-        return newest
-
-    def close(self) -> None:
-        self._closing.set()
-        self._thread.join(CLOSE_LIMIT_S)
-        if not self._thread.is_alive():  # releasing during a blocked grab crashes in the driver's code
-            self._capture.release()
-
-    def _run(self) -> None:
-        while not self._closing.is_set():
-            if not self._capture.grab():
-                self._closing.wait(0.1)
-                continue
-            arrived_ns = self._clock.now_ns()
-            complete, image = self._capture.retrieve()
-            if complete:
-                with self._lock:
-                    self._newest = (image, arrived_ns)

@@ -148,4 +148,4 @@ def test_commands_of_another_session_are_reported_with_their_writer(stack, write
         controls.write(steering=0.0, throttle=0.5, brake=0.0, session=4711)
 
     writers(Repeat(command, 50.0))
-    wait_until(lambda: "session 4711 is not this world's" in stack.output(), "the refusal is reported")
+    wait_until(lambda: "their session is 4711, this world's" in stack.output(), "the refusal is reported")

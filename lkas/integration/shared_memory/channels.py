@@ -26,8 +26,7 @@ from lkas.integration.shared_memory.messages import (
     TracksMessage,
     VehicleState,
 )
-
-CONTROL_VALID_S = 0.2  # s of world time, unless the writer gives `valid_until`
+from lkas.integration.shared_memory.stamps import CONTROL_VALID_S
 
 
 class ImageChannel(Channel[ImageMessage]):

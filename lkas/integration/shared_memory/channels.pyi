@@ -21,7 +21,7 @@ from lkas.integration.shared_memory.messages import (
     VehicleState,
 )
 
-CONTROL_VALID_S = 0.2
+
 
 class ImageChannel(Channel[ImageMessage]):
     """Camera frames, (height, width, channels) uint8 RGB. A reader takes the size from the segment, unless given."""

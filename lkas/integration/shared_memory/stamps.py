@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from lkas.integration.shared_memory.messages import ControlMessage, Message, VehicleState
 
-CONTROL_VALID_S = 0.2  # world time for which an unstamped command is valid from its first reading on
+CONTROL_VALID_S = 0.2  # s of world time for which a command is valid, unless its writer gives `valid_until`
 TOLERANCE_S = 1e-3
 
 M = TypeVar("M", bound=Message)
@@ -36,8 +36,7 @@ def stamped_control(control: ControlMessage, now_s: float, session: int) -> Cont
     """Return a command as `stamped` does; an unstamped one is valid for as long from now on as its writer said."""
     if not is_unstamped(control):
         return stamped(control, now_s, session)
-    valid_s = control.valid_until - control.timestamp
-    valid_s = valid_s if 0.0 < valid_s <= 10.0 else CONTROL_VALID_S
+    valid_s = control.valid_until - control.timestamp  # of the same clock, whichever that is
     return replace(control, timestamp=now_s, session=session, valid_until=now_s + valid_s)
 
 

@@ -1,77 +1,28 @@
 """A car on a serial line, over a pseudo terminal, with the microcontroller's program on the other end."""
 
 import math
-import os
-import queue
 import random
-import signal
-import subprocess
-import sys
-import threading
 import time
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lkas.car import SerialCar
-from lkas.car.command import CarConfig
+from lkas.car.command import SteeringWiring
 from lkas.car.lines import CommandLine, LineSplitter, StateLine, decode
 from lkas.integration.shared_memory.messages import ControlMessage
 from lkas.vehicle import VehicleConfig
+from tests.lkas.car.board import FAILURES, Board, build_board, neutral_after_s
 from tests.lkas.car.driver import BlankCamera
-from tests.support.stack import PATIENCE_S, ROOT, wait_until
+from tests.support.stack import PATIENCE_S, wait_until
 
-ROUNDS = int(os.environ.get("LKAS_NEUTRAL_ROUNDS", "5"))  # of each failure; `make nightly` does 50
-LIMIT_S = 0.1  # from the failure to neutral
 SHARES = st.floats(-1, 1).map(lambda value: round(value, 3))
-
-
-class Board:
-    """The compiled microcontroller on a pseudo terminal of its own."""
-
-    def __init__(self, program: Path) -> None:
-        self._process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
-        assert self._process.stdout is not None
-        self.port = self._process.stdout.readline().strip()
-        self._changes: queue.Queue[tuple[int, str]] = queue.Queue()
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def sense(self, speed_mm_s: int, yaw_mrad_s: int) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(f"{speed_mm_s} {yaw_mrad_s}\n")
-        self._process.stdin.flush()
-
-    def wait_for(self, change: str) -> int:
-        """Monotonic ns at which the board did this."""
-        while True:
-            now_ns, found = self._changes.get(timeout=PATIENCE_S)
-            if found == change:
-                return now_ns
-
-    def close(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait(PATIENCE_S)
-        self._reader.join(PATIENCE_S)
-        assert self._process.stdout is not None
-        self._process.stdout.close()
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            now_ns, _, change = line.strip().partition(" ")
-            self._changes.put((int(now_ns), change))
 
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory):
-    target = tmp_path_factory.mktemp("board") / "board"
-    sources = [Path(__file__).with_name("board.c"), ROOT / "examples" / "car" / "microcontroller.c"]
-    subprocess.run(["gcc", "-std=c11", "-O1", "-Wall", "-Wextra", "-Werror", "-o", target, *sources], check=True)
-    return target
+    return build_board(tmp_path_factory.mktemp("board"))
 
 
 @pytest.fixture
@@ -142,7 +93,7 @@ def _sensed(car, speed_mps):
     ("sign", "centre", "expected"), [(1, 0.0, 250), (-1, 0.0, -250), (1, 0.1, 350), (-1, -0.1, -350)]
 )
 def test_sign_and_centre_are_applied_to_the_servo(board, sign, centre, expected):
-    car = SerialCar(board.port, camera=BlankCamera(), car=CarConfig(steering_sign=sign, steering_centre=centre))
+    car = SerialCar(board.port, camera=BlankCamera(), wiring=SteeringWiring(sign=sign, centre=centre))
     try:
         now_ns = time.monotonic_ns()
         car.tick(ControlMessage(steering=0.25, throttle=0.1, brake=0.0, valid_until=now_ns / 1e9 + 5))
@@ -151,41 +102,10 @@ def test_sign_and_centre_are_applied_to_the_servo(board, sign, centre, expected)
         car.close()
 
 
-@pytest.mark.parametrize("failure", ["kill", "stop", "hang", "expire", "pull"])
+@pytest.mark.parametrize("failure", FAILURES)
 def test_any_failure_puts_the_car_into_neutral(program, failure):
-    rng = random.Random(failure)
-    slowest_s = 0.0
-    for _ in range(ROUNDS):
-        board = Board(program)
-        try:
-            slowest_s = max(slowest_s, _neutral_after(board, failure, rng))
-        finally:
-            board.close()
-    print(f"{failure}: neutral after {slowest_s * 1000:.0f} ms at most")
-
-
-def _neutral_after(board, failure, rng):
-    """Seconds from the failure to neutral; one that this machine held up is asked again."""
-    for _ in range(3):
-        command = [sys.executable, "-m", "tests.lkas.car.driver", board.port]
-        driver = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
-        try:
-            board.wait_for("drive 300 0")
-            time.sleep(rng.uniform(0.02, 0.1))
-            if failure in ("kill", "stop"):
-                failed_ns = time.monotonic_ns()
-                driver.send_signal(signal.SIGKILL if failure == "kill" else signal.SIGSTOP)
-            else:
-                driver.stdin.write(f"{failure}\n")
-                driver.stdin.flush()
-                failed_ns = int(driver.stdout.readline())
-            passed_s = (board.wait_for("drive 0 0") - failed_ns) / 1e9
-        finally:
-            driver.kill()
-            driver.communicate(timeout=PATIENCE_S)
-        if passed_s <= LIMIT_S:
-            return passed_s
-    raise AssertionError(f"{failure}: neutral only after {passed_s:.3f} s")
+    """How fast: `python -m benchmarks.neutral_times`."""
+    assert neutral_after_s(program, failure, random.Random(failure)) < PATIENCE_S
 
 
 def test_the_car_goes_on_when_the_cable_is_back(program, tmp_path):
