@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         VehicleChannel,
     )
     from lkas.integration.shared_memory.errors import SHMConnectionError, SHMError, SHMTimeoutError
+    from lkas.integration.shared_memory.link import SimulationLink
     from lkas.integration.shared_memory.messages import (
         ControlMessage,
         ControlMode,
@@ -59,6 +60,7 @@ _MODULES = {
         "TracksChannel",
         "VehicleChannel",
     ),
+    "lkas.integration.shared_memory.link": ("SimulationLink",),
     "lkas.integration.shared_memory.errors": ("SHMConnectionError", "SHMError", "SHMTimeoutError"),
     "lkas.integration.shared_memory.messages": (
         "ControlMessage",
@@ -111,6 +113,7 @@ __all__ = [
     "SHMConnectionError",
     "SHMError",
     "SHMTimeoutError",
+    "SimulationLink",
     "Subscriber",
     "TimelineChannel",
     "TimelineMessage",

@@ -24,8 +24,7 @@ def channel_stub() -> str:
     source = Path(channels.__file__).read_text(encoding="utf-8")
     module = ast.parse(source)
     classes = [node for node in module.body if isinstance(node, ast.ClassDef)]
-    constants = [ast.get_source_segment(source, node) for node in module.body if isinstance(node, ast.Assign)]
-    body = "\n".join(["\n".join(map(str, constants)), *("\n" + _class_stub(node, source) for node in classes)])
+    body = "\n\n".join(_class_stub(node, source) for node in classes)
     return "\n".join([_NOTE, *_imports(body), "", body]) + "\n"
 
 

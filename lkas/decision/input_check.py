@@ -7,13 +7,13 @@ SILENT_S = 1.0  # monotonic; an input is missing after this time without a messa
 REPORT_AFTER_S = 2.0  # a cause that lasts is reported
 START_S = 10.0  # at a start the processes come up one after another: an input that never came is reported after this
 
-NO_STATE = "no vehicle_state: no process writes it"
+NO_STATE = "no vehicle_state"
 NO_RANGE = "no max_steer_rad in vehicle_state"
-NO_DETECTION = "no detection: lane_detection is silent"
+NO_DETECTION = "no detection"
 REMEDIES = {
-    NO_STATE: "start the simulation, or write VehicleState(speed_mps=, yaw_rate_radps=, max_steer_rad=) to it",
+    NO_STATE: "no process writes it: start the simulation, or write VehicleState(speed_mps=, max_steer_rad=, ...)",
     NO_RANGE: "write the road-wheel angle of steering = 1 with each state; without it nothing steers",
-    NO_DETECTION: "see whether detection runs and camera_feed is written (lkas status, lkas doctor)",
+    NO_DETECTION: "lane_detection is silent: see whether detection runs and camera_feed is written (lkas status)",
 }
 
 

@@ -2,11 +2,13 @@
 
 import time
 
+import cv2
+import numpy as np
 import pytest
 
 from lkas.integration.shared_memory import ControlChannel, ImageChannel
 from tests.lkas.car.board import Board, build_board
-from tests.support.stack import wait_until
+from tests.support.stack import ROOT, wait_until
 
 CAR = """
 import time
@@ -61,3 +63,19 @@ def test_a_car_that_is_not_there_is_named(stack, tmp_path):
     )
     assert program.wait(60) == 2
     assert "No such file or directory: '/dev/none'" in stack.output()
+
+
+def test_the_example_of_a_custom_car_runs_with_a_video_in_place_of_its_camera(stack, tmp_path):
+    video = tmp_path / "road.mp4"
+    writer = cv2.VideoWriter(str(video), cv2.VideoWriter_fourcc(*"mp4v"), 30.0, (320, 240))
+    for grey in range(150):
+        writer.write(np.full((240, 320, 3), grey, np.uint8))
+    writer.release()
+    images = ImageChannel(instance=stack.instance)
+    try:
+        backend = f"{ROOT / 'examples' / 'own_car.py'}:MyCar"
+        stack.start("simulation", "--backend", backend, "--world-option", f"camera_index={video}", settings=False)
+        message = wait_until(images.latest, "the car's images arrive")
+        assert message.image.shape == (240, 320, 3)
+    finally:
+        images.close()

@@ -21,8 +21,6 @@ from lkas.integration.shared_memory.messages import (
     VehicleState,
 )
 
-
-
 class ImageChannel(Channel[ImageMessage]):
     """Camera frames, (height, width, channels) uint8 RGB. A reader takes the size from the segment, unless given."""
 
