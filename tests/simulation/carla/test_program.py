@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from lkas.integration.shared_memory import ControlChannel, VehicleChannel
+from lkas.integration.shared_memory.messages import ControlMode
 from simulation.embedded.world import built_in_map
 from tests.support.carla_server.car import route_of
 from tests.support.stack import ROOT, free_port, segments, wait_until
@@ -129,3 +131,23 @@ def test_it_can_be_stopped_while_the_server_is_gone(start, server):
         assert finish(process, signal.SIGTERM)[0] == 143
     finally:
         server.start()
+
+
+def test_commands_without_stamps_drive_the_car(start, server):
+    process = start("--backend", "carla")
+    instance = f"carla{os.getpid()}"
+    states = VehicleChannel(instance=instance)
+    controls = ControlChannel(create=True, instance=instance)
+    try:
+
+        def speed_mps():
+            controls.write(steering=0.0, throttle=0.6, brake=0.0, mode=ControlMode.LANE_KEEPING)
+            state = states.latest()
+            return 0.0 if state is None else state.speed_mps
+
+        wait_until(lambda: speed_mps() > 2.0, "the car drives")
+    finally:
+        states.close()
+        controls.close()
+        controls.unlink()
+        finish(process, signal.SIGTERM)
