@@ -16,11 +16,16 @@ def packed_record(message_type: type[Struct]) -> _core.Record:
     record = layout.record_of(message_type)
     return _core.Record(
         message_type,
-        -(-record.size // _WORD_BYTES) * _WORD_BYTES,
+        packed_size(record),
         record.schema_hash,
         _NO_STAMPS if record.stamp_offset is None else record.stamp_offset,
         tuple(_packed_field(field) for field in record.fields),
     )
+
+
+def packed_size(record: layout.Record) -> int:
+    """Bytes of a record in a slot: whole words."""
+    return -(-record.size // _WORD_BYTES) * _WORD_BYTES
 
 
 def _packed_field(field: layout.Field) -> tuple:

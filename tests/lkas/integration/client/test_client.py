@@ -140,10 +140,10 @@ def test_a_command_changes_the_published_data(start, client):
     ("name", "params", "reason"),
     [
         ("FLY", {}, "no such command; known are CONFIG_UPDATE, PING"),
-        ("CONFIG_UPDATE", {"threshold": 7}, "threshold: expected a number within [0, 1], found 7"),
-        ("CONFIG_UPDATE", {"threshold": "0.5"}, 'found "0.5"'),
-        ("CONFIG_UPDATE", {"threshold": None}, "found null"),
-        ("CONFIG_UPDATE", {"threshold": 0.3, "other": 1}, "no such setting; known is threshold"),
+        ("CONFIG_UPDATE", {"threshold": 7}, "threshold: expected a number in [0, 1]"),
+        ("CONFIG_UPDATE", {"threshold": "0.5"}, "threshold: expected a number"),
+        ("CONFIG_UPDATE", {"threshold": None}, "threshold: expected a number"),
+        ("CONFIG_UPDATE", {"other": 1}, "no such setting; known is threshold"),
     ],
 )
 def test_refusals_come_with_their_reason(start, client, name, params, reason):
