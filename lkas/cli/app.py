@@ -25,6 +25,7 @@ from lkas.cli.settings import (
     SetOption,
     checked_instance,
 )
+from lkas.cli.socket_commands import sockets_app
 from lkas.cli.status import status
 
 EXAMPLES = """
@@ -97,6 +98,7 @@ app.command()(doctor)
 app.command()(action)
 app.command()(message)
 app.add_typer(param_app, name="param")
+app.add_typer(sockets_app, name="sockets")
 bench_app = typer.Typer(no_args_is_help=True, help="Measure this machine.")
 bench_app.command("ipc")(bench_ipc)
 bench_app.command("pipeline")(bench_pipeline)
