@@ -14,7 +14,6 @@ from msgspec import Struct
 from lkas import get_include
 from lkas.integration.shared_memory import messages
 from lkas.integration.shared_memory.layout import RECORD_TYPES, Field, Record, record_of
-from lkas.integration.shared_memory.packing import packed_record, packed_size
 
 HEADER = Path(get_include()) / "lkas_messages.h"
 
@@ -48,6 +47,8 @@ def custom_header(message_type: type[Struct], source: str) -> str:
     `source` is the place of the struct, for the header's first comment. TypeError for a struct that cannot be in a
     channel or whose names cannot be in C.
     """
+    from lkas.integration.shared_memory.packing import packed_record
+
     packed_record(message_type)  # checks types and size
     root = record_of(message_type)
     custom = [record for record in _records_inside_out([root]) if not _is_of_lkas(record.type)]
@@ -184,7 +185,7 @@ def _c_enum(kind: type[enum.Enum]) -> str:
 def _c_struct(record: Record, *, has_spec: bool) -> str:
     """`has_spec`: it is a message of its channel, so its size is a multiple of 8, and a macro describes it."""
     tag = c_name(record.type)
-    size = packed_size(record) if has_spec else record.size
+    size = record.slot_bytes if has_spec else record.size
     fields = [field for field in record.fields if field.kind != "object"]
     members = [line for field in fields for line in _c_members(field)]
     if size != record.size:

@@ -187,6 +187,33 @@ def test_the_header_compiles_without_a_word(text, flags):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_the_example_of_the_documentation_compiles():
+    page = Path(lkas.__file__).parents[1] / "docs" / "client.md"
+    (example,) = re.findall(
+        r"^```c\n#include <lkas_publisher.h>\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL
+    )
+    text = f"""{FIRST}
+static const char *my_command_handler(const lkas_command *command, void *context) {{
+    return command || context ? 0 : "no";
+}}
+int main(void) {{
+    const int tracks_count = 0, stats_count = 1;
+    struct lkas_track tracks[8];
+    const lkas_stat stats[] = {{{{"fps", 9.8}}}};
+    struct lkas_detection_message detection;
+    struct lkas_timeline_message timeline;
+    memset(&detection, 0, sizeof detection);
+    memset(&timeline, 0, sizeof timeline);
+    memset(tracks, 0, sizeof tracks);
+    {example}
+    return 0;
+}}
+"""
+    for flags, compiler in ((("-std=c11", "-xc"), "gcc"), (("-std=c++17", "-xc++"), "g++")):
+        done = compile_text(text, *flags, compiler=compiler)
+        assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_missing_feature_macro_is_one_sentence():
     done = compile_text("#include <stdio.h>\n#include <time.h>\n" + FIRST + MAIN, "-std=c11", "-xc")
     assert done.returncode != 0

@@ -1,6 +1,7 @@
 """Many threads, many clients, forks: one reader place per process and channel, and right results."""
 
 import os
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,6 +16,15 @@ from tests.lkas.integration.client.conftest import WAIT_S
 
 THREADS = 100
 READS = 20
+
+
+@pytest.fixture(autouse=True)
+def frequent_switches():
+    """Threads take turns after each microsecond, so that a missing lock shows."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
 
 
 @pytest.fixture
