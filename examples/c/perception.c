@@ -39,9 +39,9 @@ int main(int count, char **words) {
     config.version = "1.0";
     config.command = execute;
     lkas_publisher *core = lkas_publisher_init(&config);
-    if (lkas_publisher_start(core)) return 1;
-    signal(SIGINT, stop);
+    signal(SIGINT, stop); /* before the start: what is started must be stopped */
     signal(SIGTERM, stop);
+    if (lkas_publisher_start(core)) return 1;
     const long frames = count > 2 ? atol(words[2]) : 0;
     for (long frame = 0; !is_stopping && (frames == 0 || frame < frames); ++frame) {
         const double offset_m = 0.3 * sin(0.05 * (double)frame), lines_m[] = {1.75 - offset_m, -1.75 - offset_m};
