@@ -26,7 +26,7 @@ build_core() { # compiler, language options
     command -v "$1" >/dev/null || return 0
     # shellcheck disable=SC2086
     "$1" $2 $warnings -I lkas/include -o "$folder/perception" examples/c/perception.c -lm
-    echo "lkas_commands.h, lkas_status.h: $1 $2"
+    echo "lkas_publisher.h: $1 $2"
 }
 case "$(uname -s)" in
     Linux | Darwin)

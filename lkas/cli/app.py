@@ -13,6 +13,7 @@ from lkas.cli.calibrate import calibrate
 from lkas.cli.demo import demo
 from lkas.cli.detect import detect
 from lkas.cli.doctor import doctor
+from lkas.cli.message import message
 from lkas.cli.param import param_app
 from lkas.cli.run import run
 from lkas.cli.settings import (
@@ -24,6 +25,7 @@ from lkas.cli.settings import (
     SetOption,
     checked_instance,
 )
+from lkas.cli.socket_commands import sockets_app
 from lkas.cli.status import status
 
 EXAMPLES = """
@@ -94,7 +96,9 @@ app.command()(calibrate)
 app.command()(status)
 app.command()(doctor)
 app.command()(action)
+app.command()(message)
 app.add_typer(param_app, name="param")
+app.add_typer(sockets_app, name="sockets")
 bench_app = typer.Typer(no_args_is_help=True, help="Measure this machine.")
 bench_app.command("ipc")(bench_ipc)
 bench_app.command("pipeline")(bench_pipeline)

@@ -10,12 +10,21 @@
 #ifndef LKAS_JSON_H
 #define LKAS_JSON_H
 
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1 /* for lkas_system.h, should it come later */
+#endif
+#ifdef __cplusplus
+extern "C++" { /* see lkas_system.h */
+#endif
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __cplusplus
+}
+#endif
 
 #define LKAS_JSON_DEPTH 16   /* of objects and arrays within each other */
 #define LKAS_JSON_DIGITS 64  /* of a number, sign and exponent included */

@@ -7,6 +7,9 @@
 #ifndef LKAS_MESSAGES_H
 #define LKAS_MESSAGES_H
 
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1 /* for lkas_system.h, should it come later */
+#endif
 #include <stddef.h>
 #include <stdint.h>
 #ifndef __cplusplus

@@ -19,6 +19,14 @@
 #define _GNU_SOURCE 1
 #endif
 #define LKAS__PRINTF printf
+#if defined(__GLIBC__) && !defined(__USE_MISC)
+#error "lkas: a system header came before this one without _GNU_SOURCE: include lkas_*.h first, or add -D_GNU_SOURCE"
+#include "lkas: see the #error above" /* a fatal error: the compiler stops here */
+#endif
+#endif
+
+#ifdef __cplusplus
+extern "C++" { /* system headers have templates, and the include may be inside extern "C" */
 #endif
 
 #include <errno.h>
@@ -49,6 +57,7 @@
 
 #ifdef __cplusplus
 #include <atomic>
+}
 #define LKAS_ATOMIC(type) std::atomic<type>
 #define LKAS_ORDER(order) std::memory_order_##order
 #define lkas__load(object, order) (object)->load(LKAS_ORDER(order))

@@ -12,16 +12,21 @@ publisher.
 import time
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar, overload
 
-import msgspec
+from msgspec import Struct
 
+from lkas.integration.client.any_channel import AnyChannels
 from lkas.integration.client.commands import CommandSender
-from lkas.integration.client.feed import Feed, detections_of, timelines_of, tracks_of
+from lkas.integration.client.feed import Feed, detections_of, fields_of, timelines_of, tracks_of
 from lkas.integration.client.status import StatusError, read_status, status_path
 from lkas.integration.shared_memory import DetectionChannel, TimelineChannel, TracksChannel
 from lkas.integration.shared_memory.errors import SHMError
+from lkas.integration.shared_memory.messages import DetectionMessage, TimelineMessage, TracksMessage
 from lkas.integration.zmq.messages import Value
+from lkas.runtime.instance import instance_name
+
+MessageT = TypeVar("MessageT", bound=Struct)
 
 FRESH_S = 0.5  # detections and tracks: five periods at 10 Hz; decision ignores older ones as well
 FRESH_TIMELINE_S = 2.5  # timelines: a publisher may write one a second
@@ -31,16 +36,23 @@ ACK_TIMEOUT_MS = 100.0
 class LKASClient:
     """Reads the publisher of one instance. No getter blocks; each takes some microseconds.
 
-    Use it from one thread at a time. SHMSchemaError, which names both versions, is raised for a segment of another
-    version; SHMError after close().
+    Threads may share a client, or have one each: all clients of a process read a channel through one reader. In the
+    child of a fork a client continues with a separate reader. SHMSchemaError, which names both versions, is raised for
+    a segment of another version; SHMError after close().
     """
 
     def __init__(self, instance: str | None = None) -> None:
         """`instance` names one of several stacks; default: LKAS_INSTANCE, else `default`. No publisher has to run."""
-        self._detections = Feed(DetectionChannel(instance=instance), FRESH_S)
-        self._tracks = Feed(TracksChannel(instance=instance), FRESH_S)
-        self._timelines = Feed(TimelineChannel(instance=instance), FRESH_TIMELINE_S)
-        self._feeds = {"detections": self._detections, "tracks": self._tracks, "timelines": self._timelines}
+        instance = instance_name(instance)
+        self._detections = Feed(DetectionMessage, DetectionChannel.default_name, instance, FRESH_S)
+        self._tracks = Feed(TracksMessage, TracksChannel.default_name, instance, FRESH_S)
+        self._timelines = Feed(TimelineMessage, TimelineChannel.default_name, instance, FRESH_TIMELINE_S)
+        self._feeds: dict[str, Feed[Any]] = {
+            "detections": self._detections,
+            "tracks": self._tracks,
+            "timelines": self._timelines,
+        }
+        self._channels = AnyChannels(instance)
         self._commands = CommandSender(instance)
         self._status_path = status_path(instance)
 
@@ -53,7 +65,7 @@ class LKASClient:
         """
         message = self._detections.newest()
         return {
-            **self._detections.stamps(time.monotonic_ns()),
+            **self._detections.stamps(message),
             "processing_time_ms": None if message is None else message.processing_time_ms,
             "detections": detections_of(message),
         }
@@ -61,7 +73,7 @@ class LKASClient:
     def get_tracks(self) -> dict[str, Any]:
         """Return the newest tracks: {..., 'tracks': [{'id', 'type', 'state', 'c0', ...}, ...]}, as Track."""
         message = self._tracks.newest()
-        return {**self._tracks.stamps(time.monotonic_ns()), "tracks": tracks_of(message)}
+        return {**self._tracks.stamps(message), "tracks": tracks_of(message)}
 
     def get_timelines(self) -> dict[str, Any]:
         """Return the newest prediction: {..., 'timelines': [{'points': [...], 'ttlc_left_s', 'ttlc_right_s'}]}.
@@ -69,13 +81,35 @@ class LKASClient:
         The points are as TimelinePoint. The list is empty when the publisher knows no lane.
         """
         message = self._timelines.newest()
-        return {**self._timelines.stamps(time.monotonic_ns()), "timelines": timelines_of(message)}
+        return {**self._timelines.stamps(message), "timelines": timelines_of(message)}
+
+    @overload
+    def get(self, name: str, message_type: None = None) -> dict[str, Any] | None: ...
+
+    @overload
+    def get(self, name: str, message_type: type[MessageT]) -> MessageT | None: ...
+
+    def get(self, name: str, message_type: type[MessageT] | None = None) -> dict[str, Any] | MessageT | None:
+        """Return the newest message of any channel of this instance; None before the first.
+
+        With its struct the message itself; without, a dict of its fields and its `age_s`. The messages of lkas are
+        known by their name; the struct of any other one must have been given before (SHMSchemaError). All threads get
+        the same object, an image read-only. ValueError for a name that is no file name, TypeError for a struct that
+        cannot be in a channel.
+        """
+        message = self._channels.newest(name, message_type)
+        return message if message is None or message_type is not None else fields_of(message)
 
     def get_stats(self) -> dict[str, Any]:
         """Return counts: for 'detections', 'tracks' and 'timelines' those of ChannelStats with 'received', 'age_s' and
-        'fresh'; for 'commands' sent, acknowledged, refused and unanswered."""
+        'fresh', counted by this process; for 'commands' sent, acknowledged, refused and unanswered, counted by this
+        client. 'core' has the numbers that the publisher reports about itself, as of its last status file."""
         stats: dict[str, Any] = {name: feed.stats() for name, feed in self._feeds.items()}
-        stats["commands"] = msgspec.to_builtins(self._commands.counts)
+        stats["commands"] = self._commands.counts()
+        try:
+            stats["core"] = read_status(self._status_path).stats
+        except StatusError:
+            stats["core"] = {}
         return stats
 
     def get_status(self) -> dict[str, Any]:
@@ -136,6 +170,7 @@ class LKASClient:
         """Close all channels. May be called twice."""
         for feed in self._feeds.values():
             feed.close()
+        self._channels.close()
         self._commands.close()
 
     def __enter__(self) -> Self:

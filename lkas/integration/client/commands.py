@@ -9,11 +9,14 @@ The socket pairs requests and answers, so the request_id may be empty. `lkas_com
 
 import logging
 import math
+import threading
+import time
 from collections.abc import Mapping
 
 import msgspec
 from msgspec import Struct
 
+from lkas.integration.client.readers import reopened_after_fork
 from lkas.integration.shared_memory.errors import SHMConnectionError, SHMSerializationError, SHMTimeoutError
 from lkas.integration.shared_memory.sockets import Requester
 from lkas.integration.zmq.messages import Ack, ActionRequest, MalformedMessageError, Value, decode_ack, encode
@@ -39,14 +42,20 @@ class CommandCounts(Struct):
 
 
 class CommandSender:
-    """Sends commands to the publisher of an instance, one at a time. The first one creates the socket."""
+    """Sends commands to the publisher of an instance. The first one creates the socket.
+
+    Threads may share it: their commands go one after the other, and waiting for the turn counts as waiting for the
+    answer. The child of a fork makes a socket of its own.
+    """
 
     def __init__(self, instance: str | None) -> None:
         self._instance = instance
+        self._lock = threading.Lock()
         self._requester: Requester | None = None
         self._is_closed = False
         self._last_failure: str | None = None
-        self.counts = CommandCounts()
+        self._counts = CommandCounts()
+        reopened_after_fork(self)
 
     def send(self, name: str, params: Mapping[str, Value], timeout_ms: float) -> bool:
         """Send a command and return whether the publisher has acknowledged it.
@@ -55,30 +64,53 @@ class CommandSender:
         refuses, ValueError for a bad name or parameters that are not plain values, SHMConnectionError after close().
         """
         command = _command(name, params)
+        deadline_s = time.monotonic() + timeout_ms / 1000
+        if not self._lock.acquire(timeout=max(0.0, timeout_ms / 1000)):
+            logger.warning("command %s was not sent: commands of other threads took longer than its timeout", name)
+            return False
+        try:
+            answer = self._answer(name, command, max(0.0, deadline_s - time.monotonic()) * 1000)
+        finally:
+            self._lock.release()
+        if answer is not None and not answer.ok:
+            raise CommandRefusedError(f"{name}: {answer.error or 'refused without a reason'}")
+        return answer is not None
+
+    def counts(self) -> dict[str, int]:
+        """Return the counts of commands by result, as a dict."""
+        return msgspec.to_builtins(self._counts)
+
+    def close(self) -> None:
+        """Send no more commands; waits for one that another thread is sending."""
+        with self._lock:
+            self._is_closed = True
+            if self._requester is not None:
+                self._requester.close()
+
+    def reopen(self) -> None:
+        """In the child of a fork: leave the parent's socket, and its lock, which another thread may have held."""
+        self._lock = threading.Lock()
+        self._requester = None
+
+    def _answer(self, name: str, command: bytes, timeout_ms: float) -> Ack | None:
+        """Send a command and return its answer; None when it was not acknowledged. The caller holds the lock."""
         if self._is_closed:
             raise SHMConnectionError(f"command {name}: the client is closed")
         if self._requester is None:
             self._requester = Requester(SOCKET_NAME, serializer="raw", capacity=ANSWER_BYTES, instance=self._instance)
-        self.counts.sent += 1
+        self._counts.sent += 1
         try:
             answer = self._request(self._requester, command, timeout_ms)
         except (SHMConnectionError, SHMTimeoutError, SHMSerializationError, MalformedMessageError) as error:
-            self.counts.unanswered += 1
+            self._counts.unanswered += 1
             if str(error) != self._last_failure:  # logged once, not for each command
                 logger.warning("command %s was not acknowledged: %s", name, error)
             self._last_failure = str(error)
-            return False
+            return None
         self._last_failure = None
-        if not answer.ok:
-            self.counts.refused += 1
-            raise CommandRefusedError(f"{name}: {answer.error or 'refused without a reason'}")
-        self.counts.acknowledged += 1
-        return True
-
-    def close(self) -> None:
-        self._is_closed = True
-        if self._requester is not None:
-            self._requester.close()
+        self._counts.acknowledged += answer.ok
+        self._counts.refused += not answer.ok
+        return answer
 
     @staticmethod
     def _request(requester: Requester, command: bytes, timeout_ms: float) -> Ack:

@@ -1,7 +1,7 @@
 """The status file of a publisher: its name and pid, a heartbeat, its versions. It is replaced atomically.
 
     {"name": "perception", "pid": 4711, "state": "running", "started_ns": 81540332441, "heartbeat_ns": 99031820023,
-     "versions": {"program": "1.0", "detection": "a71a8a91a123084b"}}
+     "versions": {"program": "1.0", "detection": "a71a8a91a123084b"}, "stats": {"fps": 9.8}}
 
 Both stamps are monotonic time of this machine. `lkas_status.h` writes the same file in C.
 """
@@ -37,6 +37,7 @@ class Status(Struct, frozen=True, kw_only=True):
     started_ns: int  # monotonic
     heartbeat_ns: int  # monotonic, when the file was written
     versions: dict[ShortText, LongText] = {}
+    stats: dict[ShortText, float] = {}  # numbers of the publisher's choice
 
     def age_s(self, now_ns: int) -> float:
         return (now_ns - self.heartbeat_ns) / 1e9

@@ -31,6 +31,7 @@ CHANNEL_STAMPS = ("publish_ns", "sequence")
 
 _SCALARS = {bool: ("bool", 1), int: ("int", 8), float: ("float", 8)}  # kind, bytes = alignment
 _ENUM_BYTES = 4
+_WORD_BYTES = 8  # records move as whole words
 _COUNT_BYTES = 4
 
 
@@ -65,6 +66,11 @@ class Record(Struct, frozen=True, kw_only=True):
     def stamp_offset(self) -> int | None:
         """Of publish_ns, which sequence follows; None for a struct that is only ever nested."""
         return next((field.offset for field in self.fields if field.kind == "stamp"), None)
+
+    @property
+    def slot_bytes(self) -> int:
+        """Bytes of the record in a slot of its channel."""
+        return _aligned(self.size, _WORD_BYTES)
 
     @property
     def schema(self) -> str:

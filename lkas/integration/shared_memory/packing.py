@@ -6,7 +6,6 @@ from msgspec import Struct
 
 from lkas.integration.shared_memory import _core, layout
 
-_WORD_BYTES = 8  # records move as whole words
 _NO_STAMPS = 0xFFFFFFFF  # LKAS_NO_STAMPS: a record without stamps
 
 
@@ -16,7 +15,7 @@ def packed_record(message_type: type[Struct]) -> _core.Record:
     record = layout.record_of(message_type)
     return _core.Record(
         message_type,
-        -(-record.size // _WORD_BYTES) * _WORD_BYTES,
+        record.slot_bytes,
         record.schema_hash,
         _NO_STAMPS if record.stamp_offset is None else record.stamp_offset,
         tuple(_packed_field(field) for field in record.fields),

@@ -1,5 +1,6 @@
 """Base of all sockets: name, options, statistics, an inbox for those that receive, closing."""
 
+import logging
 import os
 import weakref
 from collections.abc import Callable
@@ -14,6 +15,8 @@ from lkas.integration.shared_memory.sockets.receivers import Receivers
 from lkas.integration.shared_memory.sockets.registry import Registry
 from lkas.integration.shared_memory.sockets.serialize import Parts, Serializer, decoders, encoder, refusal
 from lkas.integration.shared_memory.sockets.waiting import deadline_of, left_s
+
+logger = logging.getLogger(__name__)
 
 SLOTS = 4096  # messages in an inbox: as many as ZMQ and the kernel queue together by default
 CAPACITY_BYTES = 32 << 20  # of an inbox: three messages of 10 MB; memory is allocated on first use
@@ -75,6 +78,7 @@ class Endpoint:
         self._copy = True
         self._no_message = f"<{type(self).__name__} {name!r}>: no message"
         self._received = self._dropped = self._errors = self._bytes = 0  # besides the counts of inboxes and receivers
+        self._next_report = 1  # of _dropped: doubled with each report
         self._finish = weakref.finalize(
             self, _finish, self._registry, self._inboxes, self._receiver_sets, self.keeps_messages
         )
@@ -118,6 +122,18 @@ class Endpoint:
     def _open_receivers(self, role: str) -> Receivers:
         self._receiver_sets.append(Receivers(self._registry, role))
         return self._receiver_sets[0]
+
+    def _count_drops(self, count: int) -> None:
+        """Count messages that a receiver had no room for. Logged at the first, and when their number has doubled."""
+        self._dropped += count
+        if self._dropped >= self._next_report:
+            self._next_report = 2 * self._dropped
+            logger.warning(
+                "%s: a receiver has no room, %d messages dropped so far: receive more often, give send() a timeout, "
+                "or give the receiver more slots and capacity",
+                repr(self),
+                self._dropped,
+            )
 
     def _encode(self, item: Any) -> tuple[int, Parts]:
         try:

@@ -33,8 +33,10 @@ class Publisher(Endpoint):
         """
         kind, parts = self._encode(item)
         handed, dropped = self._receivers.send_to_all(kind, parts, timeout)
-        if dropped or not handed:
-            self._dropped += dropped or 1
+        if dropped:
+            self._count_drops(dropped)
+        elif not handed:
+            self._dropped += 1  # no subscriber, which is usual
         return handed > 0
 
 

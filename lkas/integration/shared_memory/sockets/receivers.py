@@ -1,10 +1,14 @@
 """The living receivers of one role, for a sender."""
 
+import logging
+
 from lkas.integration.shared_memory.errors import SHMBufferFullError
 from lkas.integration.shared_memory.sockets._ring import FULL, GONE, HANDED, NO_SPACE, TOO_LARGE, Outlet, Outlets
 from lkas.integration.shared_memory.sockets.registry import Registry
 from lkas.integration.shared_memory.sockets.serialize import Parts
 from lkas.integration.shared_memory.sockets.waiting import rounds
+
+logger = logging.getLogger(__name__)
 
 
 class Receivers:
@@ -139,11 +143,14 @@ class Receivers:
         if members != self._members:
             found = {number: self._outlets.get(number) for number in self._registry.numbers(self._role)}
             for number in self._outlets.keys() - found.keys():
-                self._outlets[number].close()
+                self._leave(self._outlets[number])
             attached = (
                 (number, outlet or self._registry.attach(self._role, number)) for number, outlet in found.items()
             )
-            self._keep({number: outlet for number, outlet in attached if outlet is not None}, members)
+            living = {number: outlet for number, outlet in attached if outlet is not None}
+            for number in living.keys() - self._outlets.keys():
+                logger.info("%s: process %d receives", self._registry.name, living[number].pid)
+            self._keep(living, members)
         return self._order
 
     def _keep(self, outlets: dict[int, Outlet], members: int) -> None:
@@ -153,9 +160,13 @@ class Receivers:
 
     def _forget(self, number: int) -> None:
         """Remove a receiver that died or closed, and the files it left."""
-        self._outlets.pop(number).close()
+        self._leave(self._outlets.pop(number))
         self._keep(self._outlets, self._members)
         self._registry.clean()
+
+    def _leave(self, outlet: Outlet) -> None:
+        logger.info("%s: process %d receives no more", self._registry.name, outlet.pid)
+        outlet.close()
 
 
 def _too_large(parts: Parts, capacity: int) -> SHMBufferFullError:

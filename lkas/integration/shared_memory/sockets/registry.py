@@ -24,6 +24,7 @@ class Registry:
     """The receivers of one name, of all roles of a pattern."""
 
     def __init__(self, name: str, pattern: str, instance: str | None, directory: str | os.PathLike[str] | None) -> None:
+        self.name = name
         self._base = segment_path(name, instance, directory)
         self._roles = [role for role, its_pattern in SOCKET_PATTERNS.items() if its_pattern == pattern]
         self.bell = Bell(f"{self._base}-{pattern}")

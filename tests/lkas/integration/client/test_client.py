@@ -5,7 +5,14 @@ import time
 import pytest
 
 from lkas.integration.client import CommandRefusedError, LKASClient
-from lkas.integration.shared_memory import DetectionChannel, SHMError, SHMSchemaError, TimelineChannel, TracksChannel
+from lkas.integration.shared_memory import (
+    DetectionChannel,
+    SHMError,
+    SHMSchemaError,
+    TimelineChannel,
+    TracksChannel,
+    remove_stale,
+)
 from tests.lkas.integration.client.conftest import EXAMPLE, WAIT_S, Core, compiled
 from tests.support.stack import wait_until
 
@@ -140,10 +147,10 @@ def test_a_command_changes_the_published_data(start, client):
     ("name", "params", "reason"),
     [
         ("FLY", {}, "no such command; known are CONFIG_UPDATE, PING"),
-        ("CONFIG_UPDATE", {"threshold": 7}, "threshold: expected a number within [0, 1], found 7"),
-        ("CONFIG_UPDATE", {"threshold": "0.5"}, 'found "0.5"'),
-        ("CONFIG_UPDATE", {"threshold": None}, "found null"),
-        ("CONFIG_UPDATE", {"threshold": 0.3, "other": 1}, "no such setting; known is threshold"),
+        ("CONFIG_UPDATE", {"threshold": 7}, "threshold: expected a number in [0, 1]"),
+        ("CONFIG_UPDATE", {"threshold": "0.5"}, "threshold: expected a number"),
+        ("CONFIG_UPDATE", {"threshold": None}, "threshold: expected a number"),
+        ("CONFIG_UPDATE", {"other": 1}, "no such setting; known is threshold"),
     ],
 )
 def test_refusals_come_with_their_reason(start, client, name, params, reason):
@@ -186,6 +193,8 @@ def test_two_instances_side_by_side(start, client, instance):
         until(lambda: client.health_check()["healthy"], "a healthy first core")
         second = start(other_name)  # removes the segments when it terminates
         until(lambda: other.send_command("PING"), "the other core again")
+    assert second.stop() == ""
+    remove_stale(instance=other_name)  # the inbox of the killed core, which only a Python socket would have removed
 
 
 def test_a_publisher_in_python(client, instance):

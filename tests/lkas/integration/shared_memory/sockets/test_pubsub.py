@@ -1,5 +1,8 @@
 """Publisher and Subscriber: all get all messages; a slow subscriber misses some, which are counted."""
 
+import logging
+import os
+
 import pytest
 
 from lkas.integration.shared_memory import SHMTimeoutError, list_segments
@@ -138,3 +141,18 @@ def test_statistics(made):
     sent, received = publisher.stats(), subscriber.stats()
     assert (sent.sent, sent.received, sent.dropped, sent.errors, sent.bytes) == (3, 0, 0, 0, 15)
     assert (received.sent, received.received, received.dropped, received.errors, received.bytes) == (0, 1, 0, 0, 5)
+
+
+def test_receivers_that_come_and_go_are_logged(instance, caplog):
+    caplog.set_level(logging.INFO)
+    with Publisher("robot_commands") as publisher:
+        publisher.send(0)
+        assert caplog.text == ""
+        with Subscriber("robot_commands"):
+            for _ in range(3):
+                publisher.send(1)
+        publisher.send(2)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"robot_commands: process {os.getpid()} receives",
+        f"robot_commands: process {os.getpid()} receives no more",
+    ]
