@@ -1,4 +1,4 @@
-"""Facts that a world tells of its car, in place of the configured values."""
+"""Facts that a world reports about its car, in place of the configured values."""
 
 from msgspec import structs
 

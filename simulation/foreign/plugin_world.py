@@ -2,7 +2,8 @@
 
 A plugin is a class or function FILE.py:NAME whose object has `width_px`, `height_px`, `tick_s` and
 `tick(control) -> Tick`. `respawn()`, `close()`, `name`, `session`, `camera` (CameraGeometry), `vehicle` (VehicleFacts)
-and `max_steer_rad` are optional; these facts take precedence over the configuration. A tick's frame may be an (H, W, 3) uint8 RGB array: it is then stamped with the time of the state.
+and `max_steer_rad` are optional; the last three take precedence over the configuration. A tick's frame may be an
+(H, W, 3) uint8 RGB array: it is then stamped with the time of the state.
 """
 
 import math

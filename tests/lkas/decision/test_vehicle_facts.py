@@ -61,9 +61,9 @@ def test_a_car_described_by_its_world_is_driven_as_if_it_were_configured():
     named = structs.asdict(FACTS)
     pedals = {name: named.pop(name) for name in ("full_throttle_mps2", "full_brake_mps2")}
     configured = keeper_of(VehicleConfig(**named), DecisionParameters(**pedals))
-    told = keeper_of(VehicleConfig(), DecisionParameters())
+    informed = keeper_of(VehicleConfig(), DecisionParameters())
     expected = commands(configured, None)
-    assert commands(told, FACTS) == expected
+    assert commands(informed, FACTS) == expected
     assert commands(keeper_of(VehicleConfig(), DecisionParameters()), None) != expected
 
 
