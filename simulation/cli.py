@@ -19,6 +19,7 @@ from simulation.bench import bench
 from simulation.carla.config import CarlaConfig
 from simulation.conditions import CONDITIONS
 from simulation.config import SimulationConfig
+from simulation.evaluation.check_cli import check
 from simulation.evaluation.cli import evaluate
 from simulation.factory import build_world, choose_backend
 from simulation.foreign.world_options import parse_world_options
@@ -43,6 +44,7 @@ app = typer.Typer(
 app.command("eval")(evaluate)
 app.command("maps")(maps)
 app.command("bench")(bench)
+app.command("check")(check)
 
 
 def main() -> None:

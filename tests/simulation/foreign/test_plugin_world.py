@@ -153,7 +153,10 @@ def test_a_fact_of_another_type_is_named(world, name, value, text):
 
 
 def test_its_facts_reach_every_state(world):
-    facts = "    from lkas.integration.shared_memory.messages import VehicleFacts\n    vehicle = VehicleFacts(wheelbase_m=4)"
+    facts = (
+        "    from lkas.integration.shared_memory.messages import VehicleFacts\n"
+        "    vehicle = VehicleFacts(wheelbase_m=4)"
+    )
     made = world(WORLD.replace("    def __init__", f"{facts}\n\n    def __init__"))
     assert made.tick(None).state.vehicle.wheelbase_m == 4
     assert made.tick(None).state.tick_s == 0.02
