@@ -44,6 +44,7 @@ class Seen(Struct, frozen=True):
 
     image: np.ndarray
     model: LaneModel
+    measured_width_m: float
     lane_width_m: float | None  # true one
 
 
@@ -130,7 +131,8 @@ class CheckDrive:
         result = self._detector.detect(frame.image, frame.timestamp, state)
         model = None if result is None else result.lane_model
         if model is not None and model.left is not None and model.right is not None and self.brake_from is None:
-            self.seen.append(Seen(frame.image, model, self._lane_width_m))
+            width_m = model.left.c0 - model.right.c0 if model.width_m is None else model.width_m
+            self.seen.append(Seen(frame.image, model, width_m, self._lane_width_m))
         return DetectionMessage(
             session=state.session,
             frame_id=frame.frame_id,

@@ -133,7 +133,7 @@ def camera_remarks(drive: CheckDrive, lane_width_m: float | None) -> list[Remark
     )
     is_well = abs(pitch_rad - given.pitch_rad) <= MAX_PITCH_ERROR_RAD
     remarks = [Remark("camera", is_well, text if is_well else f"{text}; correct the pitch of `camera`, down positive")]
-    width_m = float(np.median([entry.model.width_m for entry in seen]))
+    width_m = float(np.median([entry.measured_width_m for entry in seen]))
     true_m = lane_width_m or next((entry.lane_width_m for entry in seen if entry.lane_width_m), None)
     if true_m is None:
         return [*remarks, Remark("lane width", True, f"{width_m:.2f} m measured; compare with --lane-width METRES")]
@@ -152,7 +152,7 @@ def draw_picture(drive: CheckDrive, lane_width_m: float | None, path: Path) -> b
     row = round(camera.horizon_row_px)
     cv2.line(image, (0, row), (image.shape[1] - 1, row), CYAN, 1)
     for side in (0.5, -0.5):
-        pixels = _line_px(camera, entry, side * (lane_width_m or entry.lane_width_m or entry.model.width_m))
+        pixels = _line_px(camera, entry, side * (lane_width_m or entry.lane_width_m or entry.measured_width_m))
         cv2.polylines(image, [np.round(pixels * 16).astype(np.int32)], False, YELLOW[::-1], 2, cv2.LINE_AA, 4)
     return cv2.imwrite(str(path), image)
 
