@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SHM := lkas/integration/shared_memory
 
-.PHONY: help setup run test test-oldest check coverage bench format defaults screenshot clean
+.PHONY: help setup run test test-oldest foreign check coverage bench format defaults screenshot clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ test: setup  ## all tests
 
 test-oldest:  ## a drive with the oldest allowed version of every dependency, in build/oldest
 	@PYTHON=$(PYTHON) bash scripts/test_oldest.sh
+
+foreign:  ## MetaDrive in build/foreign, driven 2 km with cv and with hybrid; skipped where it cannot be installed
+	@PYTHON=$(PYTHON) bash scripts/foreign.sh
 
 check: setup  ## lint, format, types, and the C core with every installed compiler (MinGW: for Windows)
 	@$(BIN)/ruff check .

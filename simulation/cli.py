@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
-import yaml
 
 from lkas.config import ConfigError, Configuration, load
 from lkas.integration.zmq.ports import Ports, ZmqConfig
@@ -20,8 +19,10 @@ from simulation.bench import bench
 from simulation.carla.config import CarlaConfig
 from simulation.conditions import CONDITIONS
 from simulation.config import SimulationConfig
+from simulation.evaluation.check_cli import check
 from simulation.evaluation.cli import evaluate
 from simulation.factory import build_world, choose_backend
+from simulation.foreign.world_options import parse_world_options
 from simulation.maps import maps
 from simulation.world import WorldError, WorldUnreachable
 
@@ -43,6 +44,7 @@ app = typer.Typer(
 app.command("eval")(evaluate)
 app.command("maps")(maps)
 app.command("bench")(bench)
+app.command("check")(check)
 
 
 def main() -> None:
@@ -182,19 +184,13 @@ def _refuse_foreign_flags(backend: str, flags: dict[str, Any]) -> None:
 
 
 def _world_options(backend: str, given: list[str]) -> dict[str, Any]:
-    """Return the arguments of a world plugin; numbers, true, false and null as in YAML, all else is text."""
+    """Return the arguments of a world plugin."""
     if given and not is_plugin_name(backend):
         _fail(EXIT_USAGE, f"--world-option {given[0]}: only a world {PATTERN} takes options")
-    options: dict[str, Any] = {}
-    for text in given:
-        key, equals, value = text.partition("=")
-        if not equals or not key.isidentifier():
-            _fail(EXIT_USAGE, f"--world-option {text}: expected KEY=VALUE, with the name of an argument as KEY")
-        try:
-            options[key] = yaml.safe_load(value)
-        except (yaml.YAMLError, ValueError):
-            options[key] = value
-    return options
+    try:
+        return parse_world_options(given)
+    except ValueError as error:
+        _fail(EXIT_USAGE, str(error))
 
 
 def _run(

@@ -19,6 +19,10 @@ class Bicycle:
     """Steady-state relations between steering angle, curvature and side slip."""
 
     def __init__(self, vehicle: VehicleConfig, parameters: DecisionParameters) -> None:
+        self.configure(vehicle, parameters)
+
+    def configure(self, vehicle: VehicleConfig, parameters: DecisionParameters) -> None:
+        """Use these dimensions from now on."""
         self.wheelbase_m = vehicle.wheelbase_m
         self.cg_to_front_axle_m = vehicle.wheelbase_m - vehicle.cg_to_rear_axle_m
         self._steering_lag_s = vehicle.steering_lag_s

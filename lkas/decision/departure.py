@@ -52,7 +52,7 @@ class DepartureWarning:
 
     def __init__(self, width_m: float, bicycle: Bicycle, parameters: DecisionParameters) -> None:
         """`width_m` is the width of the car."""
-        self._half_width_m = width_m / 2
+        self.set_width(width_m)
         self._bicycle = bicycle
         self.configure(parameters)
         self.reset()
@@ -60,6 +60,10 @@ class DepartureWarning:
     def configure(self, parameters: DecisionParameters) -> None:
         """Use these parameters from now on."""
         self._parameters = parameters
+
+    def set_width(self, width_m: float) -> None:
+        """Use this width of the car from now on."""
+        self._half_width_m = width_m / 2
 
     def reset(self) -> None:
         """Return to `centered`."""

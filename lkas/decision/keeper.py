@@ -24,6 +24,7 @@ from lkas.decision.speed import SpeedController
 from lkas.decision.state_machine import DRIVING, ENGAGED, Situation, StateMachine
 from lkas.decision.steering import Steering
 from lkas.decision.timeline import predicted_lanes
+from lkas.decision.vehicle_facts import with_facts
 from lkas.decision.vehicle_input import Discontinuity, VehicleInput
 from lkas.decision.visibility import LaneVisibility
 from lkas.frames import left_rad_from_steering
@@ -33,6 +34,7 @@ from lkas.integration.shared_memory.messages import (
     DepartureStatus,
     DetectionMessage,
     TimelineMessage,
+    VehicleFacts,
     VehicleState,
 )
 from lkas.parameters import Parameter, ParameterError, changed, is_read_by, offered
@@ -52,6 +54,7 @@ class LaneKeeper:
         self._parameters = parameters
         self._offered = offered("decision", parameters)  # the only plugin is the one of these parameters
         self._camera = camera.geometry()
+        self._config, self._facts = vehicle, VehicleFacts()  # the configured car; what the world says of it
         self._bicycle = Bicycle(vehicle, parameters)
         self._steering = Steering(parameters, vehicle, self._bicycle, self._report_fallback)
         self._visibility = LaneVisibility()
@@ -112,6 +115,8 @@ class LaneKeeper:
         if vehicle is not None and vehicle.paused and self._last is not None and vehicle.session == self._last.session:
             return structs.replace(self._last, valid_until=now_s + VALID_FOR_S)
         dt_s, discontinuity = self._vehicle.update(now_s, vehicle)
+        if self._vehicle.facts is not None and self._vehicle.facts != self._facts:
+            self._take_facts(self._vehicle.facts)
         if discontinuity is Discontinuity.PAUSE:
             self._rewind(now_s)
         elif discontinuity is not Discontinuity.NONE or dt_s > MAX_STEP_S:
@@ -174,6 +179,18 @@ class LaneKeeper:
         self._machine.add_event(
             "break", "info", f"simulation paused for {paused_s:.2f} s (no vehicle state); its clock was adjusted"
         )
+
+    def _take_facts(self, facts: VehicleFacts) -> None:
+        """Control the car that the world describes from now on."""
+        self._facts = facts
+        car, self._parameters, refused = with_facts(self._config, self._parameters, facts)
+        self._bicycle.configure(car, self._parameters)
+        self._steering.set_vehicle(self._parameters, car, self._limiter.steer_rad)
+        self._departure.set_width(car.width_m)
+        for part in (self._speed, self._limiter):
+            part.configure(self._parameters)
+        for text in refused:
+            self._machine.add_event("vehicle", "warning", text)
 
     def _reset_lane(self, discontinuity: Discontinuity) -> None:
         """Forget the lane. A new session or place also resets the mode; a step in time does not cancel a stop."""

@@ -42,8 +42,7 @@ class Steering:
         """`on_fallback` receives the reason when a controller's fallback takes over, and None when it ends."""
         self._bicycle = bicycle
         self._on_fallback = on_fallback
-        trim_mps2 = parameters.steering_trim_mps2
-        self._model = SteeringModel(bicycle, vehicle.steering_delay_s, vehicle.steering_lag_s, trim_mps2)
+        self._model = _model_of(parameters, vehicle, bicycle)
         self._handover = Handover()
         self._fallback_reason: str | None = None
         self._is_limited = False
@@ -63,6 +62,12 @@ class Steering:
         """
         self._controller = create_controller(parameters, self._bicycle)
         self._handover.start()
+
+    def set_vehicle(self, parameters: DecisionParameters, vehicle: VehicleConfig, steer_rad: float) -> None:
+        """Steer this car from now on; its wheel rests at `steer_rad`. Raises ParameterError or PluginError."""
+        self._model = _model_of(parameters, vehicle, self._bicycle)
+        self._model.reset(steer_rad)
+        self.configure(parameters)
 
     def restore(self, held_radpm: float) -> None:
         """Continue with the lane curvature that a predecessor reported last."""
@@ -134,3 +139,7 @@ class Steering:
 
     def _angle_rad(self, curvature_radpm: float, speed_mps: float) -> float:
         return self._bicycle.steer_rad(curvature_radpm - self._model.trim_radpm, speed_mps)
+
+
+def _model_of(parameters: DecisionParameters, vehicle: VehicleConfig, bicycle: Bicycle) -> SteeringModel:
+    return SteeringModel(bicycle, vehicle.steering_delay_s, vehicle.steering_lag_s, parameters.steering_trim_mps2)

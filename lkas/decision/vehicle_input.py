@@ -3,7 +3,7 @@
 import math
 from enum import Enum
 
-from lkas.integration.shared_memory.messages import CameraGeometry, VehicleState
+from lkas.integration.shared_memory.messages import CameraGeometry, VehicleFacts, VehicleState
 
 MAX_FUTURE_S = 0.02  # a state may carry a stamp one tick after the time it is compared with
 MAX_AGE_S = 0.1  # an older yaw rate or wheel angle does not describe the present
@@ -97,6 +97,11 @@ class VehicleInput:
     def camera(self) -> CameraGeometry | None:
         """The camera geometry that the world reports, or None."""
         return self._state.camera if self._state is not None else None
+
+    @property
+    def facts(self) -> VehicleFacts | None:
+        """What the world reports of its car, or None."""
+        return self._state.vehicle if self._state is not None else None
 
     def _continues(self, now_s: float, state: VehicleState | None) -> bool:
         """Whether the world continues after its last state, although the clock had advanced further."""

@@ -441,6 +441,31 @@ static_assert(offsetof(struct lkas_camera_geometry, p1) == 88, "CameraGeometry.p
 static_assert(offsetof(struct lkas_camera_geometry, p2) == 96, "CameraGeometry.p2");
 static_assert(offsetof(struct lkas_camera_geometry, k3) == 104, "CameraGeometry.k3");
 
+struct lkas_vehicle_facts {
+    uint8_t has_wheelbase_m;
+    double wheelbase_m;
+    uint8_t has_cg_to_rear_axle_m;
+    double cg_to_rear_axle_m;
+    uint8_t has_width_m;
+    double width_m;
+    uint8_t has_steering_delay_s;
+    double steering_delay_s;
+    uint8_t has_steering_lag_s;
+    double steering_lag_s;
+    uint8_t has_full_throttle_mps2;
+    double full_throttle_mps2;
+    uint8_t has_full_brake_mps2;
+    double full_brake_mps2;
+};
+static_assert(sizeof(struct lkas_vehicle_facts) == 112, "VehicleFacts");
+static_assert(offsetof(struct lkas_vehicle_facts, wheelbase_m) == 8, "VehicleFacts.wheelbase_m");
+static_assert(offsetof(struct lkas_vehicle_facts, cg_to_rear_axle_m) == 24, "VehicleFacts.cg_to_rear_axle_m");
+static_assert(offsetof(struct lkas_vehicle_facts, width_m) == 40, "VehicleFacts.width_m");
+static_assert(offsetof(struct lkas_vehicle_facts, steering_delay_s) == 56, "VehicleFacts.steering_delay_s");
+static_assert(offsetof(struct lkas_vehicle_facts, steering_lag_s) == 72, "VehicleFacts.steering_lag_s");
+static_assert(offsetof(struct lkas_vehicle_facts, full_throttle_mps2) == 88, "VehicleFacts.full_throttle_mps2");
+static_assert(offsetof(struct lkas_vehicle_facts, full_brake_mps2) == 104, "VehicleFacts.full_brake_mps2");
+
 struct lkas_vehicle_state {
     int64_t session;
     int64_t frame_id;
@@ -467,8 +492,10 @@ struct lkas_vehicle_state {
     double tick_s;
     uint8_t has_camera;
     struct lkas_camera_geometry camera;
+    uint8_t has_vehicle;
+    struct lkas_vehicle_facts vehicle;
 };
-static_assert(sizeof(struct lkas_vehicle_state) == 336, "VehicleState");
+static_assert(sizeof(struct lkas_vehicle_state) == 456, "VehicleState");
 static_assert(offsetof(struct lkas_vehicle_state, session) == 0, "VehicleState.session");
 static_assert(offsetof(struct lkas_vehicle_state, frame_id) == 8, "VehicleState.frame_id");
 static_assert(offsetof(struct lkas_vehicle_state, timestamp) == 16, "VehicleState.timestamp");
@@ -486,7 +513,8 @@ static_assert(offsetof(struct lkas_vehicle_state, max_steer_rad) == 192, "Vehicl
 static_assert(offsetof(struct lkas_vehicle_state, rate) == 200, "VehicleState.rate");
 static_assert(offsetof(struct lkas_vehicle_state, tick_s) == 208, "VehicleState.tick_s");
 static_assert(offsetof(struct lkas_vehicle_state, camera) == 224, "VehicleState.camera");
-#define LKAS_VEHICLE_STATE_SCHEMA UINT64_C(0xa5dcf92bf9e741b7)
-#define LKAS_VEHICLE_STATE_SPEC(slots) {"VehicleState", LKAS_VEHICLE_STATE_SCHEMA, 336, 32, (slots), 0, 0, 0, 0, 0}
+static_assert(offsetof(struct lkas_vehicle_state, vehicle) == 344, "VehicleState.vehicle");
+#define LKAS_VEHICLE_STATE_SCHEMA UINT64_C(0xd0f3b2c95c60bdd4)
+#define LKAS_VEHICLE_STATE_SPEC(slots) {"VehicleState", LKAS_VEHICLE_STATE_SCHEMA, 456, 32, (slots), 0, 0, 0, 0, 0}
 
 #endif /* LKAS_MESSAGES_H */

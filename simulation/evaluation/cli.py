@@ -17,6 +17,7 @@ from lkas.runtime.threads import use_one_thread
 from simulation.conditions import CONDITIONS
 from simulation.evaluation.options import (
     DEFAULT_SUITE,
+    check_alone,
     check_plugins,
     choices_or_plugins,
     configuration_of,
@@ -25,6 +26,7 @@ from simulation.evaluation.options import (
     in_conditions,
     requirements_of,
     scenarios_of,
+    world_scenario,
 )
 from simulation.evaluation.settings import TRUTH, ZERO
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from simulation.evaluation.executors import Executor
 
 DEFAULT_LATENCY_S = 0.05
+DEFAULT_DURATION_S = 120.0  # of a custom world
 
 
 def evaluate(
@@ -55,6 +58,24 @@ def evaluate(
     maps: Annotated[
         list[Path] | None,
         typer.Option("--map", metavar="FILE.xodr", help="Drive this map's route at decision.set_speed_mps."),
+    ] = None,
+    world: Annotated[
+        str | None,
+        typer.Option(metavar=PATTERN, help="Drive this world instead, at decision.set_speed_mps.", show_default=False),
+    ] = None,
+    world_options: Annotated[
+        list[str] | None,
+        typer.Option("--world-option", metavar="KEY=VALUE", help="Argument of --world; may be repeated."),
+    ] = None,
+    duration: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            min=1,
+            max=36000,
+            help="World time of --world, unless it ends before.",
+            show_default=f"{DEFAULT_DURATION_S:g}",
+        ),
     ] = None,
     route: Annotated[
         str | None,
@@ -127,6 +148,7 @@ def evaluate(
     simulation eval --method cv,my_lanes.py:Detector --controller lqr,my_law.py:create
     simulation eval --scenario my.yaml --seeds 5 --out my-results
     simulation eval --map town.xodr --method truth --seeds 3 --out town
+    simulation eval --world my_world.py:MyWorld --world-option seed=3 --duration 300
     simulation eval --suite blackout --set decision.hold_offset_m=0.5 --against eval
     simulation eval --suite standard --condition rain,night --seeds 3
     simulation eval --suite standard --scheduler tcp://host:8786
@@ -143,8 +165,16 @@ def evaluate(
     controller_names = choices_or_plugins("--controller", controllers, (*CONTROLLERS, ZERO), default_controller)
     use_one_thread()
     set_speed_mps = configuration["decision"].set_speed_mps
-    scenarios = scenarios_of(suites or [], scenario_names or [], maps or [], route, set_speed_mps)
-    scenarios = in_conditions(scenarios, conditions or [])
+    if world is None:
+        if world_options or duration is not None:
+            fail(EXIT_USAGE, "--world-option and --duration apply to --world only")
+        scenarios = scenarios_of(suites or [], scenario_names or [], maps or [], route, set_speed_mps)
+        scenarios = in_conditions(scenarios, conditions or [])
+    else:
+        check_alone(suites=suites, scenarios=scenario_names, maps=maps, conditions=conditions, seeds=seeds)
+        scenarios = [world_scenario(world, world_options or [], duration or DEFAULT_DURATION_S, set_speed_mps)]
+        if TRUTH in method_names:
+            fail(EXIT_USAGE, f"--method {TRUTH}: perfect perception needs the embedded world; omit --world")
     requirements = requirements_of(require or [])
     earlier = earlier_runs(against)
     check_plugins(configuration, method_names, [*controller_names, default_controller])
@@ -172,6 +202,7 @@ def evaluate(
     if records:
         outcome.write_outcome(out, records, earlier, against)
     outcome.print_failures(sweep)
+    outcome.print_unscored(records)
     has_failed = outcome.print_detector_failures(records) or bool(sweep.failed)
     if code == 0 and has_failed:
         code = EXIT_FAILED

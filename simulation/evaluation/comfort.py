@@ -22,7 +22,7 @@ class Comfort(NamedTuple):
 
 def lateral_comfort(accel_mps2: np.ndarray, step_s: float) -> Comfort:
     """Compute acceleration and jerk by our definition from (N,) lateral accelerations `step_s` apart."""
-    window = round(MEAN_S / step_s)
+    window = max(1, round(MEAN_S / step_s))
     if len(accel_mps2) < window:
         return Comfort(None, None)
     mean = np.convolve(accel_mps2, np.full(window, 1 / window), mode="valid")
@@ -62,7 +62,7 @@ def _section(values: np.ndarray, gain: float, a1: float, a2: float) -> np.ndarra
 
 def _change(accel_mps2: np.ndarray, step_s: float) -> np.ndarray:
     """Return the rate of change over JERK_S, which equals the mean derivative over this window."""
-    lag = round(JERK_S / step_s)
+    lag = max(1, round(JERK_S / step_s))
     return (accel_mps2[lag:] - accel_mps2[:-lag]) / JERK_S
 
 

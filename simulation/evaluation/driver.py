@@ -30,6 +30,7 @@ from simulation.evaluation.scenario_events import (
     SetSpeed,
 )
 from simulation.evaluation.settings import TRUTH, ZERO
+from simulation.foreign.plugin_world import PluginWorld
 from simulation.world import Tick
 
 DetectionSink = Callable[[DetectionMessage], None]
@@ -40,7 +41,7 @@ class LockstepDriver:
 
     def __init__(
         self,
-        world: EmbeddedWorld,
+        world: EmbeddedWorld | PluginWorld,
         configuration: Configuration,
         *,
         method: str,
@@ -51,7 +52,10 @@ class LockstepDriver:
         on_detection: DetectionSink,
         on_withheld: Callable[[], None],
     ) -> None:
-        self._truth = TruthPerception(world) if method == TRUTH else None
+        self._truth = None
+        if method == TRUTH:
+            assert isinstance(world, EmbeddedWorld)  # only its route is known
+            self._truth = TruthPerception(world)
         self._detector = (
             None
             if method == TRUTH
@@ -83,10 +87,10 @@ class LockstepDriver:
 
     def observe(self, tick: Tick) -> None:
         """Take the tick of the next `decide` call, and apply the disturbances to the world."""
-        assert tick.truth is not None
         self._tick = tick
-        self._events.update(tick.state.timestamp, tick.truth.distance_m)
-        self._world.disturbance = self._events.disturbance()
+        self._events.update(tick.state.timestamp, 0.0 if tick.truth is None else tick.truth.distance_m)
+        if isinstance(self._world, EmbeddedWorld):
+            self._world.disturbance = self._events.disturbance()
 
     def decide(self, now_s: float, frame: ImageMessage | None, state: VehicleState) -> ControlMessage:
         tick = self._tick

@@ -25,7 +25,7 @@ class Job(Struct, frozen=True, kw_only=True):
     latency_s: float
     configuration: str  # JSON of SECTIONS
     map_file: str
-    plugin_digest: str  # hash of the sources of plugins among method and controller
+    plugin_digest: str  # hash of the sources of plugins among method, controller and world
     inputs: str  # hash of all of these, of the map's content and of the project's source code
 
     @property
@@ -47,9 +47,10 @@ def job_of(
     if scenario.header.latency_s is not None:
         latency_s = scenario.header.latency_s
     names = short_name(method), short_name(controller)  # a plugin is identified by its content, not its folder
-    inputs = structs.replace(scenario, map=None), seed, *names, latency_s, configuration
+    world = None if scenario.world is None else short_name(scenario.world)
+    inputs = structs.replace(scenario, map=None, world=world), seed, *names, latency_s, configuration
     digest = hashlib.sha256(msgspec.json.encode(inputs))
-    plugins = plugin_digest(method, controller)
+    plugins = plugin_digest(method, controller, scenario.world or "")
     digest.update(plugins.encode())
     digest.update(map_file.read_bytes())
     digest.update(code_digest())

@@ -27,7 +27,7 @@ class RunMetrics(Struct, frozen=True, kw_only=True):
     completed_ratio: float  # of the requested distance or duration
     mean_speed_ratio: float | None  # relative to perfect perception without disturbances
     stopped_s: float
-    departures: int
+    departures: int | None  # None: this world gives no truth
     minimum_risk_stops: int
     offset_rms_m: float | None
     offset_p95_m: float | None
@@ -71,6 +71,7 @@ def summarize(runs: Sequence[RunMetrics]) -> Summary:
         total_m = sum(run_m for _, run_m in known)
         return math.sqrt(sum(value**2 * run_m for value, run_m in known) / total_m) if total_m > 0 else None
 
+    departures = [run.departures for run in runs if run.departures is not None]
     latencies = [run.latency_ms for run in runs if run.latency_ms is not None]
     latency_ms = Percentiles(max(x.p50 for x in latencies), max(x.p99 for x in latencies)) if latencies else None
     return Summary(
@@ -78,7 +79,7 @@ def summarize(runs: Sequence[RunMetrics]) -> Summary:
         latency_s=worst(max, "latency_s"),
         truth_hz=worst(min, "truth_hz"),
         distance_m=distance_m,
-        departures=sum(run.departures for run in runs),
+        departures=sum(departures) if len(departures) == len(runs) else None,
         minimum_risk_stops=sum(run.minimum_risk_stops for run in runs),
         stopped_s=worst(max, "stopped_s"),
         offset_rms_m=pooled("offset_rms_m"),

@@ -8,7 +8,7 @@ from msgspec import structs
 
 from lkas.config import ConfigError, Configuration, load
 from lkas.plugins.guard import PluginError
-from lkas.plugins.names import PATTERN, absolute_name, is_plugin_name
+from lkas.plugins.names import PATTERN, absolute_name, is_plugin_name, short_name
 from lkas.runtime.exit_codes import EXIT_USAGE
 from simulation.conditions import CONDITIONS
 from simulation.evaluation.settings import SECTIONS
@@ -96,6 +96,34 @@ def scenarios_of(
     except ScenarioError as error:
         fail(EXIT_USAGE, str(error))
     return list(found.values())
+
+
+def check_alone(*, seeds: int, **given: object) -> None:
+    """Refuse options that choose another drive than --world."""
+    for name, value in given.items():
+        if value:
+            fail(EXIT_USAGE, f"--world and --{name.removesuffix('s')}: both choose what is driven; give one of them")
+    if seeds != 1:
+        fail(EXIT_USAGE, "--world and --seeds: a custom world takes its seed, if it has one, as --world-option")
+
+
+def world_scenario(name: str, options: list[str], duration_s: float, set_speed_mps: float) -> "Scenario":
+    """Return the drive of a custom world; its file is loaded once, so that a wrong name is a usage error."""
+    import msgspec
+
+    from lkas.plugins.load import load as load_plugin
+    from simulation.evaluation.scenario import Scenario, ScenarioHeader
+    from simulation.foreign.world_options import parse_world_options
+
+    if not is_plugin_name(name):
+        fail(EXIT_USAGE, f"--world {name}: expected {PATTERN}")
+    try:
+        load_plugin(name)
+        arguments = msgspec.json.encode(parse_world_options(options)).decode()
+    except (PluginError, ValueError, TypeError) as error:
+        fail(EXIT_USAGE, str(error))
+    header = ScenarioHeader(description="a custom world", set_speed_mps=set_speed_mps, duration_s=duration_s)
+    return Scenario(name=short_name(name), header=header, world=absolute_name(name), world_options=arguments)
 
 
 def in_conditions(scenarios: "list[Scenario]", given: list[str]) -> "list[Scenario]":

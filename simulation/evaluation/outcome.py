@@ -14,7 +14,7 @@ from simulation.evaluation.metrics import RunMetrics, summarize
 from simulation.evaluation.report import write_report
 from simulation.evaluation.requirements import Requirement, unmet
 from simulation.evaluation.results import write_results
-from simulation.evaluation.run_record import Record
+from simulation.evaluation.run_record import Record, unscored
 from simulation.evaluation.sweep import Sweep
 from simulation.evaluation.table import print_table
 
@@ -46,6 +46,12 @@ def print_detector_failures(records: Sequence[Record]) -> bool:
         where = f"{_counted(count, 'frame')} without lanes because of it, in {_counted(runs[text], 'run')}"
         typer.echo(f"simulation eval: {text}; {where}", err=True)
     return bool(frames)
+
+
+def print_unscored(records: Sequence[Record]) -> None:
+    """Print what could not be scored, one line for each world."""
+    for text in unscored(records):
+        typer.echo(f"simulation eval: {text}", err=True)
 
 
 def _counted(count: int, noun: str) -> str:

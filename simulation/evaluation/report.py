@@ -11,7 +11,7 @@ from simulation.atomic_file import write_atomically
 from simulation.evaluation.metrics import MIN_COMPLETED_RATIO, MIN_SPEED_RATIO, RunMetrics
 from simulation.evaluation.plots import Series, cumulative_plot, offset_plot, road_plot
 from simulation.evaluation.report_tables import COLUMNS, comparison, group_of, run_table, summary_table, title_of
-from simulation.evaluation.run_record import Record
+from simulation.evaluation.run_record import Record, unscored
 
 COLOURS = 6
 DISTRIBUTED = ("offset_max_m", "lat_accel_max_mps2", "lat_jerk_max_mps3")
@@ -51,6 +51,7 @@ def write_report(
     )
     sections = [
         head,
+        *(f"<p>{escape(text)}</p>" for text in unscored(records)),
         "<h2>Summary</h2>", summary_table(runs, list(colours)),
         comparison(runs, earlier, against or ""),
         "<h2>Distributions</h2>", _legend(colours), _distributions(records, colours),
@@ -71,7 +72,7 @@ def write_report(
 
 def _worst_first(record: Record) -> tuple[bool, int, int, float]:
     run = record.metrics
-    return run.counts, -run.departures, -run.minimum_risk_stops, -(run.offset_rms_m or 0.0)
+    return run.counts, -(run.departures or 0), -run.minimum_risk_stops, -(run.offset_rms_m or 0.0)
 
 
 def _distributions(records: Sequence[Record], colours: dict[tuple[str, str], int]) -> str:
@@ -121,9 +122,11 @@ def _scenario_cards(records: Sequence[Record], colours: dict[tuple[str, str], in
         members = list(group)
         keys = dict.fromkeys(group_of(record.metrics) for record in members)
         series = [Series(colours[key], [r for r in members if group_of(r.metrics) == key]) for key in keys]
-        departures = sum(record.metrics.departures for record in members)
+        departures = sum(record.metrics.departures or 0 for record in members)
         mark = "bad" if departures else "good"
         count = f"{departures} departure{'' if departures == 1 else 's'}" if departures else "no departure"
+        if any(record.metrics.departures is None for record in members):
+            mark, count = "faint", "departures unknown"
         cards.append(
             f"<div class='card'><div class='head'><h3>{escape(name)}</h3>"
             f"<span class='{mark}'>{count}</span></div>"

@@ -3,7 +3,9 @@
 import math
 import time
 from collections.abc import Callable
+from contextlib import closing
 
+import msgspec
 from msgspec import structs
 
 from lkas.config import Configuration, from_json
@@ -20,6 +22,7 @@ from simulation.evaluation.run_record import Record
 from simulation.evaluation.run_score import RunScore
 from simulation.evaluation.scenario import Scenario
 from simulation.evaluation.settings import SECTIONS
+from simulation.foreign.plugin_world import PluginWorld
 from simulation.lockstep import lockstep
 from simulation.opendrive.default_route import MAX_LENGTH_M
 from simulation.opendrive.route_choice import DEFAULT, TURNS
@@ -43,7 +46,17 @@ def run_job(job: Job, is_stopped: Callable[[], bool] = lambda: False) -> Record:
     loaded = from_json(SECTIONS, job.configuration)
     decision = structs.replace(loaded["decision"], set_speed_mps=scenario.header.set_speed_mps)
     configuration = Configuration({**{name: loaded[name] for name in loaded}, "decision": decision})
-    world = EmbeddedWorld(
+    if scenario.world is None:
+        return _driven(job, configuration, _embedded_world(job, configuration), is_stopped)
+    with closing(PluginWorld(scenario.world, msgspec.json.decode(scenario.world_options))) as world:
+        camera = structs.replace(configuration["camera"], width_px=world.width_px, height_px=world.height_px)
+        seen = Configuration({**{name: configuration[name] for name in configuration}, "camera": camera})
+        return _driven(job, seen, world, is_stopped)
+
+
+def _embedded_world(job: Job, configuration: Configuration) -> EmbeddedWorld:
+    scenario = job.scenario
+    return EmbeddedWorld(
         SimulationConfig(
             map=job.map_file,
             route=scenario.route,
@@ -59,8 +72,14 @@ def run_job(job: Job, is_stopped: Callable[[], bool] = lambda: False) -> Record:
             heading_rad=math.radians(scenario.start.heading_deg),
         ),
     )
+
+
+def _driven(
+    job: Job, configuration: Configuration, world: EmbeddedWorld | PluginWorld, is_stopped: Callable[[], bool]
+) -> Record:
+    scenario = job.scenario
     goal = _goal(scenario, world)
-    score = RunScore(goal)
+    score = RunScore(goal, configuration["camera"].geometry())
     driver = LockstepDriver(
         world,
         configuration,
@@ -72,31 +91,35 @@ def run_job(job: Job, is_stopped: Callable[[], bool] = lambda: False) -> Record:
         on_detection=score.add_detection,
         on_withheld=score.withhold_frame,
     )
-    if plugin_digest(job.method, job.controller) != job.plugin_digest:
-        names = " or ".join(short_name(name) for name in (job.method, job.controller) if is_plugin_name(name))
+    plugins = (job.method, job.controller, scenario.world or "")
+    if plugin_digest(*plugins) != job.plugin_digest:
+        names = " or ".join(short_name(name) for name in plugins if is_plugin_name(name))
         raise PluginError(f"{names} has changed since the evaluation was started; start it again")
 
     def on_tick(tick: Tick, control: ControlMessage | None) -> None:
         score.add_tick(tick, control)
         driver.observe(tick)
 
+    limit_s = _time_limit_s(goal, scenario.header.set_speed_mps)
     start_s = time.thread_time()
     lockstep(
         world,
         driver.decide,
-        _time_limit_s(goal, scenario.header.set_speed_mps),
+        limit_s,
         on_tick,
         render=driver.needs_frames,
         is_over=lambda: score.end is not None or is_stopped(),
     )
     if is_stopped():
         raise Interrupted
+    if scenario.world is not None and score.driven_s < limit_s - world.tick_s:
+        score.complete("the world ended")
     cpu_s = time.thread_time() - start_s
     metrics = RunMetrics(
         scenario=scenario.name,
         map=scenario.map_name,
-        route=_route_text(scenario.route, world),
-        condition=scenario.header.condition,
+        route=_route_text(scenario.route, world) if isinstance(world, EmbeddedWorld) else None,
+        condition=scenario.header.condition if scenario.world is None else None,
         seed=job.seed,
         method=short_name(job.method),
         controller=short_name(job.controller),
@@ -109,10 +132,10 @@ def run_job(job: Job, is_stopped: Callable[[], bool] = lambda: False) -> Record:
     return Record(inputs=job.inputs, metrics=metrics, details=details)
 
 
-def _goal(scenario: Scenario, world: EmbeddedWorld) -> Goal:
+def _goal(scenario: Scenario, world: EmbeddedWorld | PluginWorld) -> Goal:
     """Return the goal of the scenario, by default the length of its route, at most `MAX_LENGTH_M`."""
     distance_m, duration_s = scenario.distance_m, scenario.header.duration_s
-    if distance_m is None and duration_s is None:
+    if distance_m is None and duration_s is None and isinstance(world, EmbeddedWorld):
         distance_m = min(world.drive_length_m - END_MARGIN_M, MAX_LENGTH_M)
         try:
             scenario.check_excused(distance_m)

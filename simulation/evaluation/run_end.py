@@ -2,8 +2,6 @@
 
 from msgspec import Struct
 
-from simulation.world import Truth
-
 MAX_OFFSET_M, MAX_OUTSIDE_S = 1.75, 3.0  # a larger offset, or a longer departure, ends the run
 STANDSTILL_MPS, MAX_STANDSTILL_S = 0.1, 3.0  # a car that has driven and then stands longer ends the run
 STARTED_M = 1.0  # after this distance the car has driven
@@ -32,20 +30,37 @@ class RunEnd:
         self._standstill_s = 0.0
         self._has_driven = False
 
-    def update(self, truth: Truth, step_s: float, *, is_counting: bool, outside_s: float) -> None:
-        """Add one tick; `outside_s` is the duration of the current departure."""
-        self._has_driven = self._has_driven or truth.distance_m > STARTED_M
-        is_standing = self._has_driven and truth.speed_mps < STANDSTILL_MPS
+    def complete(self, reason: str) -> None:
+        """Take the end of the world's own road as the goal."""
+        if self.reason is None:
+            self.reason, self.completed_ratio = reason, 1.0
+
+    def update(
+        self,
+        now_s: float,
+        distance_m: float,
+        speed_mps: float | None,
+        offset_m: float | None,
+        step_s: float,
+        *,
+        outside_s: float,
+    ) -> None:
+        """Add one tick; `outside_s` is the duration of the current departure.
+
+        Speed None: unknown, the car counts as driving. Offset None: unknown, or not counted yet.
+        """
+        self._has_driven = self._has_driven or distance_m > STARTED_M
+        is_standing = self._has_driven and speed_mps is not None and speed_mps < STANDSTILL_MPS
         self._standstill_s = self._standstill_s + step_s if is_standing else 0.0
         self.stopped_s += step_s if is_standing else 0.0
         if self._goal.distance_m is not None:
-            self.completed_ratio = min(1.0, truth.distance_m / self._goal.distance_m)
+            self.completed_ratio = min(1.0, distance_m / self._goal.distance_m)
         elif self._goal.duration_s is not None:
-            self.completed_ratio = min(1.0, (truth.timestamp + 1e-9) / self._goal.duration_s)
-        is_excused = self._goal.is_excused(truth.distance_m)
+            self.completed_ratio = min(1.0, (now_s + 1e-9) / self._goal.duration_s)
+        is_off = offset_m is not None and abs(offset_m) > MAX_OFFSET_M
         if self.completed_ratio >= 1.0:
             self.reason = "completed"
-        elif is_counting and abs(truth.offset_m) > MAX_OFFSET_M and not is_excused:
+        elif is_off and not self._goal.is_excused(distance_m):
             self.reason = f"more than {MAX_OFFSET_M:g} m off the lane centre"
         elif outside_s > MAX_OUTSIDE_S:
             self.reason = f"outside its lane for more than {MAX_OUTSIDE_S:g} s"

@@ -1,5 +1,7 @@
 """The stored result of one run: its metrics, and the details that the report shows."""
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
 from simulation.evaluation.metrics import RunMetrics
@@ -38,6 +40,7 @@ class Details(Struct, frozen=True, kw_only=True):
     trace: Trace
     withheld_frame_ratio: float | None = None  # exposed frames that the scenario withheld from the detector
     detector_failures: dict[str, int] = {}  # number of exceptions of the detector by text; such a frame has no lanes
+    unscored: str = ""  # what could not be scored in this world, and why
 
 
 class Record(Struct, frozen=True, kw_only=True):
@@ -46,3 +49,9 @@ class Record(Struct, frozen=True, kw_only=True):
     inputs: str  # hash of everything that determines the outcome
     metrics: RunMetrics
     details: Details
+
+
+def unscored(records: Sequence[Record]) -> list[str]:
+    """Return one sentence for each world that could not be scored in full."""
+    texts = {f"{record.metrics.scenario}: {record.details.unscored}" for record in records if record.details.unscored}
+    return sorted(texts)

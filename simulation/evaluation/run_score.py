@@ -1,6 +1,7 @@
 """The score of one run: the score of the drive (simulation/score.py), comfort, detection, and the end of the run.
 
-Counting starts with the first applied control. Truth comes from the world at each tick.
+Counting starts with the first applied control. Truth comes from the world at each tick. A world without truth is scored
+by its speed, the modes of decision and the answered frames; all else is unknown.
 """
 
 import math
@@ -11,7 +12,7 @@ import numpy as np
 from msgspec import Struct, structs
 
 from lkas.health import Percentiles
-from lkas.integration.shared_memory.messages import ControlMessage, ControlMode, DetectionMessage
+from lkas.integration.shared_memory.messages import CameraGeometry, ControlMessage, ControlMode, DetectionMessage, Pose
 from simulation.evaluation.comfort import lateral_comfort, lateral_comfort_r79
 from simulation.evaluation.detection_score import DetectionScore
 from simulation.evaluation.run_end import Goal, RunEnd
@@ -22,6 +23,13 @@ from simulation.world import Tick, Truth
 
 MIN_LATERAL_MPS = 0.05  # a slower approach to a line has no relevant time to line crossing
 TRACE_PERIOD_S = 0.2
+NO_TRUTH = (
+    "its ticks carry no truth, so departures, offset, heading, comfort and the accuracy of the detector are unknown; "
+    "distance and speed are the car's own"
+)
+
+
+UNKNOWN_POSE = Pose(x_m=0.0, y_m=0.0, z_m=0.0, yaw_rad=0.0)  # a world without a pose has one point for its whole path
 
 
 class Sample(Struct, frozen=True):
@@ -34,7 +42,9 @@ class Sample(Struct, frozen=True):
 class RunScore:
     """Computes the metrics of a run. Takes every tick, and each detection before the next tick."""
 
-    def __init__(self, goal: Goal) -> None:
+    def __init__(self, goal: Goal, camera: CameraGeometry | None = None) -> None:
+        """`camera` is the configured one, for a world that does not report its own."""
+        self._camera = camera
         self.drive = DriveScore()
         self.truth_step_s = 0.0
         self.minimum_risk_stops = 0
@@ -47,7 +57,7 @@ class RunScore:
         self._last_mode: ControlMode | None = None
         self._last_frame = 0
         self._latencies_ms: list[float] = []
-        self._last_distance_m = 0.0
+        self._last_distance_m = self._own_distance_m = 0.0
         self._reversals = SteeringReversals()
         self._detections = DetectionScore()
         self._tick: Tick | None = None
@@ -55,29 +65,42 @@ class RunScore:
     def add_tick(self, tick: Tick, control: ControlMessage | None) -> None:
         """Add one tick and the control that was applied to it."""
         truth, step_s = tick.truth, tick.state.tick_s
-        assert truth is not None
         self._tick = tick
         self.truth_step_s = step_s
-        self.drive.add_tick(self._without_excused_departure(tick, truth), control)
+        self.drive.add_tick(tick if truth is None else self._without_excused_departure(tick, truth), control)
         if tick.frame is not None:
             self.drive.add_frame(tick.state.session, tick.frame.frame_id, tick.frame.timestamp)
+        if self.drive.is_counting:
+            assert control is not None
+            self._reversals.add(tick.state.steering_angle_rad or 0.0)
+            self._add_control(control, tick.state.timestamp - step_s, step_s)
+        if truth is None:
+            self._add_own_distance(tick, step_s)
+            return
         step_m = max(0.0, truth.distance_m - self._last_distance_m)
         self._last_distance_m = truth.distance_m
         if self.drive.is_counting:
-            assert control is not None
             self._samples.append(Sample(step_m, truth))
-            self._reversals.add(tick.state.steering_angle_rad or 0.0)
-            self._add_control(control, truth.timestamp - step_s, step_s)
             self._add_place(tick, truth)
-        self._end.update(truth, step_s, is_counting=self.drive.is_counting, outside_s=self.drive.departures.outside_s)
+        self._end.update(
+            truth.timestamp,
+            truth.distance_m,
+            truth.speed_mps,
+            truth.offset_m if self.drive.is_counting else None,
+            step_s,
+            outside_s=self.drive.departures.outside_s,
+        )
+
+    def complete(self, reason: str) -> None:
+        """Take the end of the world's own road as the goal."""
+        self._end.complete(reason)
 
     def add_detection(self, detection: DetectionMessage) -> None:
         """Add the detection in this tick's frame."""
         tick = self._tick
-        if tick is None or tick.truth is None or not self.drive.is_counting:
-            return
-        assert tick.state.camera is not None
-        self._detections.add(tick.truth, detection, tick.state.camera)
+        if tick is not None and self.drive.is_counting:
+            camera = tick.state.camera or self._camera
+            self._detections.add(None if camera is None else tick.truth, detection, camera)
 
     def withhold_frame(self) -> None:
         """Count this tick's frame as withheld from the detector by the scenario."""
@@ -103,10 +126,10 @@ class RunScore:
         steps_m = np.array([sample.step_m for sample in self._samples])
         return {
             "truth_hz": round(1 / self.truth_step_s, 3),
-            "distance_m": card.distance_m or 0.0,
+            "distance_m": self._own_distance_m if card.distance_m is None else card.distance_m,
             "completed_ratio": self._end.completed_ratio,
             "stopped_s": self._end.stopped_s,
-            "departures": card.departures or 0,
+            "departures": None if self._is_without_truth else card.departures or 0,
             "minimum_risk_stops": self.minimum_risk_stops,
             "offset_rms_m": card.offset_rms_m,
             "offset_p95_m": _weighted_percentile(offsets_m, steps_m, 95),
@@ -130,7 +153,8 @@ class RunScore:
         )
         return Details(
             end=self._end.reason or "out of time",
-            mean_speed_mps=card.mean_speed_mps,
+            mean_speed_mps=self._own_mean_speed_mps if self._is_without_truth else card.mean_speed_mps,
+            unscored=NO_TRUTH if self._is_without_truth else "",
             r79_lat_accel_max_mps2=r79.accel_mps2,
             r79_lat_jerk_max_mps3=r79.jerk_mps3,
             steering_reversals_per_min=self._reversals.count * 60 / card.duration_s if card.duration_s else None,
@@ -159,12 +183,27 @@ class RunScore:
             self._latencies_ms.append((applied_s - control.timestamp) * 1e3)
 
     def _add_place(self, tick: Tick, truth: Truth) -> None:
-        pose = tick.state.pose
-        assert pose is not None
+        pose = tick.state.pose or UNKNOWN_POSE
         if self.drive.departures.count > len(self._places):
             self._places.append(Place(truth.distance_m, pose.x_m, pose.y_m))
         if len(self._trace) * TRACE_PERIOD_S <= (len(self._samples) - 1) * self.truth_step_s + 1e-9:
             self._trace.append((truth.distance_m, truth.offset_m, truth.speed_mps, pose.x_m, pose.y_m))
+
+    @property
+    def _is_without_truth(self) -> bool:
+        return self._tick is not None and self._tick.truth is None
+
+    @property
+    def _own_mean_speed_mps(self) -> float | None:
+        seconds = self.drive.card().duration_s
+        return self._own_distance_m / seconds if seconds else None
+
+    def _add_own_distance(self, tick: Tick, step_s: float) -> None:
+        """Add a tick of a world without truth: its distance is the integral of its own speed."""
+        speed_mps = tick.state.speed_mps
+        if self.drive.is_counting and speed_mps is not None:
+            self._own_distance_m += max(0.0, speed_mps) * step_s
+        self._end.update(tick.state.timestamp, self._own_distance_m, speed_mps, None, step_s, outside_s=0.0)
 
     def _lateral_mps2(self) -> np.ndarray:
         return np.array([sample.truth.lateral_acceleration_mps2 for sample in self._samples])

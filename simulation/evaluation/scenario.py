@@ -6,6 +6,7 @@ from typing import Annotated
 from msgspec import Struct, structs
 
 from lkas.parameters import Section, declare
+from lkas.plugins.names import short_name
 from simulation.conditions import ConditionName
 from simulation.evaluation.scenario_events import DisturbanceEvent, FaultEvent, ScenarioEvent, SetSpeed
 from simulation.evaluation.scenario_roads import GeneratedRoad, Segment, road_length_m
@@ -62,6 +63,8 @@ class Scenario(Struct, frozen=True, kw_only=True):
     name: str
     header: ScenarioHeader
     map: str | None = None  # an absolute path; None: the generated road
+    world: str | None = None  # a plugin FILE.py:NAME in place of the embedded world
+    world_options: str = "{}"  # JSON of its arguments
     road: GeneratedRoad = GeneratedRoad()
     segments: tuple[Segment, ...] = ()
     start: StartPose = StartPose()
@@ -87,6 +90,8 @@ class Scenario(Struct, frozen=True, kw_only=True):
 
     @property
     def map_name(self) -> str:
+        if self.world is not None:
+            return short_name(self.world)
         return "generated" if self.map is None else Path(self.map).name
 
     @property

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from lkas.plugins.names import short_names
+from lkas.plugins.sources import module_file
 from simulation.atomic_file import write_atomically
 from simulation.evaluation.executors import Executor
 from simulation.evaluation.jobs import Job, job_of
@@ -44,7 +45,8 @@ class Sweep:
             for scenario in plan.scenarios
             for seed in plan.seeds
         ]
-        self._baselines = {job.inputs: self._baseline(job) for job in self.jobs}
+        driven = [job for job in self.jobs if job.scenario.world is None]  # a custom world has no perfect perception
+        self._baselines = {job.inputs: self._baseline(job) for job in driven}
         needed = {job.inputs: job for job in (*self.jobs, *self._baselines.values())}
         self.done: dict[str, Record] = {}  # by inputs
         self.failed: dict[str, tuple[Job, Exception]] = {}
@@ -70,7 +72,8 @@ class Sweep:
         for job in self.jobs:
             record = self.done.get(job.inputs)
             if record is not None:
-                baseline = self.done.get(self._baselines[job.inputs].inputs)
+                planned = self._baselines.get(job.inputs)
+                baseline = None if planned is None else self.done.get(planned.inputs)
                 ratio = _speed_ratio(record, baseline)
                 named = {"method": labels[job.method], "controller": labels[job.controller]}
                 metrics = structs.replace(record.metrics, mean_speed_ratio=ratio, **named)
@@ -115,6 +118,8 @@ def _speed_ratio(record: Record, baseline: Record | None) -> float | None:
 
 def _map_file(scenario: Scenario, folder: Path) -> Path:
     """Return the scenario's map; write a generated road into the folder, so that `simulation --map` can drive it."""
+    if scenario.world is not None:
+        return module_file(scenario.world) or Path(scenario.world)
     if scenario.map is not None:
         return Path(scenario.map)
     folder.mkdir(parents=True, exist_ok=True)

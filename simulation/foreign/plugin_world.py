@@ -1,8 +1,9 @@
 """A world or car plugin: created from its name, its ticks checked, its failures named with their place in its file.
 
 A plugin is a class or function FILE.py:NAME whose object has `width_px`, `height_px`, `tick_s` and
-`tick(control) -> Tick`. `respawn()`, `close()`, `name`, `session`, `camera` (CameraGeometry) and `max_steer_rad` are
-optional. A tick's frame may be an (H, W, 3) uint8 RGB array: it is then stamped with the time of the state.
+`tick(control) -> Tick`. `respawn()`, `close()`, `name`, `session`, `camera` (CameraGeometry), `vehicle` (VehicleFacts)
+and `max_steer_rad` are optional; the last three take precedence over the configuration. A tick's frame may be an
+(H, W, 3) uint8 RGB array: it is then stamped with the time of the state.
 """
 
 import math
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 from msgspec import structs
 
-from lkas.integration.shared_memory.messages import CameraGeometry, ControlMessage, VehicleState
+from lkas.integration.shared_memory.messages import CameraGeometry, ControlMessage, VehicleFacts, VehicleState
 from lkas.plugins.guard import PluginError, failure_of
 from lkas.plugins.load import load
 from lkas.plugins.names import short_name
@@ -53,6 +54,11 @@ class PluginWorld:
             raise WorldError(f"{short_name(name)}: has no tick(control); see simulation.world.World")
         session = getattr(self._world, "session", None)
         self.session: int = session if isinstance(session, int) and session > 0 else secrets.randbits(52) + 1
+        self._facts = {
+            "camera": self._fact("camera", CameraGeometry),
+            "vehicle": self._fact("vehicle", VehicleFacts),
+            "max_steer_rad": self._fact("max_steer_rad", float),
+        }
         self._frame_id = 0
         self._time_s: float | None = None
         self._is_closed = False
@@ -98,12 +104,17 @@ class PluginWorld:
 
     def _completed(self, state: VehicleState) -> VehicleState:
         """Add what the world knows of its camera and its car."""
-        camera, max_steer_rad = getattr(self._world, "camera", None), getattr(self._world, "max_steer_rad", None)
-        if state.camera is None and isinstance(camera, CameraGeometry):
-            state = structs.replace(state, camera=camera)
-        if state.max_steer_rad is None and isinstance(max_steer_rad, int | float):
-            state = structs.replace(state, max_steer_rad=float(max_steer_rad))
-        return state
+        facts = {name: value for name, value in self._facts.items() if getattr(state, name) is None}
+        return structs.replace(state, tick_s=self.tick_s, **facts)
+
+    def _fact(self, name: str, kind: type) -> Any:
+        """Return an optional attribute of the plugin. Raises WorldError when it is of another type."""
+        value = getattr(self._world, name, None)
+        if value is None or isinstance(value, kind):
+            return value
+        if kind is float and isinstance(value, int) and not isinstance(value, bool):
+            return float(value)
+        raise self._wrong(name, f"a {kind.__name__}", value)
 
     def _frame(self, frame: Any, timestamp: float) -> Any:
         if frame is None:

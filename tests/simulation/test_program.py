@@ -18,6 +18,7 @@ from lkas.integration.shared_memory.messages import ControlMode
 from lkas.integration.zmq import BrokerClient, LKASBroker
 from lkas.integration.zmq.ports import Ports
 from tests.simulation.video.files import HEIGHT_PX, WIDTH_PX, image, index_of, write_folder, write_video
+from tests.support.stack import ROOT
 
 DEADLINE_S = 120
 
@@ -201,15 +202,23 @@ def broker_ports():
     thread.join(DEADLINE_S)
 
 
-def test_it_executes_and_answers_pause_resume_and_respawn_from_the_broker(start, instance, tmp_path, broker_ports):
-    source = write_folder(tmp_path / "images", [f"{n}.png" for n in range(9)])
-    process = start("--broadcast", "--source", source, "--loop", "--set", f"zmq.port_base={broker_ports.base}")
+@pytest.fixture(params=["video", "embedded", "plugin"])
+def any_world(request, tmp_path):
+    """The options of a world of each kind that can respawn."""
+    if request.param == "video":
+        return "--source", write_folder(tmp_path / "images", [f"{n}.png" for n in range(9)]), "--loop"
+    return "--backend", "embedded" if request.param == "embedded" else f"{ROOT / 'examples' / 'own_world.py'}:Slalom"
+
+
+def test_it_executes_and_answers_pause_resume_and_respawn_from_the_broker(start, instance, any_world, broker_ports):
+    process = start("--broadcast", *any_world, "--set", f"zmq.port_base={broker_ports.base}")
     images, vehicle = reader(ImageChannel, instance), reader(VehicleChannel, instance)
     assert images.read(timeout=DEADLINE_S) is not None
     client = BrokerClient(broker_ports, topics=("health", "event"))
     try:
         process_entry = wait_for(lambda: simulation_entry(client.poll(0.1)))
         assert process_entry["pid"] == process.pid
+        assert process_entry["state"] in ("waiting for control", "ok")
         for action, is_paused in (("pause", True), ("resume", False), ("respawn", False)):
             ack = client.act(action, timeout_s=DEADLINE_S)
             assert (ack.ok, ack.applied) == (True, True)

@@ -1,9 +1,12 @@
 """The users' shortest examples beside real programs: no stamp, no session, and the car does what they are for."""
 
+import json
 import subprocess
 import threading
 import time
 
+import cv2
+import numpy as np
 import pytest
 
 from lkas.integration.shared_memory import ControlChannel, DetectionChannel, ImageChannel, VehicleChannel
@@ -59,6 +62,34 @@ def test_commands_without_stamps_drive_the_car(stack, writers):
     wait_until(lambda: (state := states.latest()) and (state.speed_mps or 0.0) > 3.0, "the car drives")
 
 
+@pytest.fixture
+def video(tmp_path):
+    """Options of a video world that repeats a video of a car at 8 m/s."""
+    folder = tmp_path / "video"
+    folder.mkdir()
+    for number in range(5):
+        cv2.imwrite(str(folder / f"{number}.png"), np.full((600, 800, 3), 90, np.uint8))
+    return "--source", str(folder), "--loop", "--set", "simulation.film_speed_mps=8"
+
+
+def metrics_of(stack, path):
+    """The metrics that a `simulation --duration --json` of this stack has written."""
+    wait_until(path.is_file, "the simulation ends and writes its metrics")
+    return json.loads(path.read_text())
+
+
+def test_commands_without_stamps_are_in_force_in_the_video_world(stack, writers, video, tmp_path):
+    controls = ControlChannel(create=True, instance=stack.instance)
+    writers(controls)
+    writers(Repeat(lambda: controls.write(steering=0.1, throttle=0.5, brake=0.0, mode=ControlMode.LANE_KEEPING), 50.0))
+    file = tmp_path / "drive.json"
+    stack.start("simulation", *video, "--duration", "8", "--json", str(file), settings=False)
+    metrics = metrics_of(stack, file)
+    assert metrics["frames"] > 0, "counting starts with the first command that is taken"
+    assert metrics["engaged_ratio"] > 0.5
+    assert "refused" not in stack.output()
+
+
 def lanes(offset_px: float = 0.0) -> tuple[LaneMessage, LaneMessage]:
     """Two lines of a straight lane in an image of 800 x 600, as the users draw them."""
     left = LaneMessage(x1=200 + offset_px, y1=600, x2=350, y2=360, confidence=0.95)
@@ -111,8 +142,6 @@ def test_the_perception_core_in_c_drives_the_car(stack, writers, tmp_path):
 
 
 def test_a_simulation_that_writes_only_images_is_told_what_is_missing(stack, writers):
-    import numpy as np
-
     images = ImageChannel(create=True, width=320, height=240, instance=stack.instance)
     writers(images)
     stack.start("lkas", settings=False)

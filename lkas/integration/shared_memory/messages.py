@@ -315,6 +315,18 @@ class Pose(Struct, frozen=True, gc=False, kw_only=True):
     roll_rad: float = 0.0
 
 
+class VehicleFacts(Struct, frozen=True, gc=False, kw_only=True):
+    """What a world knows of its own car. It takes precedence over the configuration; None: as configured."""
+
+    wheelbase_m: float | None = None
+    cg_to_rear_axle_m: float | None = None
+    width_m: float | None = None  # over the tyres' outer edges
+    steering_delay_s: float | None = None  # dead time from command to wheel
+    steering_lag_s: float | None = None  # first-order lag of the wheel
+    full_throttle_mps2: float | None = None  # acceleration at throttle = 1
+    full_brake_mps2: float | None = None  # deceleration at brake = 1
+
+
 class VehicleState(Message, frozen=True, kw_only=True):
     """The vehicle as its own sensors report it. None: this world does not know (a video has no yaw rate)."""
 
@@ -329,3 +341,4 @@ class VehicleState(Message, frozen=True, kw_only=True):
     rate: float = 1.0  # world seconds per real second, 0 while paused
     tick_s: float = 0.01  # world seconds between two states
     camera: CameraGeometry | None = None  # the camera as placed by this world; None: unknown (a video)
+    vehicle: VehicleFacts | None = None  # None: this world knows nothing of its car

@@ -137,3 +137,26 @@ def test_it_runs_in_the_program_and_obeys_commands_without_stamps(stack, tmp_pat
         states.close()
         controls.close()
         controls.unlink()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("camera", "3", "camera: expected a CameraGeometry, found 3"),
+        ("vehicle", "{}", "vehicle: expected a VehicleFacts, found {}"),
+        ("max_steer_rad", "'much'", "max_steer_rad: expected a float, found 'much'"),
+    ],
+)
+def test_a_fact_of_another_type_is_named(world, name, value, text):
+    with pytest.raises(WorldError, match=text):
+        world(WORLD.replace("    def __init__", f"    {name} = {value}\n\n    def __init__"))
+
+
+def test_its_facts_reach_every_state(world):
+    facts = (
+        "    from lkas.integration.shared_memory.messages import VehicleFacts\n"
+        "    vehicle = VehicleFacts(wheelbase_m=4)"
+    )
+    made = world(WORLD.replace("    def __init__", f"{facts}\n\n    def __init__"))
+    assert made.tick(None).state.vehicle.wheelbase_m == 4
+    assert made.tick(None).state.tick_s == 0.02
