@@ -13,7 +13,9 @@ from simulation.opendrive.road_map import Link, RoadMap
 
 MAX_LEGS = 1000
 MIN_LANE_WIDTH_M = 2.0
-DRIVABLE = ("driving", "bidirectional", "entry", "exit", "onRamp", "offRamp", "connectingRamp", "slipLane")
+DRIVABLE = (
+    "driving", "bidirectional", "entry", "exit", "onRamp", "offRamp", "connectingRamp", "slipLane", "bus", "taxi", "HOV"
+)  # fmt: skip
 
 
 class Leg(NamedTuple):
@@ -194,9 +196,7 @@ class Network:
 
     def _entered(self, link: Link, lane_id: int) -> list[Leg]:
         """The leg at one end of a road; empty where that lane is driven towards this end."""
-        road = self._map.roads.get(link.id)
-        if road is None:
-            raise OpenDriveError(f"{self._map.path}: a link names road {link.id}, which is not in the file")
+        road = self._map.roads[link.id]
         if road.is_driven_forwards(lane_id) != (link.contact == "start"):
             return []
         return [Leg(road.id, 0 if link.contact == "start" else len(road.sections) - 1, lane_id)]

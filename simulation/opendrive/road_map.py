@@ -6,8 +6,10 @@ from typing import Literal
 
 from msgspec import Struct
 
-from simulation.opendrive.geometry import Curve, Nodes, join_nodes
+from simulation.opendrive.geometry import Curve, join_nodes
 from simulation.opendrive.lanes import Cubic, LaneSection
+from simulation.opendrive.notices import Notice
+from simulation.opendrive.plan_view import PlanPiece
 from simulation.opendrive.surface import Profiles, Surface
 
 
@@ -34,7 +36,7 @@ class Road(Struct, frozen=True, dict=True):
     id: str
     length_m: float
     junction: str | None
-    geometry: tuple[Nodes, ...]
+    plan: tuple[PlanPiece, ...]
     lane_offset: tuple[Cubic, ...]
     sections: tuple[LaneSection, ...]
     predecessor: Link | None
@@ -45,7 +47,7 @@ class Road(Struct, frozen=True, dict=True):
     @cached_property
     def curve(self) -> Curve:
         """Plane reference line; s as in the file."""
-        return Curve(join_nodes(self.geometry))
+        return Curve(join_nodes([piece.nodes for piece in self.plan]))
 
     @cached_property
     def surface(self) -> Surface:
@@ -64,3 +66,4 @@ class RoadMap(Struct, frozen=True):
     roads: dict[str, Road]
     junctions: dict[str, tuple[Connection, ...]]
     unsupported: tuple[str, ...] = ()  # elements of the file that are ignored
+    notices: tuple[Notice, ...] = ()  # pieces of the file that were skipped or repaired

@@ -8,6 +8,7 @@ import numpy as np
 from msgspec import Struct
 
 from simulation.opendrive.network import DRIVABLE, Network
+from simulation.opendrive.notices import Notice
 from simulation.opendrive.road_map import Road, RoadMap
 from simulation.opendrive.routes import Route
 
@@ -51,7 +52,8 @@ class Survey(Struct, frozen=True):
     slope_ratio: float  # maximum
     bank_deg: float  # maximum
     routes: tuple[RouteSummary, ...]  # the first is the default
-    not_supported: tuple[str, ...]
+    not_supported: tuple[str, ...]  # kinds of elements, with counts
+    notices: tuple[Notice, ...]  # pieces that were skipped or repaired
 
 
 def survey(road_map: RoadMap) -> Survey:
@@ -75,6 +77,7 @@ def survey(road_map: RoadMap) -> Survey:
         bank_deg=math.degrees(max(banks)),
         routes=tuple(_route(Route(road_map, path.legs, path.is_closed)) for path in Network(road_map).paths()),
         not_supported=road_map.unsupported,
+        notices=road_map.notices,
     )
 
 

@@ -5,6 +5,7 @@ from xml.etree.ElementTree import Element
 UNSUPPORTED_ELEMENTS = (  # path below the root, description
     ("road/lateralProfile/crossfall", "crossfall (banking is read from superelevation and shape)"),
     ("road/lanes/laneSection/*/lane/height", "lane heights (kerbs, raised pavements)"),
+    ("road/lanes/laneSection/*/lane/roadMark/sway", "road marks that sway (drawn straight)"),
     ("road/objects/object", "objects (posts, rails, buildings)"),
     ("road/objects/bridge", "bridges"),
     ("road/objects/tunnel", "tunnels"),
@@ -22,7 +23,7 @@ def unsupported(root: Element) -> tuple[str, ...]:
     elements = root.findall("road/lanes/laneSection/*/lane/roadMark")
     marks = [mark.get("type") for mark in elements]
     found += [f"{count} road marks of type {kind}" for kind in UNDRAWN_MARKS if (count := marks.count(kind))]
-    without_lines = sum(mark.get("type") == "custom" and mark.find("type/line") is None for mark in elements)
+    without_lines = sum(mark.get("type") == "custom" and mark.find("*/line") is None for mark in elements)
     found += [f"{without_lines} road marks of type custom without lines"] if without_lines else []
     level = root.findall("road/lanes/laneSection/*/lane[@level='true']")
     if level and root.find("road/lateralProfile/superelevation") is not None:
@@ -30,7 +31,7 @@ def unsupported(root: Element) -> tuple[str, ...]:
     reversed_lanes = root.findall("road/lanes/laneSection/*/lane[@direction='reversed']")
     if reversed_lanes:
         found.append(f"{len(reversed_lanes)} lanes with reversed direction (driven in the direction of their side)")
-    virtual = [junction for junction in root.iterfind("junction") if junction.get("type") in ("virtual", "direct")]
-    if virtual:
-        found.append(f"{len(virtual)} virtual or direct junctions (routes end there)")
+    limits = len(root.findall("road/type/speed")) + len(root.findall("road/lanes/laneSection/*/lane/speed"))
+    if limits:
+        found.append(f"{limits} speed limits (the configuration gives the speed)")
     return tuple(found)

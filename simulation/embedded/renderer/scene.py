@@ -18,7 +18,9 @@ STROKE_STEP_M = 1.0  # along the road; at R = 125 m a chord of 1 m is 1 mm off i
 RIBBON_STEP_M = 2.0
 VERGE_M = 0.9
 MISSING_BLOCK_M = 6.0  # length of a stretch of missing paint
-PAVED_LANES = "driving bidirectional shoulder border stop parking biking entry exit onRamp offRamp connectingRamp"
+PAVED_LANES = (
+    "driving bidirectional shoulder border stop parking biking entry exit onRamp offRamp connectingRamp bus taxi HOV"
+)
 WHEEL_TRACK_M, WHEEL_TRACK_WIDTH_M = 0.80, 0.55  # of polished asphalt: offset from the lane centre, width
 SEAM_WIDTH_M = 0.05
 

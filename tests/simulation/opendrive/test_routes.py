@@ -160,10 +160,3 @@ def test_a_map_without_a_drivable_lane_is_refused(tmp_path):
     path = roads.write(tmp_path, roads.road(lanes_xml=roads.lanes(right=roads.lane(-1).replace("driving", "sidewalk"))))
     with pytest.raises(OpenDriveError, match="no lane of type driving"):
         find_route(read_map(path))
-
-
-def test_a_link_to_nowhere_is_named(tmp_path):
-    links = '<successor elementType="road" elementId="77" contactPoint="start"/>'
-    path = roads.write(tmp_path, roads.road(links=links, lanes_xml=roads.lanes(right=roads.lane(-1, link=-1))))
-    with pytest.raises(OpenDriveError, match="road 77, which is not in the file"):
-        find_route(read_map(path))
