@@ -51,7 +51,7 @@ def maps(
     for file in files:
         try:
             road_map = read_map(file)
-            surveys.append(survey(road_map))
+            surveys.append(survey(road_map, None if as_json else ROUTES_SHOWN))
             if picture is not None:
                 from simulation.opendrive.map_image import write_map_image
                 from simulation.opendrive.route_choice import chosen_route
@@ -95,9 +95,9 @@ def _text(found: "Survey") -> str:
     else:
         lines.append("  (--json lists every road)")
     lines.append("  routes   the first is the default")
-    lines += [f"    {_route(route)}" for route in found.routes[:ROUTES_SHOWN]]
-    if len(found.routes) > ROUTES_SHOWN:
-        lines.append(f"    and {len(found.routes) - ROUTES_SHOWN} more (--json lists them)")
+    lines += [f"    {_route(route)}" for route in found.routes]
+    if found.route_count > len(found.routes):
+        lines.append(f"    and {found.route_count - len(found.routes)} more (--json lists them)")
     skipped = [str(notice) for notice in found.notices if notice.action == "skipped"]
     lines += _list("not supported", [*found.not_supported, *skipped])
     repaired = [str(notice) for notice in found.notices if notice.action == "repaired"]

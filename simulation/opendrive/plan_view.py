@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
+import numpy as np
 from msgspec import Struct
 
 from simulation.opendrive.attributes import described, number
@@ -42,6 +43,13 @@ class PlanPiece(Struct, frozen=True, dict=True):
         if self.cubic is None:
             return spiral_nodes(*start, self.length_m, *self.curvature)
         return cubic_nodes(*start, self.length_m, *self.cubic, self.p_end)
+
+    def outline(self) -> np.ndarray:
+        """(N, 2) points of this piece: its ends where it is straight, otherwise its nodes."""
+        if self.cubic is not None or self.curvature != (0.0, 0.0):
+            return np.column_stack([self.nodes.x_m, self.nodes.y_m])
+        ahead = self.length_m * math.cos(self.heading_rad), self.length_m * math.sin(self.heading_rad)
+        return np.array([(self.x_m, self.y_m), (self.x_m + ahead[0], self.y_m + ahead[1])])
 
 
 class Bridge(NamedTuple):
