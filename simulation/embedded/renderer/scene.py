@@ -1,7 +1,8 @@
 """Geometry of the roads to be drawn: pavements, road marks, seams and skid marks.
 
+All of it is quadrilaterals on the road surface, hills and banks included, with the same orientation seen from above.
 Coordinates are relative to a local origin, the start of the first road, so that neither float32 nor the phase of the
-textures depends on where the map lies. All of it is quadrilaterals on the road surface, hills and banks included, with the same orientation seen from above.
+textures depends on where the map lies.
 """
 
 import math
@@ -78,8 +79,9 @@ def build_scene(road_map: RoadMap, condition: Condition, seed: int) -> Scene:
         (np.concatenate([np.zeros((0, 4, 3)), *parts]) - origin_m).astype(np.float32)
         for parts in (verges, pavements, tracks, stains, painted[False], painted[True])
     ]
-    terrain = Terrain(layers[0])
-    return Scene(origin_m, *layers, terrain, tuple(_local(edges, origin_m) for edges in verge_edges))
+    verge, pavement, track, stain, white, yellow = layers
+    local_edges = tuple(_local(edges, origin_m) for edges in verge_edges)
+    return Scene(origin_m, verge, pavement, track, stain, white, yellow, Terrain(verge), local_edges)
 
 
 def _origin_m(road_map: RoadMap) -> np.ndarray:
