@@ -1,6 +1,8 @@
 """Reads road marks: their type, colour and painted lines."""
 
+import math
 from collections.abc import Iterable
+from functools import lru_cache
 from xml.etree.ElementTree import Element
 
 from simulation.opendrive.attributes import described, number
@@ -27,7 +29,23 @@ def read_marks(elements: Iterable[Element], place: Place) -> tuple[RoadMark, ...
     return tuple(ordered)
 
 
+@lru_cache(maxsize=1024)
+def _plain_mark(kind: str, width: str, colour: str, start: str) -> RoadMark | None:
+    """A mark without lines and errors, of which files have thousands."""
+    try:
+        width_m, start_m = float(width), float(start)
+    except ValueError:
+        return None
+    if kind not in PAINTED or colour not in COLOURS or not 0.0 < width_m <= MAX_WIDTH_M or not 0.0 <= start_m < 1e6:
+        return None
+    return RoadMark(start_m, kind, colour == "yellow", strokes_for_type(kind, width_m))
+
+
 def _mark(element: Element, place: Place) -> RoadMark:
+    if len(element) == 0:
+        plain = _plain_mark(*(element.get(name, "") for name in ("type", "width", "color", "sOffset")))
+        if plain is not None:
+            return plain
     kind = _kind(element, place)
     width_m = _width_m(element, kind, place)
     strokes: tuple[Stroke, ...] = ()
@@ -35,8 +53,11 @@ def _mark(element: Element, place: Place) -> RoadMark:
         lines = [_stroke(line, width_m, place.at("line")) for line in element.iterfind("type/line")]
         lines += [_stroke(line, width_m, place.at("line"), once=True) for line in element.iterfind("explicit/line")]
         strokes = tuple(lines) or strokes_for_type(kind, width_m)
+    start_m = number(element, "sOffset", place, 0.0) or 0.0
+    if start_m < 0.0:
+        place.repaired(f"sOffset={start_m:g}: it starts at 0 m")
     return RoadMark(
-        s_m=number(element, "sOffset", place, 0.0) or 0.0,
+        s_m=max(0.0, start_m),
         type=kind,
         is_yellow=_colour(element, place) == "yellow",
         strokes=strokes,
@@ -96,4 +117,6 @@ def _stroke(element: Element, width_m: float, place: Place, once: bool = False) 
         place.repaired(f"its dashes follow each other every {dash_m + gap_m:g} m; read as a solid line")
         dash_m = 0.0
     phase_m = value("sOffset", 0.0)
+    if phase_m < 0.0:
+        phase_m %= dash_m + gap_m if dash_m > 0 and not once else math.inf
     return Stroke(value("tOffset", 0.0), line_width_m, max(dash_m, 0.0), gap_m if dash_m > 0 else 0.0, phase_m)

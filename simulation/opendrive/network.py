@@ -9,6 +9,7 @@ from typing import NamedTuple
 from simulation.opendrive.errors import OpenDriveError
 from simulation.opendrive.road_map import Link, RoadMap
 
+MAX_STARTS = 10_000  # lanes of a map that is searched completely
 MAX_LEGS, MAX_PATH_M = 1000, 200e3  # of a path that is not given by road ids
 MIN_LANE_WIDTH_M = 2.0
 DRIVABLE = (
@@ -70,12 +71,15 @@ class Network:
         choose = self._straightest if seed is None else _random_choice(random.Random(seed))
         chosen: dict[Leg, Leg | None] = {}
         covered: set[Leg] = set()
+        # Of a large map, each cycle is followed once, from the first start that leads to it.
+        into_cycles: set[Leg] | None = set() if len(self._drivable) > MAX_STARTS else None
         paths = []
         for start in self.starts():
             if start not in covered:
-                path = self._follow(start, choose, chosen)
-                covered.update(path.legs, [start])
-                paths.append(path)
+                path = self._follow(start, choose, chosen, into_cycles)
+                if path is not None:
+                    covered.update(path.legs, [start])
+                    paths.append(path)
         paths.sort(key=lambda path: (path.is_closed, path.length_m), reverse=True)
         known: set[Leg] = set()
         distinct = []
@@ -111,9 +115,16 @@ class Network:
         return LanePath(legs, is_closed, sum(map(self._length_m.__getitem__, legs)))
 
     def _follow(
-        self, start: Leg, choose: Callable[[Leg, list[Leg]], Leg | None], chosen: dict[Leg, Leg | None]
-    ) -> LanePath:
-        """The path from `start`; closed when it returns to one of its legs, which then becomes the first."""
+        self,
+        start: Leg,
+        choose: Callable[[Leg, list[Leg]], Leg | None],
+        chosen: dict[Leg, Leg | None],
+        into_cycles: set[Leg] | None,
+    ) -> LanePath | None:
+        """The path from `start`; closed when it returns to one of its legs, which then becomes the first.
+
+        `into_cycles` collects the legs that lead to a cycle; None when the path reaches one of them.
+        """
         legs, seen, length_m = [start], {start: 0}, 0.0
         here = start
         while len(legs) < MAX_LEGS and length_m < MAX_PATH_M:
@@ -123,6 +134,11 @@ class Network:
             following = chosen[here]
             if following is None:
                 break
+            if into_cycles is not None and (following in into_cycles or following in seen):
+                is_known = following in into_cycles
+                into_cycles.update(legs)
+                if is_known:
+                    return None
             if following in seen:
                 return self._path(legs[seen[following] :], is_closed=True)
             seen[following] = len(legs)
@@ -211,8 +227,8 @@ class Network:
         road = self._map.roads[leg.road]
         section = road.sections[leg.section]
         if self._is_forward(leg):
-            return road.curve.pose(section.end_m)[2]
-        return road.curve.pose(section.s_m)[2] + math.pi
+            return road.heading_rad(section.end_m)
+        return road.heading_rad(section.s_m) + math.pi
 
     def _is_drivable(self, leg: Leg) -> bool:
         road = self._map.roads[leg.road]

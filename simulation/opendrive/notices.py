@@ -53,7 +53,7 @@ class Place(NamedTuple):
 
     def at(self, part: str) -> "Place":
         """A part of this place."""
-        return self._replace(part=f"{self.part} {part}" if self.part else part)
+        return Place(self.notices, self.element, self.id, f"{self.part} {part}" if self.part else part)
 
     def skipped(self, reason: str) -> None:
         """Note that this piece is not used."""

@@ -13,7 +13,7 @@ from simulation.opendrive.geometry import Nodes, cubic_length_m, cubic_nodes, sp
 from simulation.opendrive.notices import Place
 
 MIN_GEOMETRY_M, MAX_GEOMETRY_M = 1e-6, 100e3
-MAX_ROAD_M = 200e3
+MAX_ROAD_M, MAX_GEOMETRIES = 200e3, 50_000  # of one road
 MAX_STEP_M = 0.5  # between the end of a geometry and the start of the next: not worth a notice
 MAX_GAP_M, MAX_GAP_RAD = 5.0, math.radians(30)  # that is bridged: length, and angle to the road
 MAX_CURVATURE_RADPM = 2.0
@@ -36,6 +36,11 @@ class PlanPiece(Struct, frozen=True, dict=True):
     def end_m(self) -> float:
         return self.s_m + self.length_m
 
+    @property
+    def end_heading_rad(self) -> float:
+        """Heading at the end of a line, an arc or a spiral."""
+        return self.heading_rad + self.length_m * sum(self.curvature) / 2
+
     @cached_property
     def nodes(self) -> Nodes:
         """Nodes of this piece; s as in the file."""
@@ -50,6 +55,14 @@ class PlanPiece(Struct, frozen=True, dict=True):
             return np.column_stack([self.nodes.x_m, self.nodes.y_m])
         ahead = self.length_m * math.cos(self.heading_rad), self.length_m * math.sin(self.heading_rad)
         return np.array([(self.x_m, self.y_m), (self.x_m + ahead[0], self.y_m + ahead[1])])
+
+    def bounds_m(self) -> tuple[float, float, float, float]:
+        """(x, y) below and above all points of this piece: exact where it is straight, otherwise by its length."""
+        x_m, y_m, length_m = self.x_m, self.y_m, self.length_m
+        if self.cubic is not None or self.curvature != (0.0, 0.0):
+            return x_m - length_m, y_m - length_m, x_m + length_m, y_m + length_m
+        end_x_m, end_y_m = x_m + length_m * math.cos(self.heading_rad), y_m + length_m * math.sin(self.heading_rad)
+        return min(x_m, end_x_m), min(y_m, end_y_m), max(x_m, end_x_m), max(y_m, end_y_m)
 
 
 class Bridge(NamedTuple):
@@ -98,8 +111,8 @@ def _joined(found: list[PlanPiece], place: Place) -> PlanView:
             pieces.append(piece)
             continue
         before = pieces[-1]
-        if before.end_m + piece.length_m > MAX_ROAD_M:
-            at.skipped(f"the road would be longer than {MAX_ROAD_M:g} m; it ends there")
+        if before.end_m + piece.length_m > MAX_ROAD_M or len(pieces) >= MAX_GEOMETRIES:
+            at.skipped(f"a road has at most {MAX_ROAD_M:g} m and {MAX_GEOMETRIES} geometries; it ends there")
             break
         nodes = before.nodes
         end_x_m, end_y_m, heading_rad = float(nodes.x_m[-1]), float(nodes.y_m[-1]), float(nodes.heading_rad[-1])
