@@ -134,8 +134,8 @@ def evaluate(
 
     \b
     Writes DIR/report.html, DIR/results.json, DIR/results.csv, and one file per run in DIR/runs.
-    Exit codes: 0 success, 1 a run failed, 2 usage, 3 no cluster, 5 a --require is not met, 130 interrupted,
-    143 terminated.
+    Exit codes: 0 success, 1 a run failed or a map cannot be driven, 2 usage, 3 no cluster, 5 a --require is not met,
+    130 interrupted, 143 terminated.
     """
     configuration = configuration_of(config, assignments or [])
     default_controller = absolute_name(configuration["decision"].controller)
@@ -143,7 +143,7 @@ def evaluate(
     controller_names = choices_or_plugins("--controller", controllers, (*CONTROLLERS, ZERO), default_controller)
     use_one_thread()
     set_speed_mps = configuration["decision"].set_speed_mps
-    scenarios = scenarios_of(suites or [], scenario_names or [], maps or [], route, set_speed_mps)
+    scenarios, undriven = scenarios_of(suites or [], scenario_names or [], maps or [], route, set_speed_mps)
     scenarios = in_conditions(scenarios, conditions or [])
     requirements = requirements_of(require or [])
     earlier = earlier_runs(against)
@@ -172,7 +172,9 @@ def evaluate(
     if records:
         outcome.write_outcome(out, records, earlier, against)
     outcome.print_failures(sweep)
-    has_failed = outcome.print_detector_failures(records) or bool(sweep.failed)
+    for reason in undriven:
+        typer.echo(f"simulation eval: {reason}", err=True)
+    has_failed = outcome.print_detector_failures(records) or bool(sweep.failed) or bool(undriven)
     if code == 0 and has_failed:
         code = EXIT_FAILED
     if code == 0:
