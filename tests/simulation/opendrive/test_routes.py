@@ -184,7 +184,7 @@ def test_a_direct_junction_is_an_exit_and_an_entry(tmp_path):
 
 
 def test_a_section_for_one_side_continues_the_lanes_of_the_other(tmp_path):
-    one_side = f"<left>{roads.lane(1)}</left><center><lane id='0' type='none'/></center>"
+    one_side = f"<left>{roads.lane(1, link=1)}</left><center><lane id='0' type='none'/></center>"
     sections = roads.lanes(left=roads.lane(1, link=1), right=roads.lane(-1, 'a="3" b="0.01" c="0" d="0"'))
     sections = sections.replace("</lanes>", f'<laneSection s="60" singleSide="true">{one_side}</laneSection></lanes>')
     road = read_map(roads.write(tmp_path, roads.road(lanes_xml=sections))).roads["1"]
