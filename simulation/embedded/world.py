@@ -23,20 +23,16 @@ from simulation.embedded.renderer.renderer import Renderer
 from simulation.embedded.renderer.view import View
 from simulation.embedded.road_gravity import RoadGravity
 from simulation.embedded.safety import ControlGate
+from simulation.embedded.scenery import Scenery
 from simulation.embedded.sensors import Sensors
 from simulation.embedded.traffic import Traffic
 from simulation.lane_truth import LaneTruth
 from simulation.opendrive.parser import read_map
-from simulation.opendrive.road_map import RoadMap
 from simulation.opendrive.route_choice import chosen_route
-from simulation.opendrive.routes import Route
 from simulation.world import Tick, Truth, WorldEnded, WorldError
 
 TICK_S = 0.01
 START_S_M = 10.0  # along the route; keeps the whole car on an open road
-MAX_WHOLE_MAP_ROADS, MAX_WHOLE_MAP_M = 2000, 500e3
-MAX_DRAWN_ROADS_M = 1500e3  # about 1 kB of memory per metre
-DRAWN_M, DRAWN_EVERY_M = 350.0, 50.0  # of a larger map: distance from points of the route; the visibility is 300 m
 END_MARGIN_M = 5.0  # the world ends so far before the end of an open road
 
 log = logging.getLogger(__name__)
@@ -91,14 +87,18 @@ class EmbeddedWorld:
         self._geometry: CameraGeometry = camera.pinhole()
         condition = CONDITIONS[simulation.condition]
         start_m = self.route.stretch.start_m + self._start.s_m
-        self.renderer = Renderer(
-            _drawn_roads(self.route),
-            self._geometry,
-            camera.width_px,
-            camera.height_px,
-            simulation.seed,
-            condition,
-            self.route.curve.pose(start_m)[2],
+        self._scenery = Scenery(
+            self.route,
+            start_m,
+            lambda drawn: Renderer(
+                drawn,
+                self._geometry,
+                camera.width_px,
+                camera.height_px,
+                simulation.seed,
+                condition,
+                self.route.curve.pose(start_m)[2],
+            ),
         )
         self._body = BodyMotion(simulation.seed)
         self._traffic = Traffic(self.route, simulation.seed) if condition.traffic else None
@@ -139,8 +139,14 @@ class EmbeddedWorld:
         self._body.step(car, inputs, TICK_S)
         if self._traffic is not None:
             self._traffic.step(self._s_m, car.speed_mps, TICK_S)
+        self._scenery.move_to(self._s_m)
         frame = self._frame_transport.step(self._capture(now_s, pose), now_s)
         return Tick(state=self._vehicle_state(now_s, pose, inputs), truth=truth, frame=frame)
+
+    @property
+    def renderer(self) -> Renderer:
+        """The renderer of the roads around the car."""
+        return self._scenery.renderer
 
     @property
     def drive_length_m(self) -> float:
@@ -213,24 +219,6 @@ class EmbeddedWorld:
             lateral_acceleration_mps2=car.lateral_acceleration_mps2,
         )
         return truth
-
-
-def _drawn_roads(route: Route) -> RoadMap:
-    """The map of a route; of a large map only what can be seen from the route."""
-    road_map = route.road_map
-    length_m = sum(road.length_m for road in road_map.roads.values())
-    if len(road_map.roads) <= MAX_WHOLE_MAP_ROADS and length_m <= MAX_WHOLE_MAP_M:
-        return road_map
-    start_m, end_m, _ = route.stretch
-    x_m, y_m, _, _ = route.curve.poses(np.arange(start_m, end_m + DRAWN_EVERY_M, DRAWN_EVERY_M))
-    near = road_map.near(np.column_stack([x_m, y_m]), DRAWN_M)
-    length_m = sum(road.length_m for road in near.roads.values())
-    if length_m > MAX_DRAWN_ROADS_M:
-        raise WorldError(
-            f"{road_map.path}: {length_m / 1000:.0f} km of road lie within {DRAWN_M:g} m of the route; at most "
-            f"{MAX_DRAWN_ROADS_M / 1000:g} km can be drawn; choose a shorter route by road ids"
-        )
-    return near
 
 
 def built_in_map() -> Path:

@@ -60,10 +60,11 @@ def _read_map(path: Path, content: bytes | None) -> RoadMap:
         reason = "it contains no road" if first is None else f"it contains no road that can be used: {first}"
         raise OpenDriveError(f"{path}: {ROOT}: {reason}")
     junctions = _junctions_by_id(root, notices)
+    junction_ids = set(junctions)
     for road_id in roads:
         place = Place(notices, "road", road_id)
         predecessor, successor = (
-            read_link(elements[road_id], name, roads, set(junctions), place) for name in ("predecessor", "successor")
+            read_link(elements[road_id], name, roads, junction_ids, place) for name in ("predecessor", "successor")
         )
         if predecessor is not None or successor is not None:
             roads[road_id] = msgspec.structs.replace(roads[road_id], predecessor=predecessor, successor=successor)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from simulation.embedded import world
+from simulation.embedded import scenery
 from simulation.embedded.world import built_in_map
 from simulation.opendrive import default_route, network, parser, plan_view, xml_reader
 from simulation.opendrive.errors import OpenDriveError
@@ -48,20 +48,9 @@ def test_roads_beyond_the_largest_map_are_skipped(tmp_path, monkeypatch):
     assert [notice.id for notice in road_map.notices] == ["2", "3"]
 
 
-def test_of_a_large_map_the_roads_near_the_route_are_drawn(tmp_path, monkeypatch):
-    monkeypatch.setattr(world, "MAX_WHOLE_MAP_ROADS", 10)
-    path = roads.write(tmp_path, *rows(30, 100.0))
-    drawn = []
-    renderer = world.Renderer
-    monkeypatch.setattr(world, "Renderer", lambda road_map, *rest: drawn.append(road_map) or renderer(road_map, *rest))
-    made = driver.make(map=str(path), route="7")
-    assert list(drawn[0].roads) == [str(index) for index in range(4, 11)]
-    driver.run(made, 10)
-
-
 def test_more_road_than_can_be_drawn_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(world, "MAX_WHOLE_MAP_ROADS", 1)
-    monkeypatch.setattr(world, "MAX_DRAWN_ROADS_M", 250.0)
+    monkeypatch.setattr(scenery, "MAX_WHOLE_MAP_ROADS", 1)
+    monkeypatch.setattr(scenery, "MAX_DRAWN_ROADS_M", 250.0)
     with pytest.raises(WorldError, match=r"at most 0\.25 km can be drawn"):
         driver.make(map=str(roads.write(tmp_path, *rows(9, 20.0))))
 
