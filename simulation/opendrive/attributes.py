@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element
 
-from simulation.opendrive.lanes import Cubic
+from simulation.opendrive.lanes import Cubic, cubic_value
 from simulation.opendrive.notices import Place
 
 MAX_NUMBER = 1e9  # a larger one is an error of the file
@@ -63,6 +63,20 @@ def from_the_start(records: tuple[Cubic, ...], place: Place) -> tuple[Cubic, ...
         return records
     place.repaired(f"it begins at {records[0].s_m:g} m; its first value is used from 0 m on")
     return (Cubic(0.0, records[0].a), *records)
+
+
+def plausible(records: tuple[Cubic, ...], end_m: float, limit: float, place: Place) -> tuple[Cubic, ...]:
+    """The records whose values stay within a limit, at both ends and in the middle of the part where they are valid."""
+    kept: list[Cubic] = []
+    ends_m = [*(record.s_m for record in records[1:]), end_m]
+    for record, stop_m in zip(records, ends_m, strict=False):
+        length_m = max(0.0, stop_m - record.s_m)
+        values = (abs(cubic_value((record,), record.s_m + share * length_m)[0]) for share in (0.0, 0.5, 1.0))
+        if max(values) <= limit:
+            kept.append(record)
+        else:
+            place.skipped(f"the record at {record.s_m:g} m leads beyond {limit:g}; it is not used")
+    return tuple(kept)
 
 
 def _cubic(element: Element, start: str, place: Place) -> Cubic | None:

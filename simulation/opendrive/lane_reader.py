@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element
 
 import msgspec
 
-from simulation.opendrive.attributes import cubics, described, from_the_start, integer, number
+from simulation.opendrive.attributes import cubics, described, from_the_start, integer, number, plausible
 from simulation.opendrive.lanes import Cubic, Lane, LaneSection, cubic_value
 from simulation.opendrive.mark_reader import read_marks
 from simulation.opendrive.notices import Place
@@ -16,6 +16,7 @@ from simulation.opendrive.plan_view import PlanView
 MIN_SECTION_M = 1e-6
 MAX_LATE_M = 0.5  # of the first section: not worth a notice
 MAX_LANE_ID = 64
+MAX_WIDTH_M = 1000.0
 NEGATIVE_M = -0.01  # widths below are worth a notice
 LANE_TYPES = (
     "none", "driving", "bidirectional", "entry", "exit", "onRamp", "offRamp", "connectingRamp", "slipLane", "bus",
@@ -81,9 +82,12 @@ def _section(element: Element, start_m: float, stop_m: float, place: Place) -> L
 def _lane(element: Element, lane_id: int, length_m: float, place: Place) -> Lane:
     widths = borders = ()
     if lane_id != 0:
-        widths = cubics(element.findall("width"), "sOffset", place.at("width"))
+        at = place.at("width")
+        widths = plausible(cubics(element.findall("width"), "sOffset", at), length_m, MAX_WIDTH_M, at)
         # The width takes precedence over the border (OpenDRIVE 1.8, 11.6).
-        borders = () if widths else cubics(element.findall("border"), "sOffset", place.at("border"))
+        at = place.at("border")
+        borders = () if widths else cubics(element.findall("border"), "sOffset", at)
+        borders = plausible(borders, length_m, MAX_WIDTH_M, at)
         if not widths and not borders:
             place.repaired("it has no width and no border; it is 0 m wide")
         widths = from_the_start(widths, place.at("width"))

@@ -12,9 +12,9 @@ from xml.etree.ElementTree import Element
 
 import msgspec
 
-from simulation.opendrive.attributes import cubics, described, from_the_start, number
+from simulation.opendrive.attributes import cubics, described, from_the_start, number, plausible
 from simulation.opendrive.errors import OpenDriveError
-from simulation.opendrive.lane_reader import bank_in_radians, read_sections
+from simulation.opendrive.lane_reader import MAX_WIDTH_M, bank_in_radians, read_sections
 from simulation.opendrive.lanes import Cubic
 from simulation.opendrive.link_reader import note_dangling_lanes, read_connections, read_link
 from simulation.opendrive.notices import Notices, Place
@@ -27,6 +27,8 @@ from simulation.opendrive.xml_reader import read_xml
 ROOT = "OpenDRIVE"
 MAX_STEP_M = 0.5  # between the length of a road and its plan view: not worth a notice
 MAX_MAP_M = 5e6  # length of all roads
+MAX_HEIGHT_M = 20e3
+MAX_BANK = 90.0  # degrees, in which some files give it
 LEFT_HAND, RIGHT_HAND = "lht", "rht"
 
 
@@ -143,7 +145,7 @@ def _read_road(element: Element, road_id: str, place: Place) -> Road | None:
         length_m=end_m,
         junction=None if junction in ("-1", "") else junction,
         plan=plan.pieces,
-        lane_offset=_profile(lanes.findall("laneOffset"), plan, place.at("laneOffset")),
+        lane_offset=_profile(lanes.findall("laneOffset"), plan, MAX_WIDTH_M, place.at("laneOffset")),
         sections=sections,
         predecessor=None,
         successor=None,
@@ -162,23 +164,24 @@ def _is_right_hand(element: Element, place: Place) -> bool:
 
 
 def _profiles(element: Element, plan: PlanView, place: Place) -> Profiles:
-    elevation = place.at("elevation")
-    bank = place.at("superelevation")
+    at_elevation, at_bank = place.at("elevation"), place.at("superelevation")
+    elevation = _profile(element.findall("elevationProfile/elevation"), plan, MAX_HEIGHT_M, at_elevation)
+    bank = _profile(element.findall("lateralProfile/superelevation"), plan, MAX_BANK, at_bank)
     return Profiles(
-        elevation=from_the_start(_profile(element.findall("elevationProfile/elevation"), plan, elevation), elevation),
-        superelevation=bank_in_radians(_profile(element.findall("lateralProfile/superelevation"), plan, bank), bank),
+        elevation=from_the_start(elevation, at_elevation),
+        superelevation=bank_in_radians(bank, at_bank),
         shape=_shape(element.findall("lateralProfile/shape"), plan, place.at("shape")),
     )
 
 
-def _profile(elements: Sequence[Element], plan: PlanView, place: Place) -> tuple[Cubic, ...]:
+def _profile(elements: Sequence[Element], plan: PlanView, limit: float, place: Place) -> tuple[Cubic, ...]:
     """Cubic records over s of the road."""
     if not elements:
         return ()
     records = cubics(elements, "s", place)
-    if not plan.bridges:
-        return records
-    return tuple(msgspec.structs.replace(record, s_m=plan.moved_m(record.s_m)) for record in records)
+    if plan.bridges:
+        records = tuple(msgspec.structs.replace(record, s_m=plan.moved_m(record.s_m)) for record in records)
+    return plausible(records, plan.pieces[-1].end_m, limit, place)
 
 
 def _shape(elements: Sequence[Element], plan: PlanView, place: Place) -> tuple[CrossSection, ...]:
@@ -189,5 +192,9 @@ def _shape(elements: Sequence[Element], plan: PlanView, place: Place) -> tuple[C
             place.skipped(f"{described(element, 's')}: expected a finite number")
             continue
         by_station.setdefault(plan.moved_m(s_m), []).append(element)
-    found = ((s_m, cubics(group, "t", place)) for s_m, group in sorted(by_station.items()))
-    return tuple(CrossSection(s_m, pieces) for s_m, pieces in found if pieces)
+    found = []
+    for s_m, group in sorted(by_station.items()):
+        pieces = plausible(cubics(group, "t", place), 0.0, MAX_HEIGHT_M, place)
+        if pieces:
+            found.append(CrossSection(s_m, pieces))
+    return tuple(found)
