@@ -3,6 +3,7 @@
 `python -m tests.simulation.opendrive.repairs` writes the table in docs/opendrive.md.
 """
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -163,6 +164,8 @@ REPAIRS = [
            "repairs", "uses the last", "share the sOffset"),
     Repair("records out of order", profile(elevation(50) + elevation(0)), "repairs", "sorts them", "out of order"),
     Repair("record without a coefficient", profile(elevation(0, rest="")), "repairs", "0", "attribute b is missing"),
+    Repair("value beyond 1000 m sideways or 20 km in height", profile(elevation(0, a="9e8")), "skips", "the record",
+           "beyond 20000"),
     Repair("record with nan, inf or a text", profile(elevation(0, a="-1.#IND")), "skips", "the record", "-1.#IND"),
     Repair("decimal comma", lane(RIGHT.replace('"3.5"', '"3,5"')), "repairs", "accepts it", "decimal comma"),
     Repair("superelevation in degrees", superelevation("5"), "repairs", "converts it where 5 rad would be", "degrees"),
@@ -231,7 +234,7 @@ def documented() -> str:
     """The table that docs/opendrive.md contains."""
     lines = DOCUMENT.read_text(encoding="utf-8").splitlines()
     start = lines.index(FIRST_LINE)
-    return "\n".join(line for line in lines[start:] if line.startswith("|"))
+    return "\n".join(itertools.takewhile(lambda line: line.startswith("|"), lines[start:]))
 
 
 if __name__ == "__main__":
