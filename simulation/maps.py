@@ -12,7 +12,7 @@ from simulation.world import WorldError
 if TYPE_CHECKING:
     from simulation.opendrive.survey import RouteSummary, Survey
 
-ROADS_SHOWN, ROUTES_SHOWN, IDS_SHOWN = 12, 8, 10
+ROADS_SHOWN, ROUTES_SHOWN, IDS_SHOWN, NOTICES_SHOWN = 12, 8, 10, 30
 
 
 def maps(
@@ -29,7 +29,7 @@ def maps(
     seed: Annotated[int, typer.Option(min=0, help="Seed of --route turns.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON: a list, one object for each file.")] = False,
 ) -> None:
-    """List roads, lanes, road marks, drivable routes and unsupported elements of road files.
+    """List roads, lanes, road marks, drivable routes, and what is not supported or was repaired in road files.
 
     \b
     Examples:
@@ -51,7 +51,7 @@ def maps(
     for file in files:
         try:
             road_map = read_map(file)
-            surveys.append(survey(road_map))
+            surveys.append(survey(road_map, None if as_json else ROUTES_SHOWN))
             if picture is not None:
                 from simulation.opendrive.map_image import write_map_image
                 from simulation.opendrive.route_choice import chosen_route
@@ -86,20 +86,29 @@ def _text(found: "Survey") -> str:
         narrow_m, wide_m = found.lane_width_m
         lines.insert(3, f"  width    {narrow_m:.2f} to {wide_m:.2f} m (lanes to drive on)")
     if len(found.roads) <= ROADS_SHOWN:
+        width = max(3, *(len(road.id) for road in found.roads))
         lines += [
-            f"  road {road.id:<4}{road.length_m:.0f} m, {road.sections} lane section{'s' * (road.sections > 1)}, "
-            f"{road.traffic}: {' '.join(road.lanes)}"
+            f"  road {road.id:<{width}} {road.length_m:.0f} m, "
+            f"{road.sections} lane section{'s' * (road.sections > 1)}, {road.traffic}: {' '.join(road.lanes)}"
             for road in found.roads
         ]
     else:
         lines.append("  (--json lists every road)")
     lines.append("  routes   the first is the default")
-    lines += [f"    {_route(route)}" for route in found.routes[:ROUTES_SHOWN]]
-    if len(found.routes) > ROUTES_SHOWN:
-        lines.append(f"    and {len(found.routes) - ROUTES_SHOWN} more (--json lists them)")
-    lines.append("  not supported" + ("" if found.not_supported else ": nothing"))
-    lines += [f"    {thing}" for thing in found.not_supported]
+    lines += [f"    {_route(route)}" for route in found.routes]
+    if found.route_count > len(found.routes):
+        lines.append(f"    and {found.route_count - len(found.routes)} more (--json lists them)")
+    skipped = [str(notice) for notice in found.notices if notice.action == "skipped"]
+    lines += _list("not supported", [*found.not_supported, *skipped])
+    repaired = [str(notice) for notice in found.notices if notice.action == "repaired"]
+    lines += _list("repaired", repaired) if repaired else []
     return "\n".join(lines)
+
+
+def _list(title: str, things: list[str]) -> list[str]:
+    lines = [f"  {title}" + ("" if things else ": nothing"), *(f"    {thing}" for thing in things[:NOTICES_SHOWN])]
+    further = len(things) - NOTICES_SHOWN
+    return lines if further <= 0 else [*lines, f"    and {further} more (--json lists them)"]
 
 
 def _route(route: "RouteSummary") -> str:

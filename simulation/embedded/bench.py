@@ -121,7 +121,7 @@ class _Drive:
         """Render stage by stage; returns the duration of each stage, ms."""
         renderer = self.world.renderer
         began = time.process_time()
-        renderer.start_frame(self.image, view)
+        view = renderer.start_frame(self.image, view)
         took_ms = {}
         for stage, draw in renderer.stages:
             draw(view)

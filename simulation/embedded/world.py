@@ -23,6 +23,7 @@ from simulation.embedded.renderer.renderer import Renderer
 from simulation.embedded.renderer.view import View
 from simulation.embedded.road_gravity import RoadGravity
 from simulation.embedded.safety import ControlGate
+from simulation.embedded.scenery import Scenery
 from simulation.embedded.sensors import Sensors
 from simulation.embedded.traffic import Traffic
 from simulation.lane_truth import LaneTruth
@@ -86,14 +87,18 @@ class EmbeddedWorld:
         self._geometry: CameraGeometry = camera.pinhole()
         condition = CONDITIONS[simulation.condition]
         start_m = self.route.stretch.start_m + self._start.s_m
-        self.renderer = Renderer(
-            road_map,
-            self._geometry,
-            camera.width_px,
-            camera.height_px,
-            simulation.seed,
-            condition,
-            self.route.curve.pose(start_m)[2],
+        self._scenery = Scenery(
+            self.route,
+            start_m,
+            lambda drawn: Renderer(
+                drawn,
+                self._geometry,
+                camera.width_px,
+                camera.height_px,
+                simulation.seed,
+                condition,
+                self.route.curve.pose(start_m)[2],
+            ),
         )
         self._body = BodyMotion(simulation.seed)
         self._traffic = Traffic(self.route, simulation.seed) if condition.traffic else None
@@ -134,8 +139,14 @@ class EmbeddedWorld:
         self._body.step(car, inputs, TICK_S)
         if self._traffic is not None:
             self._traffic.step(self._s_m, car.speed_mps, TICK_S)
+        self._scenery.move_to(self._s_m)
         frame = self._frame_transport.step(self._capture(now_s, pose), now_s)
         return Tick(state=self._vehicle_state(now_s, pose, inputs), truth=truth, frame=frame)
+
+    @property
+    def renderer(self) -> Renderer:
+        """The renderer of the roads around the car."""
+        return self._scenery.renderer
 
     @property
     def drive_length_m(self) -> float:

@@ -156,8 +156,8 @@ def evaluate(
 
     \b
     Writes DIR/report.html, DIR/results.json, DIR/results.csv, and one file per run in DIR/runs.
-    Exit codes: 0 success, 1 a run failed, 2 usage, 3 no cluster, 5 a --require is not met, 130 interrupted,
-    143 terminated.
+    Exit codes: 0 success, 1 a run failed or a map cannot be driven, 2 usage, 3 no cluster, 5 a --require is not met,
+    130 interrupted, 143 terminated.
     """
     configuration = configuration_of(config, assignments or [])
     default_controller = absolute_name(configuration["decision"].controller)
@@ -168,10 +168,11 @@ def evaluate(
     if world is None:
         if world_options or duration is not None:
             fail(EXIT_USAGE, "--world-option and --duration apply to --world only")
-        scenarios = scenarios_of(suites or [], scenario_names or [], maps or [], route, set_speed_mps)
+        scenarios, undriven = scenarios_of(suites or [], scenario_names or [], maps or [], route, set_speed_mps)
         scenarios = in_conditions(scenarios, conditions or [])
     else:
         check_alone(suites=suites, scenarios=scenario_names, maps=maps, conditions=conditions, seeds=seeds)
+        undriven = []
         scenarios = [world_scenario(world, world_options or [], duration or DEFAULT_DURATION_S, set_speed_mps)]
         if TRUTH in method_names:
             fail(EXIT_USAGE, f"--method {TRUTH}: perfect perception needs the embedded world; omit --world")
@@ -202,8 +203,10 @@ def evaluate(
     if records:
         outcome.write_outcome(out, records, earlier, against)
     outcome.print_failures(sweep)
+    for reason in undriven:
+        typer.echo(f"simulation eval: {reason}", err=True)
     outcome.print_unscored(records)
-    has_failed = outcome.print_detector_failures(records) or bool(sweep.failed)
+    has_failed = outcome.print_detector_failures(records) or bool(sweep.failed) or bool(undriven)
     if code == 0 and has_failed:
         code = EXIT_FAILED
     if code == 0:

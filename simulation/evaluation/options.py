@@ -68,10 +68,11 @@ def check_plugins(configuration: Configuration, methods: list[str], controllers:
 
 def scenarios_of(
     suites: list[str], names: list[str], maps: list[Path], route: str | None, set_speed_mps: float
-) -> "list[Scenario]":
-    """Return the scenarios of suites, files and maps without duplicates; the default suite when none is given.
+) -> "tuple[list[Scenario], list[str]]":
+    """Return the scenarios of suites, files and maps without duplicates, and why other maps cannot be driven.
 
-    One option may hold several names of suites or scenarios with commas.
+    Without suite, file and map: the default suite. One option may hold several names of suites or scenarios with
+    commas.
     """
     from simulation.evaluation.scenario_file import built_in_scenarios, load_scenario, scenario_of_map
     from simulation.evaluation.scenario_schema import ScenarioError
@@ -81,6 +82,7 @@ def scenarios_of(
     if route is not None and not maps:
         fail(EXIT_USAGE, f"--route {route}: it applies to --map only; a scenario file names its route")
     found: dict[tuple[str, str], Scenario] = {}
+    undriven: list[str] = []
     try:
         for suite in _names("--suite", suites) or ([] if names or maps else [DEFAULT_SUITE]):
             if suite not in SUITES:
@@ -92,10 +94,19 @@ def scenarios_of(
                 fail(EXIT_USAGE, f"--scenario {name}: no such file; built-in scenarios are {', '.join(known)}")
             _add(found, load_scenario(known.get(name, name)), f"--scenario {name}")
         for file in maps:
-            _add(found, scenario_of_map(file, route or DEFAULT, set_speed_mps), f"--map {file}")
+            try:
+                scenario = scenario_of_map(file, route or DEFAULT, set_speed_mps)
+            except ScenarioError as error:
+                if len(maps) == 1:
+                    raise
+                undriven.append(f"{file.stem}, route {route or DEFAULT}: not driven: {error}")
+                continue
+            _add(found, scenario, f"--map {file}")
     except ScenarioError as error:
         fail(EXIT_USAGE, str(error))
-    return list(found.values())
+    if not found:
+        fail(EXIT_USAGE, f"none of the {len(maps)} maps can be driven: {'; '.join(undriven)}")
+    return list(found.values()), undriven
 
 
 def check_alone(*, seeds: int, **given: object) -> None:

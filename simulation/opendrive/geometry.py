@@ -84,6 +84,12 @@ def cubic_nodes(
     )
 
 
+def cubic_length_m(u_coefficients: Sequence[float], v_coefficients: Sequence[float], p_end: float) -> float:
+    """Arc length of a parametric cubic from 0 to `p_end`."""
+    u, v = np.polynomial.Polynomial(u_coefficients), np.polynomial.Polynomial(v_coefficients)
+    return float(_arc_length(u.deriv(), v.deriv(), np.linspace(0.0, p_end, 9))[-1])
+
+
 def join_nodes(pieces: Sequence[Nodes]) -> Nodes:
     """Concatenate pieces; each keeps its own start point, so that rounding errors do not accumulate."""
     last = pieces[-1]

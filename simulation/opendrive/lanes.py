@@ -47,6 +47,15 @@ def cubic_value(cubics: tuple[Cubic, ...], s_m: float) -> tuple[float, float]:
     return a + ds * (b + ds * (c + ds * d)), b + ds * (2 * c + ds * 3 * d)
 
 
+def _not_negative(width: np.ndarray, change: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    is_negative = width < 0.0
+    return (
+        (np.where(is_negative, 0.0, width), np.where(is_negative, 0.0, change))
+        if is_negative.any()
+        else (width, change)
+    )
+
+
 class Stroke(Struct, frozen=True):
     """One painted line of a road mark."""
 
@@ -128,7 +137,7 @@ class LaneSection(Struct, frozen=True):
             if lane.borders:
                 t_m, slope = cubic_values(lane.borders, s_m - self.s_m)
             else:
-                width, change = cubic_values(lane.widths, s_m - self.s_m)
+                width, change = _not_negative(*cubic_values(lane.widths, s_m - self.s_m))
                 t_m, slope = t_m + side * width, slope + side * change
         return t_m, slope
 
@@ -143,7 +152,7 @@ class LaneSection(Struct, frozen=True):
             if lane.borders:
                 outer_m = cubic_value(lane.borders, s_m - self.s_m)[0]
             else:
-                outer_m += side * cubic_value(lane.widths, s_m - self.s_m)[0]
+                outer_m += side * max(0.0, cubic_value(lane.widths, s_m - self.s_m)[0])
         return inner_m, outer_m
 
     def width_m(self, lane_id: int, offset: tuple[Cubic, ...], s_m: np.ndarray) -> np.ndarray:

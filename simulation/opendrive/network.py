@@ -6,14 +6,15 @@ import random
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import numpy as np
-
 from simulation.opendrive.errors import OpenDriveError
 from simulation.opendrive.road_map import Link, RoadMap
 
-MAX_LEGS = 1000
+MAX_STARTS = 10_000  # lanes of a map that is searched completely
+MAX_LEGS, MAX_PATH_M = 1000, 200e3  # of a path that is not given by road ids
 MIN_LANE_WIDTH_M = 2.0
-DRIVABLE = ("driving", "bidirectional", "entry", "exit", "onRamp", "offRamp", "connectingRamp", "slipLane")
+DRIVABLE = (
+    "driving", "bidirectional", "entry", "exit", "onRamp", "offRamp", "connectingRamp", "slipLane", "bus", "taxi", "HOV"
+)  # fmt: skip
 
 
 class Leg(NamedTuple):
@@ -40,13 +41,13 @@ class Network:
 
     def __init__(self, road_map: RoadMap) -> None:
         self._map = road_map
-        self._drivable = {
-            Leg(road.id, index, lane_id)
+        self._length_m = {  # of all legs
+            Leg(road.id, index, lane_id): section.end_m - section.s_m
             for road in road_map.roads.values()
             for index, section in enumerate(road.sections)
             for lane_id in section.lanes
-            if self._is_drivable(Leg(road.id, index, lane_id))
         }
+        self._drivable = {leg for leg in self._length_m if self._is_drivable(leg)}
         if not self._drivable:
             raise OpenDriveError(f"{road_map.path}: no lane of type driving is at least {MIN_LANE_WIDTH_M:g} m wide")
 
@@ -70,12 +71,15 @@ class Network:
         choose = self._straightest if seed is None else _random_choice(random.Random(seed))
         chosen: dict[Leg, Leg | None] = {}
         covered: set[Leg] = set()
+        # Of a large map, each cycle is followed once, from the first start that leads to it.
+        into_cycles: set[Leg] | None = set() if len(self._drivable) > MAX_STARTS else None
         paths = []
         for start in self.starts():
             if start not in covered:
-                path = self._follow(start, choose, chosen)
-                covered.update(path.legs, [start])
-                paths.append(path)
+                path = self._follow(start, choose, chosen, into_cycles)
+                if path is not None:
+                    covered.update(path.legs, [start])
+                    paths.append(path)
         paths.sort(key=lambda path: (path.is_closed, path.length_m), reverse=True)
         known: set[Leg] = set()
         distinct = []
@@ -108,24 +112,38 @@ class Network:
         return self._straightest(leg, self.following(leg))
 
     def _path(self, legs: list[Leg], is_closed: bool) -> LanePath:
-        return LanePath(legs, is_closed, sum(self._length_m(leg) for leg in legs))
+        return LanePath(legs, is_closed, sum(map(self._length_m.__getitem__, legs)))
 
     def _follow(
-        self, start: Leg, choose: Callable[[Leg, list[Leg]], Leg | None], chosen: dict[Leg, Leg | None]
-    ) -> LanePath:
-        """The path from `start`; closed when it returns to one of its legs, which then becomes the first."""
-        legs, seen = [start], {start: 0}
-        while len(legs) < MAX_LEGS:
-            here = legs[-1]
+        self,
+        start: Leg,
+        choose: Callable[[Leg, list[Leg]], Leg | None],
+        chosen: dict[Leg, Leg | None],
+        into_cycles: set[Leg] | None,
+    ) -> LanePath | None:
+        """The path from `start`; closed when it returns to one of its legs, which then becomes the first.
+
+        `into_cycles` collects the legs that lead to a cycle; None when the path reaches one of them.
+        """
+        legs, seen, length_m = [start], {start: 0}, 0.0
+        here = start
+        while len(legs) < MAX_LEGS and length_m < MAX_PATH_M:
             if here not in chosen:
                 chosen[here] = choose(here, self.following(here))
+            length_m += self._length_m[here]
             following = chosen[here]
             if following is None:
                 break
+            if into_cycles is not None and (following in into_cycles or following in seen):
+                is_known = following in into_cycles
+                into_cycles.update(legs)
+                if is_known:
+                    return None
             if following in seen:
                 return self._path(legs[seen[following] :], is_closed=True)
             seen[following] = len(legs)
             legs.append(following)
+            here = following
         return self._path(legs, is_closed=False)
 
     def _shortest(self, start: Leg, roads: Sequence[str]) -> LanePath | None:
@@ -150,7 +168,7 @@ class Network:
                 further = (other, reached + arrives)
                 if reached == len(roads) and other.road != leg.road:
                     continue
-                length_m = far_m + self._length_m(leg)
+                length_m = far_m + self._length_m[leg]
                 if length_m < distance_m.get(further, math.inf):
                     distance_m[further], before[further] = length_m, state
                     heapq.heappush(heap, (length_m, further))
@@ -164,13 +182,15 @@ class Network:
         return any(leg in self.following(other) for other in self._drivable if other[:2] == (road_id, section))
 
     def _straightest(self, leg: Leg, candidates: list[Leg]) -> Leg | None:
+        if len(candidates) < 2:
+            return candidates[0] if candidates else None
         heading = self._end_heading(leg)
 
         def turn_rad(candidate: Leg) -> float:
             # Compares end headings: all connecting roads of a junction start straight on.
             return abs(math.remainder(self._end_heading(candidate) - heading, 2 * math.pi))
 
-        return min(candidates, key=turn_rad, default=None)
+        return min(candidates, key=turn_rad)
 
     def _candidates(self, leg: Leg) -> list[Leg]:
         road = self._map.roads[leg.road]
@@ -194,9 +214,7 @@ class Network:
 
     def _entered(self, link: Link, lane_id: int) -> list[Leg]:
         """The leg at one end of a road; empty where that lane is driven towards this end."""
-        road = self._map.roads.get(link.id)
-        if road is None:
-            raise OpenDriveError(f"{self._map.path}: a link names road {link.id}, which is not in the file")
+        road = self._map.roads[link.id]
         if road.is_driven_forwards(lane_id) != (link.contact == "start"):
             return []
         return [Leg(road.id, 0 if link.contact == "start" else len(road.sections) - 1, lane_id)]
@@ -204,25 +222,21 @@ class Network:
     def _is_forward(self, leg: Leg) -> bool:
         return self._map.roads[leg.road].is_driven_forwards(leg.lane)
 
-    def _length_m(self, leg: Leg) -> float:
-        section = self._map.roads[leg.road].sections[leg.section]
-        return section.end_m - section.s_m
-
     def _end_heading(self, leg: Leg) -> float:
         """Driving direction at the end of a leg."""
         road = self._map.roads[leg.road]
         section = road.sections[leg.section]
         if self._is_forward(leg):
-            return road.curve.pose(section.end_m)[2]
-        return road.curve.pose(section.s_m)[2] + math.pi
+            return road.heading_rad(section.end_m)
+        return road.heading_rad(section.s_m) + math.pi
 
     def _is_drivable(self, leg: Leg) -> bool:
         road = self._map.roads[leg.road]
         section = road.sections[leg.section]
-        if leg.lane == 0 or section.lanes[leg.lane].type not in DRIVABLE or self._length_m(leg) < 1e-3:
+        if leg.lane == 0 or section.lanes[leg.lane].type not in DRIVABLE or self._length_m[leg] < 1e-3:
             return False
-        middle_m = np.array([(section.s_m + section.end_m) / 2])
-        return bool(section.width_m(leg.lane, road.lane_offset, middle_m)[0] >= MIN_LANE_WIDTH_M)
+        inner_m, outer_m = section.span_m(leg.lane, road.lane_offset, (section.s_m + section.end_m) / 2)
+        return abs(outer_m - inner_m) >= MIN_LANE_WIDTH_M
 
 
 def _random_choice(chance: random.Random) -> Callable[[Leg, list[Leg]], Leg | None]:

@@ -1,247 +1,200 @@
-"""Reads OpenDRIVE files (1.4 to 1.8): road surfaces, lanes, marks and links.
+"""Reads OpenDRIVE files (1.1 to 1.8): road surfaces, lanes, marks and links.
 
 Supported: plan view (line, spiral, arc, poly3, paramPoly3), elevation, superelevation, lateral shape, lane offset, lane
 sections, widths and borders, road marks, links of roads and lanes, junction connections. Other elements are ignored;
-`RoadMap.unsupported` lists them.
+`RoadMap.unsupported` lists them. A piece with an error is skipped or repaired; `RoadMap.notices` lists these.
 """
 
+import gc
+from collections.abc import Sequence
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
-from simulation.opendrive.geometry import Nodes, cubic_nodes, spiral_nodes
-from simulation.opendrive.lanes import Cubic, Lane, LaneSection, RoadMark, Stroke, strokes_for_type
-from simulation.opendrive.road_map import Connection, Link, Road, RoadMap
+import msgspec
+
+from simulation.opendrive.attributes import cubics, described, from_the_start, number, plausible
+from simulation.opendrive.errors import OpenDriveError
+from simulation.opendrive.lane_reader import MAX_WIDTH_M, bank_in_radians, read_sections
+from simulation.opendrive.lanes import Cubic
+from simulation.opendrive.link_reader import note_dangling_lanes, read_connections, read_link
+from simulation.opendrive.notices import Notices, Place
+from simulation.opendrive.plan_view import PlanView, read_plan_view
+from simulation.opendrive.road_map import Road, RoadMap
 from simulation.opendrive.surface import CrossSection, Profiles
 from simulation.opendrive.unsupported import unsupported
-from simulation.opendrive.xml_reader import XmlReader
+from simulation.opendrive.xml_reader import read_xml
 
-MAX_GAP_M = 0.5  # between the end of a geometry and the start of the next
-MAX_CURVATURE_RADPM = 2.0
-MAX_GEOMETRY_M = 100e3
-DEFAULT_MARK_WIDTH_M = {"standard": 0.12, "bold": 0.25}
-PAINTED = ("solid", "broken", "solid solid", "solid broken", "broken solid", "broken broken", "botts dots")
-BY_LINES = "custom"  # painted only where the file gives its lines
-NOT_PAINTED = ("none", "curb", "grass", "edge", BY_LINES)
+ROOT = "OpenDRIVE"
+MAX_STEP_M = 0.5  # between the length of a road and its plan view: not worth a notice
+MAX_MAP_M = 5e6  # length of all roads
+MAX_HEIGHT_M = 20e3
+MAX_BANK = 90.0  # degrees, in which some files give it
+LEFT_HAND, RIGHT_HAND = "lht", "rht"
 
 
 def read_map(path: Path, content: bytes | None = None) -> RoadMap:
     """Read a map from a file, or from `content`; `path` is then only its name.
 
-    Raises OpenDriveError with file, element and reason.
+    Raises OpenDriveError with the reason when nothing in it can be driven.
     """
-    reader = XmlReader(path, content)
-    if reader.root.tag != "OpenDRIVE":
-        reader.fail(f"<{reader.root.tag}>", "expected the root element OpenDRIVE")
-    roads: dict[str, Road] = {}
-    for element in reader.root.iterfind("road"):
-        road = _RoadReader(reader, element).road()
-        if road.id in roads:
-            reader.fail(f"road {road.id}", "this id is used twice")
-        roads[road.id] = road
+    is_collecting = gc.isenabled()
+    gc.disable()  # hundreds of thousands of objects that all stay: collecting takes a third of the time
+    try:
+        return _read_map(path, content)
+    finally:
+        if is_collecting:
+            gc.enable()
+
+
+def _read_map(path: Path, content: bytes | None) -> RoadMap:
+    notices = Notices()
+    root = read_xml(path, content, Place(notices, "file"))
+    if root.tag.lower() != ROOT.lower() and root.find("road") is None:
+        raise OpenDriveError(f"{path}: <{root.tag}>: expected the root element {ROOT}")
+    if root.tag != ROOT:
+        Place(notices, root.tag).repaired(f"read as {ROOT}")
+    for element in root.iterfind("include"):
+        Place(notices, "include").skipped(f"{described(element, 'file')}: other files are not read")
+    elements = _roads_by_id(root, notices)
+    roads = _read_roads(elements, notices)
     if not roads:
-        reader.fail("OpenDRIVE", "it contains no road")
-    junctions = {j.get("id", ""): _connections(reader, j) for j in reader.root.iterfind("junction")}
-    return RoadMap(path, roads, junctions, unsupported(reader.root))
-
-
-class _RoadReader:
-    """Reads one <road> element."""
-
-    def __init__(self, reader: XmlReader, element: Element) -> None:
-        self._reader, self._element = reader, element
-        self._where = f"road {element.get('id', 'without id')}"
-
-    def road(self) -> Road:
-        reader, element = self._reader, self._element
-        if element.get("id") is None:
-            reader.fail(self._where, "attribute id is missing")
-        length_m = reader.number(element, "length", self._where)
-        geometry = self._geometry()
-        end_m = float(geometry[-1].s_m[-1])
-        if abs(end_m - length_m) > MAX_GAP_M:
-            reader.fail(self._where, f"length is {length_m:g} m, but its plan view ends at {end_m:g} m")
-        lanes = reader.required_child(element, "lanes", self._where)
-        junction = element.get("junction", "-1")
-        return Road(
-            id=element.get("id", ""),
-            length_m=end_m,
-            junction=None if junction == "-1" else junction,
-            geometry=geometry,
-            lane_offset=self._cubics(lanes, "laneOffset", "s", self._where),
-            sections=self._sections(lanes, end_m),
-            predecessor=self._link("predecessor"),
-            successor=self._link("successor"),
-            profiles=Profiles(
-                elevation=self._cubics(element, "elevationProfile/elevation", "s", self._where),
-                superelevation=self._cubics(element, "lateralProfile/superelevation", "s", self._where),
-                shape=self._shape(),
-            ),
-            is_right_hand=element.get("rule", "RHT") != "LHT",
+        first = next((notice for notice in notices if notice.action == "skipped"), None)
+        reason = "it contains no road" if first is None else f"it contains no road that can be used: {first}"
+        raise OpenDriveError(f"{path}: {ROOT}: {reason}")
+    junctions = _junctions_by_id(root, notices)
+    junction_ids = set(junctions)
+    for road_id in roads:
+        place = Place(notices, "road", road_id)
+        predecessor, successor = (
+            read_link(elements[road_id], name, roads, junction_ids, place) for name in ("predecessor", "successor")
         )
-
-    def _shape(self) -> tuple[CrossSection, ...]:
-        where = f"{self._where} shape"
-        sections: dict[float, list[Cubic]] = {}
-        for element in self._element.iterfind("lateralProfile/shape"):
-            s_m, *values = (self._reader.number(element, name, where) for name in "stabcd")
-            sections.setdefault(s_m, []).append(Cubic(*values))
-        return tuple(
-            CrossSection(s_m, tuple(sorted(pieces, key=lambda piece: piece.s_m)))
-            for s_m, pieces in sorted(sections.items())
-        )
-
-    def _link(self, name: str) -> Link | None:
-        element = self._element.find(f"link/{name}")
-        if element is None:
-            return None
-        kind, contact = element.get("elementType"), element.get("contactPoint")
-        if kind not in ("road", "junction") or contact not in ("start", "end", None):
-            self._reader.fail(
-                f"{self._where} {name}", f"elementType={kind!r} contactPoint={contact!r} is not a valid link"
-            )
-        if kind == "road" and contact is None:
-            self._reader.fail(f"{self._where} {name}", "attribute contactPoint is missing")
-        return Link(kind, element.get("elementId", ""), contact)
-
-    def _geometry(self) -> tuple[Nodes, ...]:
-        pieces: list[Nodes] = []
-        plan = self._reader.required_child(self._element, "planView", self._where)
-        for index, element in enumerate(plan.iterfind("geometry")):
-            where = f"{self._where} geometry {index}"
-            piece = self._piece(element, where)
-            if pieces:
-                before = pieces[-1]
-                gap_m = max(abs(piece.x_m[0] - before.x_m[-1]), abs(piece.y_m[0] - before.y_m[-1]))
-                gap_m = max(gap_m, abs(piece.s_m[0] - before.s_m[-1]))
-                if gap_m > MAX_GAP_M:
-                    self._reader.fail(where, f"starts {gap_m:.2f} m away from the end of the one before")
-                before.s_m[-1] = piece.s_m[0]
-            pieces.append(piece)
-        if not pieces:
-            self._reader.fail(f"{self._where} planView", "it contains no geometry")
-        return tuple(pieces)
-
-    def _piece(self, element: Element, where: str) -> Nodes:
-        def number(name: str) -> float:
-            return self._reader.number(element, name, where)
-
-        start = number("s"), number("x"), number("y"), number("hdg")
-        length_m = number("length")
-        if not 1e-6 < length_m <= MAX_GEOMETRY_M:
-            self._reader.fail(where, f"length={length_m:g}: expected more than 0 and at most {MAX_GEOMETRY_M:g} m")
-        shape = next((child for child in element if child.tag != "userData"), None)
-        if shape is None:
-            self._reader.fail(where, "it contains no shape (line, spiral, arc, poly3 or paramPoly3)")
-        where = f"{where} {shape.tag}"
-
-        def of_shape(name: str) -> float:
-            return self._reader.number(shape, name, where)
-
-        match shape.tag:
-            case "line":
-                return spiral_nodes(*start, length_m, 0.0, 0.0)
-            case "arc" | "spiral":
-                names = ("curvature", "curvature") if shape.tag == "arc" else ("curvStart", "curvEnd")
-                first, last = of_shape(names[0]), of_shape(names[1])
-                if max(abs(first), abs(last)) > MAX_CURVATURE_RADPM:
-                    self._reader.fail(where, f"curvature beyond {MAX_CURVATURE_RADPM:g} 1/m")
-                return spiral_nodes(*start, length_m, first, last)
-            case "poly3":
-                return cubic_nodes(*start, length_m, (0.0, 1.0), [of_shape(name) for name in "abcd"], None)
-            case "paramPoly3":
-                u = [of_shape(f"{name}U") for name in "abcd"]
-                v = [of_shape(f"{name}V") for name in "abcd"]
-                if u[1] == 0.0 and v[1] == 0.0:
-                    self._reader.fail(where, "bU and bV are both 0, so its direction at the start is undefined")
-                p_end = length_m if shape.get("pRange") == "arcLength" else 1.0
-                return cubic_nodes(*start, length_m, u, v, p_end)
-        self._reader.fail(where, "unknown shape, expected line, spiral, arc, poly3 or paramPoly3")
-
-    def _sections(self, lanes: Element, end_m: float) -> tuple[LaneSection, ...]:
-        elements = lanes.findall("laneSection")
-        if not elements:
-            self._reader.fail(f"{self._where} lanes", "it contains no laneSection")
-        starts = [self._reader.number(e, "s", f"{self._where} laneSection {i}") for i, e in enumerate(elements)]
-        if starts != sorted(starts) or starts[0] > MAX_GAP_M:
-            self._reader.fail(f"{self._where} lanes", "lane sections do not start at 0 in ascending order")
-        sections = []
-        for index, (element, start_m, stop_m) in enumerate(zip(elements, starts, [*starts[1:], end_m], strict=True)):
-            found = (self._lane(lane, f"{self._where} laneSection {index}") for lane in element.iterfind("*/lane"))
-            sections.append(LaneSection(start_m, stop_m, {lane.id: lane for lane in found}))
-        return tuple(sections)
-
-    def _lane(self, element: Element, section: str) -> Lane:
-        lane_id = self._reader.integer(element, "id", f"{section} lane")
-        where = f"{section} lane {lane_id}"
-        links = {}
-        for name in ("predecessor", "successor"):
-            link = element.find(f"link/{name}")
-            links[name] = None if link is None else self._reader.integer(link, "id", f"{where} {name}")
-        widths = self._cubics(element, "width", "sOffset", where)
-        # The width takes precedence over the border (OpenDRIVE 1.8, 11.6).
-        borders = () if widths else self._cubics(element, "border", "sOffset", where)
-        if lane_id != 0 and not widths and not borders:
-            self._reader.fail(where, "it has no width and no border")
-        return Lane(
-            id=lane_id,
-            type=element.get("type", "none"),
-            widths=widths,
-            borders=borders,
-            marks=tuple(self._mark(mark, f"{where} roadMark") for mark in element.iterfind("roadMark")),
-            predecessor=links["predecessor"],
-            successor=links["successor"],
-        )
-
-    def _mark(self, element: Element, where: str) -> RoadMark:
-        kind = element.get("type", "none")
-        if kind not in PAINTED + NOT_PAINTED:
-            self._reader.fail(where, f"type={kind!r}: expected one of {', '.join(PAINTED + NOT_PAINTED)}")
-        width_m = self._reader.number(
-            element,
-            "width",
-            where,
-            DEFAULT_MARK_WIDTH_M.get(element.get("weight", ""), DEFAULT_MARK_WIDTH_M["standard"]),
-        )
-        lines = element.findall("type/line") if kind in (*PAINTED, BY_LINES) else []
-        strokes = tuple(self._stroke(line, width_m, where) for line in lines) or strokes_for_type(kind, width_m)
-        return RoadMark(
-            s_m=self._reader.number(element, "sOffset", where, 0.0),
-            type=kind,
-            is_yellow=element.get("color") == "yellow",
-            strokes=strokes,
-        )
-
-    def _stroke(self, element: Element, width_m: float, where: str) -> Stroke:
-        def number(name: str, default: float) -> float:
-            return self._reader.number(element, name, f"{where} line", default)
-
-        gap_m = number("space", 0.0)
-        dash_m = number("length", 0.0) if gap_m > 0 else 0.0
-        return Stroke(
-            number("tOffset", 0.0),
-            number("width", width_m),
-            dash_m,
-            gap_m if dash_m > 0 else 0.0,
-            number("sOffset", 0.0),
-        )
-
-    def _cubics(self, parent: Element, tag: str, start: str, where: str) -> tuple[Cubic, ...]:
-        def cubic(element: Element) -> Cubic:
-            values = (self._reader.number(element, name, f"{where} {tag}") for name in (start, *"abcd"))
-            return Cubic(*values)
-
-        return tuple(sorted((cubic(element) for element in parent.iterfind(tag)), key=lambda piece: piece.s_m))
+        if predecessor is not None or successor is not None:
+            roads[road_id] = msgspec.structs.replace(roads[road_id], predecessor=predecessor, successor=successor)
+    connections = {
+        junction_id: read_connections(element, roads, Place(notices, "junction", junction_id))
+        for junction_id, element in junctions.items()
+    }
+    note_dangling_lanes(roads, notices)
+    return RoadMap(path, roads, connections, unsupported(root), tuple(notices))
 
 
-def _connections(reader: XmlReader, junction: Element) -> tuple[Connection, ...]:
+def _roads_by_id(root: Element, notices: Notices) -> dict[str, Element]:
+    found: dict[str, Element] = {}
+    for index, element in enumerate(root.iterfind("road")):
+        road_id = element.get("id", "").strip()
+        if not road_id:
+            road_id = f"unnamed-{index}"
+            Place(notices, "road", road_id).repaired(f"{described(element, 'id')}; it is named so")
+        if road_id in found:
+            Place(notices, "road", road_id).skipped("this id is used twice; the first road is used")
+            continue
+        found[road_id] = element
+    return found
+
+
+def _junctions_by_id(root: Element, notices: Notices) -> dict[str, Element]:
+    found: dict[str, Element] = {}
+    for element in root.iterfind("junction"):
+        junction_id = element.get("id", "").strip()
+        if not junction_id or junction_id in found:
+            reason = "this id is used twice; the first junction is used" if junction_id else described(element, "id")
+            Place(notices, "junction", junction_id).skipped(reason)
+            continue
+        found[junction_id] = element
+    return found
+
+
+def _read_roads(elements: dict[str, Element], notices: Notices) -> dict[str, Road]:
+    roads: dict[str, Road] = {}
+    length_m = 0.0
+    for road_id, element in elements.items():
+        place = Place(notices, "road", road_id)
+        road = _read_road(element, road_id, place)
+        if road is None:
+            continue
+        if length_m + road.length_m > MAX_MAP_M:
+            place.skipped(f"the roads of a map may be {MAX_MAP_M:g} m long together")
+            continue
+        length_m += road.length_m
+        roads[road_id] = road
+    return roads
+
+
+def _read_road(element: Element, road_id: str, place: Place) -> Road | None:
+    plan = read_plan_view(element.find("planView"), place)
+    if not plan.pieces:
+        place.skipped("it has no planView with a geometry that can be used")
+        return None
+    end_m = plan.pieces[-1].end_m
+    if plan.pieces[0].s_m < 0.0 or end_m <= 0.0:
+        place.skipped(f"its plan view starts at s = {plan.pieces[0].s_m:g} m; expected 0")
+        return None
+    length_m = number(element, "length", place)
+    moved_m = sum(bridge.length_m for bridge in plan.bridges)
+    if length_m is None or abs(length_m + moved_m - end_m) > MAX_STEP_M:
+        written = described(element, "length") if length_m is None else f"length={length_m:g}"
+        place.repaired(f"{written}, but its plan view ends at {end_m:g} m, which is used")
+    lanes = element.find("lanes")
+    sections = () if lanes is None else read_sections(lanes, plan, end_m, place)
+    if lanes is None or not sections:
+        place.skipped("it has no lanes with a laneSection that can be used")
+        return None
+    junction = element.get("junction", "-1").strip()
+    return Road(
+        id=road_id,
+        length_m=end_m,
+        junction=None if junction in ("-1", "") else junction,
+        plan=plan.pieces,
+        lane_offset=_profile(lanes.findall("laneOffset"), plan, MAX_WIDTH_M, place.at("laneOffset")),
+        sections=sections,
+        predecessor=None,
+        successor=None,
+        profiles=_profiles(element, plan, place),
+        is_right_hand=_is_right_hand(element, place),
+    )
+
+
+def _is_right_hand(element: Element, place: Place) -> bool:
+    rule = element.get("rule", "RHT")
+    if rule not in ("RHT", "LHT"):
+        known = rule.strip().lower() in (LEFT_HAND, RIGHT_HAND)
+        read = rule.strip().upper() if known else "RHT"
+        place.repaired(f"{described(element, 'rule')}: read as {read}")
+    return rule.strip().lower() != LEFT_HAND
+
+
+def _profiles(element: Element, plan: PlanView, place: Place) -> Profiles:
+    at_elevation, at_bank = place.at("elevation"), place.at("superelevation")
+    elevation = _profile(element.findall("elevationProfile/elevation"), plan, MAX_HEIGHT_M, at_elevation)
+    bank = _profile(element.findall("lateralProfile/superelevation"), plan, MAX_BANK, at_bank)
+    return Profiles(
+        elevation=from_the_start(elevation, at_elevation),
+        superelevation=bank_in_radians(bank, at_bank),
+        shape=_shape(element.findall("lateralProfile/shape"), plan, place.at("shape")),
+    )
+
+
+def _profile(elements: Sequence[Element], plan: PlanView, limit: float, place: Place) -> tuple[Cubic, ...]:
+    """Cubic records over s of the road."""
+    if not elements:
+        return ()
+    records = cubics(elements, "s", place)
+    if plan.bridges:
+        records = tuple(msgspec.structs.replace(record, s_m=plan.moved_m(record.s_m)) for record in records)
+    return plausible(records, plan.pieces[-1].end_m, limit, place)
+
+
+def _shape(elements: Sequence[Element], plan: PlanView, place: Place) -> tuple[CrossSection, ...]:
+    by_station: dict[float, list[Element]] = {}
+    for element in elements:
+        s_m = number(element, "s", place)
+        if s_m is None:
+            place.skipped(f"{described(element, 's')}: expected a finite number")
+            continue
+        by_station.setdefault(plan.moved_m(s_m), []).append(element)
     found = []
-    for element in junction.iterfind("connection"):
-        where = f"junction {junction.get('id')} connection {element.get('id')}"
-        incoming, connecting = element.get("incomingRoad"), element.get("connectingRoad")
-        contact = element.get("contactPoint")
-        if incoming is None or connecting is None or contact not in ("start", "end"):
-            reader.fail(where, "incomingRoad, connectingRoad or contactPoint (start, end) is missing")
-        links = element.findall("laneLink")
-        lanes = {reader.integer(link, "from", where): reader.integer(link, "to", where) for link in links}
-        found.append(Connection(incoming, connecting, contact, lanes))
+    for s_m, group in sorted(by_station.items()):
+        pieces = plausible(cubics(group, "t", place), 0.0, MAX_HEIGHT_M, place)
+        if pieces:
+            found.append(CrossSection(s_m, pieces))
     return tuple(found)

@@ -4,10 +4,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+import msgspec
+import numpy as np
 from msgspec import Struct
 
-from simulation.opendrive.geometry import Curve, Nodes, join_nodes
+from simulation.opendrive.geometry import Curve, join_nodes
 from simulation.opendrive.lanes import Cubic, LaneSection
+from simulation.opendrive.notices import Notice
+from simulation.opendrive.plan_view import PlanPiece
 from simulation.opendrive.surface import Profiles, Surface
 
 
@@ -34,7 +38,7 @@ class Road(Struct, frozen=True, dict=True):
     id: str
     length_m: float
     junction: str | None
-    geometry: tuple[Nodes, ...]
+    plan: tuple[PlanPiece, ...]
     lane_offset: tuple[Cubic, ...]
     sections: tuple[LaneSection, ...]
     predecessor: Link | None
@@ -45,7 +49,15 @@ class Road(Struct, frozen=True, dict=True):
     @cached_property
     def curve(self) -> Curve:
         """Plane reference line; s as in the file."""
-        return Curve(join_nodes(self.geometry))
+        return Curve(join_nodes([piece.nodes for piece in self.plan]))
+
+    def heading_rad(self, s_m: float) -> float:
+        """Heading of the reference line; at its ends without computing its nodes."""
+        if s_m <= 0.0:
+            return self.plan[0].heading_rad
+        if s_m >= self.length_m and self.plan[-1].cubic is None:
+            return self.plan[-1].end_heading_rad
+        return self.curve.pose(s_m)[2]
 
     @cached_property
     def surface(self) -> Surface:
@@ -56,6 +68,12 @@ class Road(Struct, frozen=True, dict=True):
         """Whether a lane is driven in the direction of increasing s."""
         return (lane_id < 0) == self.is_right_hand
 
+    @cached_property
+    def bounds_m(self) -> tuple[np.ndarray, np.ndarray]:
+        """Lowest and highest (x, y) that the reference line can reach."""
+        boxes = np.array([piece.bounds_m() for piece in self.plan])
+        return boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
+
 
 class RoadMap(Struct, frozen=True):
     """The content of one file."""
@@ -64,3 +82,18 @@ class RoadMap(Struct, frozen=True):
     roads: dict[str, Road]
     junctions: dict[str, tuple[Connection, ...]]
     unsupported: tuple[str, ...] = ()  # elements of the file that are ignored
+    notices: tuple[Notice, ...] = ()  # pieces of the file that were skipped or repaired
+
+    def near(self, points_m: np.ndarray, reach_m: float) -> "RoadMap":
+        """This map with only the roads whose bounds are within `reach_m` of one of the (N, 2) points."""
+        low, high = (
+            np.array(corners) for corners in zip(*(road.bounds_m for road in self.roads.values()), strict=True)
+        )
+        is_near = np.zeros(len(low), bool)
+        for point in points_m:
+            away_m = np.maximum(np.maximum(low - point, point - high), 0.0)
+            is_near |= np.einsum("ij,ij->i", away_m, away_m) < reach_m**2
+        roads = {
+            road_id: road for (road_id, road), near in zip(self.roads.items(), is_near.tolist(), strict=True) if near
+        }
+        return msgspec.structs.replace(self, roads=roads)

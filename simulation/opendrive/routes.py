@@ -160,8 +160,8 @@ def lane_strip(road: Road, leg: Leg) -> LaneStrip:
     centre = (left + right) / 2
     nodes = _shifted(road.curve, s_m, centre, (left_slope + right_slope) / 2)
     width = left - right
-    left_line = width / 2 - [_reach(section, left_id, s, is_right_side=True) for s in s_m]
-    right_line = [_reach(section, right_id, s, is_right_side=False) for s in s_m] - width / 2
+    left_line = width / 2 - _reach(section, left_id, s_m, is_right_side=True)
+    right_line = _reach(section, right_id, s_m, is_right_side=False) - width / 2
     place = np.column_stack([s_m, centre])
     if road.is_driven_forwards(leg.lane):
         return LaneStrip(nodes, np.column_stack([width, left_line, right_line]), place)
@@ -169,13 +169,14 @@ def lane_strip(road: Road, leg: Leg) -> LaneStrip:
     return LaneStrip(_reversed(nodes), lane[::-1], place[::-1])
 
 
-def _reach(section: LaneSection, lane_id: int, s_m: float, is_right_side: bool) -> float:
-    """Distance that the paint on a border extends to its right (seen along the road), or to its left."""
+def _reach(section: LaneSection, lane_id: int, s_m: np.ndarray, is_right_side: bool) -> np.ndarray:
+    """Distance that the paint on a border extends to its right (seen along the road), or to its left, at each s."""
     lane = section.lanes.get(lane_id)
-    mark = lane.mark_at(s_m - section.s_m) if lane is not None else None
-    if mark is None:
-        return 0.0
-    return mark.reach_right_m if is_right_side else mark.reach_left_m
+    if lane is None or not lane.marks:
+        return np.zeros_like(s_m)
+    starts_m = np.array([mark.s_m for mark in lane.marks])
+    reaches = np.array([0.0, *(mark.reach_right_m if is_right_side else mark.reach_left_m for mark in lane.marks)])
+    return reaches[np.searchsorted(starts_m, s_m - section.s_m + 1e-9, side="right")]
 
 
 def _shifted(curve: Curve, s_m: np.ndarray, t_m: np.ndarray, slope: np.ndarray) -> Nodes:

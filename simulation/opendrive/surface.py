@@ -42,12 +42,14 @@ class Profiles(Struct, frozen=True):
         if not self.shape:
             return np.zeros(np.broadcast(s_m, t_m).shape)
         starts = np.array([section.s_m for section in self.shape])
-        heights = np.stack(np.broadcast_arrays(*(section.height_m(t_m) for section in self.shape)))
         if len(starts) == 1:
-            return np.broadcast_to(heights[0], np.broadcast(s_m, t_m).shape)
+            return np.broadcast_to(self.shape[0].height_m(t_m), np.broadcast(s_m, t_m).shape)
         first = np.clip(np.searchsorted(starts, s_m, side="right") - 1, 0, len(starts) - 2)
         share = np.clip((s_m - starts[first]) / (starts[first + 1] - starts[first]), 0.0, 1.0)
         columns = np.arange(len(t_m))
+        used = self.shape[int(first.min()) : int(first.max()) + 2]
+        heights = np.stack([section.height_m(t_m) for section in used])
+        first = first - first.min()
         return (1 - share) * heights[first, columns] + share * heights[first + 1, columns]
 
     def steepest(self, s_m: np.ndarray) -> tuple[float, float]:
@@ -127,7 +129,11 @@ class Surface:
         return origins + t_m[:, None] * axes[:, 1] + above_m[:, None] * axes[:, 2]
 
     def lines(self, s_m: np.ndarray, *lines_t_m: np.ndarray) -> list[np.ndarray]:
-        """(N, 3) map coordinates on the surface for each line t(s); all lines share the same s and axes."""
+        """(N, 3) map coordinates on the surface for each line t(s); s is within the road."""
+        if self.level_m is not None:
+            x, y, heading, _ = self.curve.poses(s_m)
+            cos, sin, z = np.cos(heading), np.sin(heading), np.full(len(s_m), self.level_m)
+            return [np.column_stack([x - t_m * sin, y + t_m * cos, z]) for t_m in lines_t_m]
         origins, axes = self.frames(s_m)
         return [
             origins + t_m[:, None] * axes[:, 1] + self.profiles.shape_m(s_m, t_m)[:, None] * axes[:, 2]

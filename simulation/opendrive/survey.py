@@ -6,8 +6,11 @@ from typing import Literal
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import astuple
 
+from simulation.opendrive.lanes import cubic_values
 from simulation.opendrive.network import DRIVABLE, Network
+from simulation.opendrive.notices import Notice
 from simulation.opendrive.road_map import Road, RoadMap
 from simulation.opendrive.routes import Route
 
@@ -50,17 +53,21 @@ class Survey(Struct, frozen=True):
     height_m: tuple[float, float]
     slope_ratio: float  # maximum
     bank_deg: float  # maximum
-    routes: tuple[RouteSummary, ...]  # the first is the default
-    not_supported: tuple[str, ...]
+    routes: tuple[RouteSummary, ...]  # the first is the default; the longest ones where their number is limited
+    route_count: int
+    not_supported: tuple[str, ...]  # kinds of elements, with counts
+    notices: tuple[Notice, ...]  # pieces that were skipped or repaired
 
 
-def survey(road_map: RoadMap) -> Survey:
-    """Summarize a map. Raises OpenDriveError when it has no drivable lane."""
+def survey(road_map: RoadMap, max_routes: int | None = None) -> Survey:
+    """Summarize a map. `max_routes`: number of routes to describe. Raises OpenDriveError without a drivable lane."""
     roads = tuple(road_map.roads.values())
     lanes_m, marks_m = _lane_lengths(roads)
-    slopes, banks = zip(*(road.profiles.steepest(road.curve.nodes.s_m) for road in roads), strict=True)
-    points = np.concatenate([road.surface.frames(road.curve.nodes.s_m)[0] for road in roads])
+    slopes, banks = zip(*(_steepest(road) for road in roads), strict=True)
+    points = np.concatenate([piece.outline() for road in roads for piece in road.plan])
     low, high = points.min(axis=0), points.max(axis=0)
+    heights = [_heights(road) for road in roads]
+    paths = Network(road_map).paths()
     return Survey(
         file=str(road_map.path),
         roads=tuple(_road(road) for road in roads),
@@ -70,12 +77,36 @@ def survey(road_map: RoadMap) -> Survey:
         marks_m=marks_m,
         lane_width_m=_lane_widths(roads),
         size_m=(float(high[0] - low[0]), float(high[1] - low[1])),
-        height_m=(float(low[2]), float(high[2])),
+        height_m=(min(low_m for low_m, _ in heights), max(high_m for _, high_m in heights)),
         slope_ratio=max(slopes),
         bank_deg=math.degrees(max(banks)),
-        routes=tuple(_route(Route(road_map, path.legs, path.is_closed)) for path in Network(road_map).paths()),
+        routes=tuple(_route(Route(road_map, path.legs, path.is_closed)) for path in paths[:max_routes]),
+        route_count=len(paths),
         not_supported=road_map.unsupported,
+        notices=road_map.notices,
     )
+
+
+def _stations(road: Road) -> np.ndarray:
+    return np.linspace(0.0, road.length_m, math.ceil(road.length_m) + 1)
+
+
+def _steepest(road: Road) -> tuple[float, float]:
+    """Maximum slope (ratio) and bank (rad)."""
+    profiles = road.profiles
+    if not any(any(record[2:]) for record in map(astuple, profiles.elevation)) and not profiles.superelevation:
+        return 0.0, 0.0
+    return profiles.steepest(_stations(road))
+
+
+def _heights(road: Road) -> tuple[float, float]:
+    """Lowest and highest point of the reference line."""
+    elevation = road.profiles.elevation
+    if not any(any(record[2:]) for record in map(astuple, elevation)):
+        values = [record.a for record in elevation] or [0.0]
+        return min(values), max(values)
+    height_m, _ = cubic_values(elevation, _stations(road))
+    return float(height_m.min()), float(height_m.max())
 
 
 def _road(road: Road) -> RoadSummary:
@@ -129,10 +160,14 @@ def _lane_widths(roads: tuple[Road, ...]) -> tuple[float, float] | None:
     for road in roads:
         for section in road.sections:
             count = max(2, math.ceil((section.end_m - section.s_m) / STEP_M))
-            s_m = np.linspace(section.s_m, section.end_m, count)
             for lane_id, lane in section.lanes.items():
-                if lane_id != 0 and lane.type in DRIVABLE:
-                    found.append(section.width_m(lane_id, road.lane_offset, s_m))
+                if lane_id == 0 or lane.type not in DRIVABLE:
+                    continue
+                if not lane.borders and len(lane.widths) == 1 and not any(astuple(lane.widths[0])[2:]):
+                    found.append(np.array([lane.widths[0].a]))
+                    continue
+                s_m = np.linspace(section.s_m, section.end_m, count)
+                found.append(section.width_m(lane_id, road.lane_offset, s_m))
     widths = np.concatenate(found) if found else np.zeros(0)
     widths = widths[widths >= 1.0]
     return (float(widths.min()), float(widths.max())) if len(widths) else None

@@ -78,9 +78,31 @@ def test_a_broken_file_is_named_and_the_others_are_still_listed(tmp_path):
     done = maps(broken, LOOP, tmp_path / "missing.xodr")
     assert done.returncode == 2
     first, second = done.stderr.splitlines()
-    assert first == f"simulation: {broken}: road 1 geometry 0: attribute s is missing"
+    reason = "it contains no road that can be used: road 1 geometry 0: attribute s is missing: expected a finite number"
+    assert first == f"simulation: {broken}: OpenDRIVE: {reason}"
     assert second == f"simulation: {tmp_path / 'missing.xodr'}: no such road file"
     assert "closed    2879 m" in done.stdout
+
+
+def test_what_was_repaired_and_skipped_is_listed(tmp_path):
+    mark = roads.SOLID.replace("solid", "Solid")
+    unused = roads.road("1029000400", geometry="")
+    path = roads.write(tmp_path, unused, roads.road("77", lanes_xml=roads.lanes(right=roads.lane(-1, mark=mark))))
+    done = maps(path)
+    assert done.returncode == 0
+    text = done.stdout
+    assert "road 77  100 m" in text
+    skipped, repaired = text.index("  not supported"), text.index("  repaired")
+    assert skipped < text.index("road 1029000400: it has no planView") < repaired
+    assert repaired < text.index("road 77 laneSection 0 lane -1 roadMark: type='Solid': read as solid")
+    (found,) = json.loads(maps(path, "--json").stdout)
+    assert found["notices"][1] == {
+        "element": "road",
+        "id": "77",
+        "part": "laneSection 0 lane -1 roadMark",
+        "reason": "type='Solid': read as solid",
+        "action": "repaired",
+    }
 
 
 @pytest.mark.parametrize(

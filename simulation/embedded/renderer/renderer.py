@@ -77,18 +77,20 @@ class Renderer:
 
     def render_into(self, image: np.ndarray, view: View) -> None:
         """Fill a C-contiguous (H, W, 3) uint8 RGB array."""
-        self.start_frame(image, view)
+        view = self.start_frame(image, view)
         for _, draw in self.stages:
             draw(view)
 
-    def start_frame(self, image: np.ndarray, view: View) -> None:
-        """Prepare a view; the caller then calls each of `stages` in order."""
+    def start_frame(self, image: np.ndarray, view: View) -> View:
+        """Prepare a view; the caller then calls each of `stages` in order with the view that is returned."""
         if image.shape != self._shape or image.dtype != np.uint8:
             raise ValueError(f"expected a uint8 image of shape {self._shape}, found {image.dtype} {image.shape}")
         if not image.flags.c_contiguous:
             raise ValueError("expected a C-contiguous image, found gaps between its rows or pixels")
+        view = view.relative_to(self._scene.origin_m)
         self._canvas.start_frame(image, self._camera.move_to(view).packed())
         self._select_local_geometry(view.pose.x_m, view.pose.y_m)
+        return view
 
     def _draw_depth(self, view: View) -> None:
         canvas = self._canvas

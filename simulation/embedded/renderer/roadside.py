@@ -18,6 +18,7 @@ TREE_VIEW_M = 170.0
 TREE_EVERY_M = 17.0
 MIN_TREE_DISTANCE_M, MAX_TREE_DISTANCE_M = 9.0, 34.0  # from the verge's edge
 MIN_DEPTH_M = 4.0  # objects beside the camera are not drawn
+MAX_CELLS, MAX_SIDE = 32_000_000, 32_000  # of the raster of the roads; coarser on larger maps
 CLEAR_M = 8.0  # no trees within this distance of any road
 POST_VIEW_M, POST_EVERY_M, POST_HEIGHT_M, POST_WIDTH_M = 110.0, 50.0, 1.0, 0.12
 POST_BAND_M = 0.68, 0.88  # above the ground
@@ -65,7 +66,8 @@ def _clear_of_roads(trees: np.ndarray, verge_edges: Sequence[np.ndarray]) -> np.
         return trees
     edges = np.concatenate([edges_of_one.reshape(-1, 3)[:, :2] for edges_of_one in verge_edges])
     low = np.minimum(edges.min(axis=0), trees.min(axis=0)) - 2 * CLEAR_M
-    cell_m = CLEAR_M / 3
+    extent_m = np.maximum(edges.max(axis=0), trees.max(axis=0)) - low
+    cell_m = max(CLEAR_M / 3, math.sqrt(float(np.prod(extent_m)) / MAX_CELLS), float(extent_m.max()) / MAX_SIDE)
     cells = [np.floor((points - low) / cell_m).astype(int) for points in (edges, trees)]
     columns, rows = np.maximum(cells[0].max(axis=0), cells[1].max(axis=0)) + 4
     taken = np.zeros((rows, columns), np.uint8)

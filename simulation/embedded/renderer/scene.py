@@ -1,6 +1,8 @@
-"""Geometry of the roads to be drawn: pavements, road marks, seams and skid marks, in map coordinates.
+"""Geometry of the roads to be drawn: pavements, road marks, seams and skid marks.
 
 All of it is quadrilaterals on the road surface, hills and banks included, with the same orientation seen from above.
+Coordinates are relative to a local origin, the start of the first road, so that neither float32 nor the phase of the
+textures depends on where the map lies.
 """
 
 import math
@@ -18,14 +20,17 @@ STROKE_STEP_M = 1.0  # along the road; at R = 125 m a chord of 1 m is 1 mm off i
 RIBBON_STEP_M = 2.0
 VERGE_M = 0.9
 MISSING_BLOCK_M = 6.0  # length of a stretch of missing paint
-PAVED_LANES = "driving bidirectional shoulder border stop parking biking entry exit onRamp offRamp connectingRamp"
+PAVED_LANES = (
+    "driving bidirectional shoulder border stop parking biking entry exit onRamp offRamp connectingRamp bus taxi HOV"
+)
 WHEEL_TRACK_M, WHEEL_TRACK_WIDTH_M = 0.80, 0.55  # of polished asphalt: offset from the lane centre, width
 SEAM_WIDTH_M = 0.05
 
 
 class Scene(NamedTuple):
-    """Ground layers from bottom to top, in the kernel's order; each (N, 4, 3) float32 m."""
+    """Ground layers from bottom to top, in the kernel's order; each (N, 4, 3) float32 m from the local origin."""
 
+    origin_m: np.ndarray  # (3,) of the local coordinates, in the map
     verges: np.ndarray  # gravel under and beside the pavement
     pavements: np.ndarray
     wheel_tracks: np.ndarray
@@ -37,7 +42,7 @@ class Scene(NamedTuple):
 
     @property
     def layers(self) -> tuple[np.ndarray, ...]:
-        return self[:6]
+        return self[1:7]
 
 
 def build_scene(road_map: RoadMap, condition: Condition, seed: int) -> Scene:
@@ -69,22 +74,24 @@ def build_scene(road_map: RoadMap, condition: Condition, seed: int) -> Scene:
                     for stroke in mark.strokes:
                         quads = _stroke_quads(road, section, lane_id, mark, stroke, end_m)
                         painted[mark.is_yellow] += _without_missing(quads, condition.missing, random)
-    every_verge = _stacked(verges)
-    terrain = Terrain(every_verge)
-    return Scene(
-        every_verge,
-        _stacked(pavements),
-        _stacked(tracks),
-        _stacked(stains),
-        _stacked(painted[False]),
-        _stacked(painted[True]),
-        terrain,
-        tuple(verge_edges),
-    )
+    origin_m = _origin_m(road_map)
+    layers = [
+        (np.concatenate([np.zeros((0, 4, 3)), *parts]) - origin_m).astype(np.float32)
+        for parts in (verges, pavements, tracks, stains, painted[False], painted[True])
+    ]
+    verge, pavement, track, stain, white, yellow = layers
+    local_edges = tuple(_local(edges, origin_m) for edges in verge_edges)
+    return Scene(origin_m, verge, pavement, track, stain, white, yellow, Terrain(verge), local_edges)
 
 
-def _stacked(parts: list[np.ndarray]) -> np.ndarray:
-    return np.concatenate([np.zeros((0, 4, 3)), *parts]).astype(np.float32)
+def _origin_m(road_map: RoadMap) -> np.ndarray:
+    first = next(iter(road_map.roads.values())).plan[0]
+    return np.array([first.x_m, first.y_m, 0.0])
+
+
+def _local(points_m: np.ndarray, origin_m: np.ndarray) -> np.ndarray:
+    """Local coordinates, rounded to 1 um: far from the map's origin less is noise, which must not move a tree."""
+    return np.round(points_m - origin_m, 6) if origin_m.any() else points_m
 
 
 def _pavements(section: LaneSection) -> list[list[int]]:

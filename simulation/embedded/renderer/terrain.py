@@ -16,7 +16,7 @@ BELOW_M = 0.35  # land lies so far below the roads, so that it never covers the 
 LEVEL_M = 0.03  # maximum height range of a level map
 SKIRT_M = 5.0  # width of the slope from the verge to the land
 MAX_STEP_M = 4.0  # a larger height difference is a bridge, which has no slope
-MAX_CELLS = 8_000_000
+MAX_CELLS, MAX_SIDE = 8_000_000, 32_000  # OpenCV takes images of up to 32,767 pixels a side
 
 
 class Terrain:
@@ -32,7 +32,8 @@ class Terrain:
         if self.is_level:
             return
         low, high = corners[:, :2].min(axis=0) - MARGIN_M, corners[:, :2].max(axis=0) + MARGIN_M
-        self._cell_m = max(CELL_M, math.sqrt(float(np.prod(high - low)) / MAX_CELLS))
+        extent_m = high.astype(float) - low
+        self._cell_m = max(CELL_M, math.sqrt(float(np.prod(extent_m)) / MAX_CELLS), float(extent_m.max()) / MAX_SIDE)
         self._origin_m = low
         self._heights = self._percentiles(corners, np.ceil((high - low) / self._cell_m).astype(int) + 1)
         self.skirts = self._slopes(verges_m)

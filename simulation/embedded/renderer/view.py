@@ -3,6 +3,7 @@
 import math
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 
 from lkas.frames import PinholeCamera
@@ -28,6 +29,13 @@ class View(NamedTuple):
     body_pitch_rad: float = 0.0  # of the body on its springs, relative to the road; positive lowers the nose
     body_roll_rad: float = 0.0  # positive lowers the right side
     vehicles: tuple[Vehicle, ...] = ()
+
+    def relative_to(self, origin_m: np.ndarray) -> "View":
+        """This view in coordinates relative to a point (x, y, 0) of the map."""
+        x_m, y_m, _ = origin_m.tolist()
+        pose = msgspec.structs.replace(self.pose, x_m=self.pose.x_m - x_m, y_m=self.pose.y_m - y_m)
+        vehicles = tuple(vehicle._replace(origin_m=vehicle.origin_m - origin_m) for vehicle in self.vehicles)
+        return self._replace(pose=pose, vehicles=vehicles)
 
 
 class MapCamera:

@@ -126,6 +126,24 @@ def test_a_map_that_cannot_be_driven_is_a_usage_error_before_the_first_run(tmp_p
     assert not (tmp_path / "out").exists()
 
 
+def test_of_several_maps_those_that_cannot_be_driven_are_named_and_the_others_driven(tmp_path):
+    good, bad, tiny = (tmp_path / f"{name}.xodr" for name in ("good", "bad", "tiny"))
+    good.write_text(road_xml("good", [straight(70.0)], lane_width_m=3.5, is_closed=False, note=""))
+    tiny.write_text(road_xml("tiny", [straight(7.0)], lane_width_m=3.5, is_closed=False, note=""))
+    bad.write_text("<OpenDRIVE/>")
+    command = ["--map", bad, "--map", good, "--map", tiny, "--method", "truth", "--jobs", 1, "--out", tmp_path, *SMALL]
+    done = evaluate(*command)
+    assert done.exit_code == 1
+    first, second = done.stderr.strip().splitlines()[-2:]
+    assert first.startswith(f"simulation eval: bad, route default: not driven: {bad}: OpenDRIVE: it contains no road")
+    assert second.startswith(f"simulation eval: tiny, route default: not driven: {tiny}: the longest stretch")
+    (run,) = json.loads((tmp_path / "results.json").read_text())["runs"]
+    assert run["map"] == "good.xodr"
+    done = evaluate("--map", bad, "--map", tiny, "--out", tmp_path / "out")
+    assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_failed_run_gives_exit_code_1_and_its_reason(short, tmp_path):
     command = ["--scenario", write_too_far(tmp_path), "--scenario", short, "--method", "truth", "--seeds", 2]
     done = evaluate(*command, "--jobs", 1, "--out", tmp_path, *SMALL)

@@ -1,5 +1,6 @@
 """The built-in road, and real maps that are not part of the project."""
 
+import itertools
 import os
 from pathlib import Path
 
@@ -33,17 +34,18 @@ def test_the_loop_closes_to_a_thousandth_of_a_millimetre(road):
 
 
 def test_position_heading_and_curvature_are_continuous(road):
-    for before, after in zip(road.geometry[:-1], road.geometry[1:], strict=True):
+    pieces = [piece.nodes for piece in road.plan]
+    for before, after in itertools.pairwise(pieces):
         assert np.hypot(before.x_m[-1] - after.x_m[0], before.y_m[-1] - after.y_m[0]) < 1e-6
         assert before.heading_rad[-1] == pytest.approx(after.heading_rad[0], abs=1e-9)
         assert before.curvature_end[-1] == pytest.approx(after.curvature_start[0], abs=1e-9)
-    assert road.geometry[0].curvature_start[0] == road.geometry[-1].curvature_end[-1] == 0.0
+    assert pieces[0].curvature_start[0] == pieces[-1].curvature_end[-1] == 0.0
 
 
 def test_there_are_tight_and_wide_bends_in_both_directions(road):
     arcs = [
         piece.curvature_start[0]
-        for piece in road.geometry
+        for piece in (piece.nodes for piece in road.plan)
         if piece.curvature_start[0] == piece.curvature_end[-1] and piece.curvature_start[0]
     ]
     assert max(arcs) == pytest.approx(1 / 125)

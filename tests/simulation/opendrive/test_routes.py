@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 
 from simulation.opendrive.errors import OpenDriveError
@@ -162,8 +163,33 @@ def test_a_map_without_a_drivable_lane_is_refused(tmp_path):
         find_route(read_map(path))
 
 
-def test_a_link_to_nowhere_is_named(tmp_path):
-    links = '<successor elementType="road" elementId="77" contactPoint="start"/>'
-    path = roads.write(tmp_path, roads.road(links=links, lanes_xml=roads.lanes(right=roads.lane(-1, link=-1))))
-    with pytest.raises(OpenDriveError, match="road 77, which is not in the file"):
-        find_route(read_map(path))
+def test_a_direct_junction_is_an_exit_and_an_entry(tmp_path):
+    """Road 1 leads to 2 and to the exit 3; road 2 is entered from 1 and from the entry 4."""
+    right = roads.lanes(right=roads.lane(-1, link=-1))
+    line = '<geometry s="0" x="{}" y="{}" hdg="0" length="100"><line/></geometry>'
+    leave, enter = (f'<{name} elementType="junction" elementId="9"/>' for name in ("successor", "predecessor"))
+    places = {"1": (0, 0, leave), "2": (100, 0, enter), "3": (100, 0, enter), "4": (0, 0, leave)}
+    elements = [roads.road(key, line.format(x, y), links=link, lanes_xml=right) for key, (x, y, link) in places.items()]
+    connection = '<connection id="{}" incomingRoad="{}" linkedRoad="{}" contactPoint="{}">{}</connection>'
+    pairs = (("1", "2", "start"), ("1", "3", "start"), ("2", "4", "end"))
+    link = '<laneLink from="-1" to="-1"/>'
+    connections = "".join(connection.format(index, *pair, link) for index, pair in enumerate(pairs))
+    path = roads.write(tmp_path, *elements, f'<junction id="9" type="direct">{connections}</junction>')
+    road_map = read_map(path)
+    assert road_map.notices == ()
+    for through in (("1", "2"), ("1", "3"), ("4", "2")):
+        assert find_route(road_map, through=through).length_m == 200.0
+    with pytest.raises(OpenDriveError, match="no lane leads over the roads 4, 3"):
+        find_route(road_map, through=("4", "3"))
+
+
+def test_a_section_for_one_side_continues_the_lanes_of_the_other(tmp_path):
+    one_side = f"<left>{roads.lane(1, link=1)}</left><center><lane id='0' type='none'/></center>"
+    sections = roads.lanes(left=roads.lane(1, link=1), right=roads.lane(-1, 'a="3" b="0.01" c="0" d="0"'))
+    sections = sections.replace("</lanes>", f'<laneSection s="60" singleSide="true">{one_side}</laneSection></lanes>')
+    road = read_map(roads.write(tmp_path, roads.road(lanes_xml=sections))).roads["1"]
+    second = road.sections[1]
+    assert sorted(second.lanes) == [-1, 0, 1]
+    assert second.width_m(-1, (), np.array([60.0, 90.0])).tolist() == pytest.approx([3.6, 3.9])
+    assert [mark.s_m for mark in second.lanes[-1].marks] == [0.0]
+    assert find_route(read_map(tmp_path / "road.xodr"), through=("1",)).length_m == pytest.approx(100.0, abs=0.1)
