@@ -3,6 +3,7 @@
 A child ends on SIGTERM or SIGINT, and when its parent process ends for any reason.
 """
 
+import atexit
 import ctypes
 import json
 import os
@@ -33,13 +34,14 @@ class Child:
         configuration: str,
         broadcast: bool = False,
         verbose: bool = False,
+        log_format: str = log.LogFormat.TEXT,
         heartbeat_fd: int | None = None,
     ) -> None:
         self.name = name
         self.instance = instance
         self.broadcast = broadcast
         self._configuration = configuration
-        self._verbose = verbose
+        self._log_options = log.LogOptions(verbose=verbose, format=log.LogFormat(log_format))
         self._heartbeat_fd = heartbeat_fd
         self._next_heartbeat_ns = 0
         self.stopping = False
@@ -52,7 +54,7 @@ class Child:
             print("this process is started by `lkas`; see `lkas --help`", file=sys.stderr)
             raise SystemExit(EXIT_USAGE)
         child = cls(**json.loads(text))
-        log.set_up(child.name, child._verbose)
+        atexit.register(log.set_up(child.name, child._log_options).close)
         os.environ["LKAS_INSTANCE"] = child.instance
         die_with_parent(_supervisor_pid())
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -14,10 +14,12 @@ import selectors
 import signal
 import subprocess
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from msgspec import Struct
 
 from lkas.clock import Clock, MonotonicClock
+from lkas.runtime.child_output import ChildOutput
 from lkas.runtime.exit_codes import EXIT_USAGE
 from lkas.runtime.processes import Process, Restart
 
@@ -48,11 +50,13 @@ class Supervisor:
         *,
         clock: Clock | None = None,
         on_change: Callable[[list[ProcessState]], None] | None = None,
+        log_line: Callable[[str, str], str] = lambda name, line: line,
     ) -> None:
+        """`log_line(process, line)` returns how a line on the standard error of a process is printed."""
         self._clock = clock or MonotonicClock()
         self._on_change = on_change
         self._selector = selectors.DefaultSelector()
-        self._watched = [_Watched(process, self._clock, self._selector) for process in processes]
+        self._watched = [_Watched(process, self._clock, self._selector, log_line) for process in processes]
         self._reported: list[ProcessState] = []
         self._stepped_ns = self._clock.now_ns()
         self.exit_code: int | None = None  # set when a process ended the run
@@ -100,8 +104,16 @@ class Supervisor:
 class _Watched:
     """One process to keep running, and its current run."""
 
-    def __init__(self, process: Process, clock: Clock, selector: selectors.BaseSelector) -> None:
+    def __init__(
+        self,
+        process: Process,
+        clock: Clock,
+        selector: selectors.BaseSelector,
+        log_line: Callable[[str, str], str],
+    ) -> None:
         self.process = process
+        self._log_line = partial(log_line, process.name)
+        self._output: ChildOutput | None = None
         self.restarts = 0
         self._clock = clock
         self._selector = selector
@@ -139,12 +151,18 @@ class _Watched:
             env={**os.environ, **self.process.child_environment(write_fd)},
             pass_fds=() if write_fd is None else (write_fd,),
             stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             start_new_session=True,  # the supervisor handles Ctrl-C and stops the processes in order
         )
         if write_fd is not None:
             os.close(write_fd)
-        self._pidfd = os.pidfd_open(self._popen.pid)
-        self._selector.register(self._pidfd, selectors.EVENT_READ, lambda: None)
+        assert self._popen.stdout is not None
+        assert self._popen.stderr is not None
+        self._output = ChildOutput(self._popen.stdout, self._popen.stderr, self._log_line)
+        self._pidfd = _pidfd_of(self._popen.pid)
+        if self._pidfd is not None:
+            self._selector.register(self._pidfd, selectors.EVENT_READ, lambda: None)
         self._started_ns = self._clock.now_ns()
         self._last_beat_ns = None
 
@@ -230,6 +248,20 @@ class _Watched:
             os.close(self._pidfd)
             self._pidfd = None
         self._popen = None
+        if self._output is not None:
+            self._output.finish()
+            self._output = None
+
+
+def _pidfd_of(pid: int) -> int | None:
+    """Return a descriptor that becomes readable when the process ends; None: the supervisor looks ten times a second.
+
+    Kernels before 5.3 have none, and some containers do not allow it.
+    """
+    try:
+        return os.pidfd_open(pid)
+    except (AttributeError, OSError):
+        return None
 
 
 def _describe(code: int) -> str:

@@ -143,6 +143,7 @@ def test_decision_never_imports_detection_nor_the_other_way_round():
 def test_the_supervisor_imports_nothing_of_the_domain():
     assert own_imports("lkas.runtime.supervisor") <= {
         "lkas.clock", "lkas.clock.Clock", "lkas.clock.MonotonicClock",
+        "lkas.runtime.child_output", "lkas.runtime.child_output.ChildOutput",
         "lkas.runtime.exit_codes", "lkas.runtime.exit_codes.EXIT_USAGE",
         "lkas.runtime.processes", "lkas.runtime.processes.Process", "lkas.runtime.processes.Restart",
     }  # fmt: skip
