@@ -12,6 +12,7 @@ from lkas.parameters import ParameterError, changed
 from lkas.plugins.names import PATTERN, absolute_name, is_plugin_name, short_name
 from lkas.runtime import log
 from lkas.runtime.child import die_with_supervisor
+from lkas.runtime.descriptors import DescriptorLimitError, open_standard_streams, raise_descriptor_limit
 from lkas.runtime.exit_codes import EXIT_FAILED, EXIT_UNREACHABLE, EXIT_USAGE
 from lkas.runtime.log import LogFormat, LogOptions
 from lkas.runtime.log_options import LogFileOption, LogFormatOption, VerboseOption
@@ -52,6 +53,7 @@ app.command("bench")(bench)
 
 def main() -> None:
     """Entry point of the command."""
+    open_standard_streams()
     app(prog_name="simulation")
 
 
@@ -218,8 +220,9 @@ def _run(
     stop = StopSignals()
     die_with_supervisor()
     try:
+        raise_descriptor_limit()
         output = log.set_up("simulation", log_options)
-    except log.LogFileError as error:
+    except (DescriptorLimitError, log.LogFileError) as error:
         _fail(EXIT_USAGE, str(error))
     with output:
         _run_world(configuration, flags, world_options, stop, broadcast=broadcast, **options)

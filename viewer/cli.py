@@ -11,6 +11,7 @@ from lkas.integration.zmq.ports import Ports, ZmqConfig
 from lkas.page import ViewerConfig, page_url
 from lkas.runtime import log
 from lkas.runtime.child import die_with_supervisor
+from lkas.runtime.descriptors import DescriptorLimitError, open_standard_streams, raise_descriptor_limit
 from lkas.runtime.exit_codes import EXIT_USAGE
 from lkas.runtime.log import LogFormat, LogOptions
 from lkas.runtime.log_options import LogFileOption, LogFormatOption, VerboseOption
@@ -93,8 +94,9 @@ def viewer(
             webbrowser.open(url)
 
     try:
+        raise_descriptor_limit()
         output = log.set_up("viewer", LogOptions(verbose=verbose, format=log_format, file=log_file))
-    except log.LogFileError as error:
+    except (DescriptorLimitError, log.LogFileError) as error:
         _fail(str(error))
     with output:
         raise typer.Exit(
@@ -119,4 +121,5 @@ def _fail(message: str) -> NoReturn:
 
 def main() -> None:
     """Entry point of the command."""
+    open_standard_streams()
     app(prog_name="viewer")

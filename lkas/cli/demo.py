@@ -2,9 +2,9 @@
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import msgspec
@@ -37,6 +37,7 @@ from lkas.runtime.log import LogFormat, LogOptions, supervisor_line
 from lkas.runtime.log_options import LogFileOption, LogFormatOption, VerboseOption
 from lkas.runtime.processes import RunsWith, processes_of
 from lkas.runtime.reporter import ProcessReporter
+from lkas.runtime.scratch import scratch_folder
 from lkas.runtime.supervisor import Supervisor
 
 
@@ -96,7 +97,7 @@ def demo(
     log_options = LogOptions(verbose=verbose, format=log_format, file=log_file)
     page: ViewerConfig = configuration["viewer"]
     url = page_url(page.host, page.port)
-    with set_up_output("demo", log_options), tempfile.TemporaryDirectory(prefix="lkas-") as folder:
+    with set_up_output("demo", log_options), _scratch_folder() as folder:
         typer.echo("demo: " + (f"the page will be at {url}, " if page.port else "") + "Ctrl-C ends the drive")
         drive_json = Path(folder) / "drive.json"
         ports = f"zmq.port_base={configuration['zmq'].port_base}"
@@ -127,6 +128,13 @@ def demo(
     if json is not None and metrics is not None:
         json.write_bytes(msgspec.json.format(msgspec.json.encode(metrics), indent=1) + b"\n")
     raise typer.Exit(code)
+
+
+def _scratch_folder() -> TemporaryDirectory[str]:
+    try:
+        return scratch_folder()
+    except OSError as error:
+        fail(str(error.strerror), EXIT_FAILED)
 
 
 def _drive(

@@ -16,6 +16,7 @@ from lkas.integration.zmq.ports import Ports, ZmqConfig
 from lkas.parameters import Section
 from lkas.plugins.names import PATTERN, is_plugin_name
 from lkas.runtime import log
+from lkas.runtime.descriptors import DescriptorLimitError, raise_descriptor_limit
 from lkas.runtime.exit_codes import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
 from lkas.runtime.instance import INSTANCE_VARIABLE, instance_name
 from lkas.runtime.log import LogOptions, Output
@@ -67,10 +68,11 @@ def checked_instance(instance: str) -> str:
 
 
 def set_up_output(process: str, options: LogOptions) -> Output:
-    """Send all output through bounded queues. Exits with code 2 when the log file cannot be opened."""
+    """Send all output through bounded queues. Exits with code 2 without a log file or with too few descriptors."""
     try:
+        raise_descriptor_limit()
         return log.set_up(process, options)
-    except log.LogFileError as error:
+    except (DescriptorLimitError, log.LogFileError) as error:
         fail(str(error), EXIT_USAGE)
 
 

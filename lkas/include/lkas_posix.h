@@ -66,9 +66,18 @@ static inline void lkas__boot_id(uint8_t id[16]) {
 /* Call `function` in the child after each fork: 1, or 0 when it cannot be registered. */
 static inline int lkas__call_after_fork(void (*function)(void)) { return pthread_atfork(NULL, NULL, function) == 0; }
 
+/* In a program without standard streams, messages of libraries on descriptors 1 and 2 would overwrite a segment. */
+static inline int lkas__beyond_streams(int fd) {
+    if (fd < 0 || fd > STDERR_FILENO) return fd;
+    const int higher = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1), problem = errno;
+    close(fd);
+    errno = problem;
+    return higher;
+}
+
 static inline int lkas__open_file(const char *path, int mode) {
     static const int flags[] = {O_RDONLY, O_RDWR, O_RDWR | O_CREAT | O_EXCL};
-    return open(path, flags[mode] | O_CLOEXEC | O_NOFOLLOW, 0600);
+    return lkas__beyond_streams(open(path, flags[mode] | O_CLOEXEC | O_NOFOLLOW, 0600));
 }
 
 static inline int lkas__close_file(int fd) { return close(fd); }

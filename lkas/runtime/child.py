@@ -16,6 +16,7 @@ from lkas.config import Configuration, from_json
 from lkas.parameters import Section
 from lkas.runtime import log
 from lkas.runtime.exit_codes import EXIT_USAGE
+from lkas.runtime.stop_signals import stop_signals
 
 ENVIRONMENT_KEY = "LKAS_CHILD"
 PARENT_KEY = "LKAS_PARENT"  # pid of the supervisor; the started program ends with it
@@ -57,7 +58,7 @@ class Child:
         atexit.register(log.set_up(child.name, child._log_options).close)
         os.environ["LKAS_INSTANCE"] = child.instance
         die_with_parent(_supervisor_pid())
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in stop_signals():
             signal.signal(number, child._on_signal)
         return child
 
