@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
-import yaml
 
 from lkas.config import ConfigError, Configuration, load
 from lkas.integration.zmq.ports import Ports, ZmqConfig
@@ -18,6 +17,7 @@ from lkas.runtime.log import LogFormat, LogOptions
 from lkas.runtime.log_options import LogFileOption, LogFormatOption, VerboseOption
 from lkas.runtime.threads import use_one_thread
 from lkas.vehicle import CameraConfig, VehicleConfig
+from lkas.yaml_text import YamlError, parse_yaml
 from simulation.backends import AUTO, BACKENDS
 from simulation.bench import bench
 from simulation.carla.config import CarlaConfig
@@ -200,8 +200,8 @@ def _world_options(backend: str, given: list[str]) -> dict[str, Any]:
         if not equals or not key.isidentifier():
             _fail(EXIT_USAGE, f"--world-option {text}: expected KEY=VALUE, with the name of an argument as KEY")
         try:
-            options[key] = yaml.safe_load(value)
-        except (yaml.YAMLError, ValueError):
+            options[key] = parse_yaml(value)
+        except YamlError:
             options[key] = value
     return options
 

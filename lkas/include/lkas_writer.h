@@ -18,7 +18,7 @@ typedef struct lkas_writer {
     uint32_t generation;
     int is_unlinked; /* by the writer itself: what it still writes reaches those who have the file open */
     int64_t check_due_ns;
-    char notice[LKAS_PATH_BYTES + 128]; /* a damaged file was replaced: for the caller to tell and to clear */
+    char notice[LKAS_PATH_BYTES + 128]; /* a damaged file was replaced: for the caller to report and to clear */
 } lkas_writer;
 
 /* ------------------------------------------------------------------ opening */

@@ -134,7 +134,7 @@ class RotatingFile:
 
     def __call__(self, text: str) -> None:
         data = text.encode("utf-8", "backslashreplace")
-        if self._file.tell() + len(data) > LOG_FILE_BYTES:
+        if os.fstat(self._file.fileno()).st_size + len(data) > LOG_FILE_BYTES:
             self._rotate()
         _write_fully(self._file.fileno(), data)
 

@@ -25,7 +25,8 @@ CHANNEL_USERS = (
 )
 CHANNELS = "lkas.integration.shared_memory"
 FOUNDATION = tuple(
-    f"lkas.{name}" for name in ("clock", "config", "frames", "health", "lens", "page", "parameters", "vehicle")
+    f"lkas.{name}"
+    for name in ("clock", "config", "frames", "health", "lens", "page", "parameters", "vehicle", "yaml_text")
 )
 MESSAGES = f"{CHANNELS}.messages"
 

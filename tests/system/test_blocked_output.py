@@ -1,4 +1,4 @@
-"""A drive whose output nobody reads: it goes on, takes actions, restarts what is killed and ends on SIGINT at once."""
+"""A drive whose output is not read: it goes on, takes actions, restarts what is killed and ends on SIGINT at once."""
 
 import contextlib
 import fcntl

@@ -74,7 +74,7 @@ static PyObject *slot_array(Channel *self, lkas_channel *channel, uint32_t slot)
     return self->arrays[slot];
 }
 
-/* Tell once that a damaged file was replaced: -1 where the user has made warnings errors. */
+/* Report once that a damaged file was replaced: -1 where the user has made warnings errors. */
 static int warn_of_damage(Channel *self) {
     if (!self->writer.notice[0]) return 0;
     const int result = PyErr_WarnEx(PyExc_RuntimeWarning, self->writer.notice, 1);

@@ -41,7 +41,7 @@ class SlowSink:
 
 @pytest.fixture
 def small_pipe():
-    """A pipe of 4 kB that nobody reads."""
+    """A pipe of 4 kB that no process reads."""
     read_fd, write_fd = os.pipe()
     fcntl.fcntl(write_fd, fcntl.F_SETPIPE_SZ, 4096)
     yield read_fd, write_fd
@@ -83,7 +83,7 @@ def test_lines_that_a_full_disk_refuses_are_counted_until_it_takes_them_again():
 
 
 @pytest.mark.parametrize("blocking", [True, False])
-def test_a_program_whose_pipe_nobody_reads_runs_to_its_end(small_pipe, tmp_path, blocking):
+def test_a_program_whose_pipe_is_not_read_runs_to_its_end(small_pipe, tmp_path, blocking):
     os.set_blocking(small_pipe[1], blocking)
     done = tmp_path / "done"
     program = subprocess.run(
