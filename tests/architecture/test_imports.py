@@ -24,9 +24,9 @@ CHANNEL_USERS = (
     "lkas.cli",
 )
 CHANNELS = "lkas.integration.shared_memory"
-FOUNDATION = tuple(
-    f"lkas.{name}"
-    for name in ("clock", "config", "frames", "health", "lens", "page", "parameters", "vehicle", "yaml_text")
+FOUNDATION = (
+    *(f"lkas.{name}" for name in ("clock", "config", "frames", "health", "image_file", "lens")),
+    *(f"lkas.{name}" for name in ("page", "parameters", "vehicle", "yaml_text")),
 )
 MESSAGES = f"{CHANNELS}.messages"
 
