@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from lkas.atomic_file import write_atomically
 from lkas.cli.drive_metrics import DriveMetrics
 from lkas.cli.open_page import open_page_when_served
 from lkas.cli.settings import (
@@ -126,7 +127,11 @@ def demo(
     if metrics is None and code == 0:
         fail("the simulation ended without metrics of the drive", EXIT_FAILED)
     if json is not None and metrics is not None:
-        json.write_bytes(msgspec.json.format(msgspec.json.encode(metrics), indent=1) + b"\n")
+        text = msgspec.json.format(msgspec.json.encode(metrics).decode(), indent=1) + "\n"
+        try:
+            write_atomically(json, text)
+        except OSError as error:  # the simulation has printed its metrics
+            fail(f"--json {json}: cannot be written: {error.strerror}", EXIT_FAILED)
     raise typer.Exit(code)
 
 
