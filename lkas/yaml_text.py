@@ -15,7 +15,7 @@ MAX_NODES = 20_000
 MAX_DEPTH = 40
 MAX_NUMBER_CHARS = 400  # the largest float has 309 digits
 
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is ten times as fast
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is ten times as fast
 _TAGS = {f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "str", "seq", "map")}
 
 
