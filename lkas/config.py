@@ -14,6 +14,7 @@ import msgspec
 import yaml
 
 from lkas.parameters import Parameter, ParameterError, Section, declared, suggestion
+from lkas.yaml_text import YamlError, YamlFileError, parse_yaml, read_yaml, shortened
 
 # All sections, also those of programs that lkas never imports.
 SECTIONS = ("camera", "vehicle", "detection", "decision", "zmq", "events", "simulation", "carla", "viewer")
@@ -102,27 +103,26 @@ class _Reader:
 
     def read_file(self, path: Path) -> None:
         try:
-            text = path.read_text(encoding="utf-8")
-        except OSError as error:
-            raise ConfigError(f"{path}: cannot read this configuration file: {error.strerror}") from error
-        except UnicodeDecodeError as error:
+            document = read_yaml(path)
+        except YamlFileError as error:
             raise ConfigError(f"{path}: cannot read this configuration file: {error}") from error
-        try:
-            raw = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise ConfigError(f"{path}: not valid YAML: {_describe_yaml_error(error)}") from error
-        if raw is None:
+        except YamlError as error:
+            raise ConfigError(f"{path}: not valid YAML: {error}") from error
+        if document.value is None:
             return
-        if not isinstance(raw, dict):
-            raise ConfigError(f"{path}: expected sections such as `detection:`, found {type(raw).__name__}")
-        for section, entries in raw.items():
-            self._check_section(str(path), str(section))
+        if not isinstance(document.value, dict):
+            found = type(document.value).__name__
+            raise ConfigError(f"{path}: expected sections such as `detection:`, found {found}")
+        for section, entries in document.value.items():
+            source = f"{path}, line {document.line_of(str(section))}"
+            self._check_section(source, str(section))
             if entries is None:
                 continue
             if not isinstance(entries, dict):
-                raise ConfigError(f"{path}: {section}: expected keys and values, found {entries!r}")
+                raise ConfigError(f"{source}: {section}: expected keys and values, found {shortened(entries)}")
             for key, value in entries.items():
-                self._set(str(path), str(section), str(key), value)
+                line = document.line_of(str(section), str(key))
+                self._set(f"{path}, line {line}", str(section), str(key), value)
 
     def read_environment(self, environ: Mapping[str, str]) -> None:
         for variable in sorted(environ):
@@ -150,9 +150,9 @@ class _Reader:
         try:
             # A text key stays text: a file named 1.0 is not a number.
             is_text = parameter is not None and parameter.type in ("str", "choice") and text != "null"
-            value = text if is_text else yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise ConfigError(f"{source}: {section}.{key}: cannot read the value {text!r}") from error
+            value = text if is_text else parse_yaml(text)
+        except YamlError as error:
+            raise ConfigError(f"{source}: {section}.{key}: cannot read the value {shortened(text)}: {error}") from error
         self._set(source, section, key, value)
 
     def _set(self, source: str, section: str, key: str, value: Any) -> None:
@@ -169,11 +169,3 @@ class _Reader:
     def _check_section(self, source: str, section: str) -> None:
         if section not in SECTIONS:
             raise ConfigError(f"{source}: {section}: no such section{suggestion(section, SECTIONS)}")
-
-
-def _describe_yaml_error(error: yaml.YAMLError) -> str:
-    """Return place and problem in one line: `line 2, column 1: expected ',' or ']', but got '<stream end>'`."""
-    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
-    if mark is None or problem is None:
-        return " ".join(str(error).split())
-    return f"line {mark.line + 1}, column {mark.column + 1}: {problem}"

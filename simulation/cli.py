@@ -1,7 +1,7 @@
 """The command `simulation`: reads options and configuration, and runs a world."""
 
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -11,7 +11,10 @@ from lkas.parameters import ParameterError, changed
 from lkas.plugins.names import PATTERN, absolute_name, is_plugin_name, short_name
 from lkas.runtime import log
 from lkas.runtime.child import die_with_supervisor
+from lkas.runtime.descriptors import DescriptorLimitError, open_standard_streams, raise_descriptor_limit
 from lkas.runtime.exit_codes import EXIT_FAILED, EXIT_UNREACHABLE, EXIT_USAGE
+from lkas.runtime.log import LogFormat, LogOptions
+from lkas.runtime.log_options import LogFileOption, LogFormatOption, VerboseOption
 from lkas.runtime.threads import use_one_thread
 from lkas.vehicle import CameraConfig, VehicleConfig
 from simulation.backends import AUTO, BACKENDS
@@ -25,6 +28,9 @@ from simulation.factory import build_world, choose_backend
 from simulation.foreign.world_options import parse_world_options
 from simulation.maps import maps
 from simulation.world import WorldError, WorldUnreachable
+
+if TYPE_CHECKING:
+    from simulation.stop import StopSignals
 
 SECTIONS = {
     "camera": CameraConfig,
@@ -49,6 +55,7 @@ app.command("check")(check)
 
 def main() -> None:
     """Entry point of the command."""
+    open_standard_streams()
     app(prog_name="simulation")
 
 
@@ -109,7 +116,9 @@ def simulation(
         str,
         typer.Option(envvar="LKAS_INSTANCE", help="Name of this stack; stacks with different names run in parallel."),
     ] = "default",
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.", metavar="")] = False,
+    verbose: VerboseOption = False,
+    log_format: LogFormatOption = LogFormat.TEXT,
+    log_file: LogFileOption = None,
 ) -> None:
     """Run a world: publish camera frames and vehicle state, and apply the received steering.
 
@@ -156,7 +165,7 @@ def simulation(
         json=json,
         duration_s=duration,
         instance=instance,
-        verbose=verbose,
+        log_options=LogOptions(verbose=verbose, format=log_format, file=log_file),
     )
 
 
@@ -197,7 +206,7 @@ def _run(
     configuration: Configuration,
     flags: dict[str, Any],
     world_options: list[str],
-    verbose: bool,
+    log_options: LogOptions,
     broadcast: bool,
     **options: Any,
 ) -> NoReturn:
@@ -206,7 +215,24 @@ def _run(
 
     stop = StopSignals()
     die_with_supervisor()
-    log.set_up("simulation", verbose)
+    try:
+        raise_descriptor_limit()
+        output = log.set_up("simulation", log_options)
+    except (DescriptorLimitError, log.LogFileError) as error:
+        _fail(EXIT_USAGE, str(error))
+    with output:
+        _run_world(configuration, flags, world_options, stop, broadcast=broadcast, **options)
+
+
+def _run_world(
+    configuration: Configuration,
+    flags: dict[str, Any],
+    world_options: list[str],
+    stop: "StopSignals",
+    *,
+    broadcast: bool,
+    **options: Any,
+) -> NoReturn:
     config: SimulationConfig = configuration["simulation"]
     backend = choose_backend(config, configuration["carla"])
     _refuse_foreign_flags(backend, flags)

@@ -73,9 +73,9 @@ def run(world: World, options: RunOptions, stop: StopSignals) -> int:
         finally:
             line.close()
             metrics = statistics(runner, lost_s=keeper.lost_cycles * runner.cycle_s)
+            print_table(metrics, Console())
             if options.json is not None:
                 write_json(options.json, metrics)
-            print_table(metrics, Console())
     return stop.exit_code
 
 

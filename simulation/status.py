@@ -8,9 +8,9 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from lkas.atomic_file import write_atomically
 from lkas.clock import Clock
 from lkas.frames import rightward
-from simulation.atomic_file import write_atomically
 from simulation.runner import Runner
 
 LIVE_PERIOD_S = 0.2
@@ -84,8 +84,11 @@ def print_table(metrics: dict[str, Any], console: Console) -> None:
 
 
 def write_json(path: Path, metrics: dict[str, Any]) -> None:
-    """Write the metrics to a JSON file. Raises OSError."""
-    write_atomically(path, json.dumps(metrics, indent=2) + "\n")
+    """Write the metrics to a JSON file. Raises OSError, with a sentence that names the file."""
+    try:
+        write_atomically(path, json.dumps(metrics, indent=2) + "\n")
+    except OSError as error:
+        raise OSError(f"--json {path}: cannot be written: {error.strerror}") from error
 
 
 def _label_and_unit(name: str) -> tuple[str, str]:

@@ -1,18 +1,19 @@
-"""SIGINT and SIGTERM: end a running world."""
+"""SIGINT, SIGTERM and SIGHUP: end a running world."""
 
 import signal
 from types import FrameType
 
 from lkas.runtime.exit_codes import exit_code_of_signal
+from lkas.runtime.stop_signals import stop_signals
 
 
 class StopSignals:
-    """Ends the program on SIGINT and SIGTERM: at once during start-up, after the current step while it drives."""
+    """Ends the program on a stop signal: at once during start-up, after the current step while it drives."""
 
     def __init__(self) -> None:
         self.number: int | None = None
         self.finish_step = False
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in stop_signals():
             signal.signal(number, self._on_signal)
 
     @property

@@ -11,7 +11,10 @@ from lkas.integration.zmq.ports import Ports, ZmqConfig
 from lkas.page import ViewerConfig, page_url
 from lkas.runtime import log
 from lkas.runtime.child import die_with_supervisor
+from lkas.runtime.descriptors import DescriptorLimitError, open_standard_streams, raise_descriptor_limit
 from lkas.runtime.exit_codes import EXIT_USAGE
+from lkas.runtime.log import LogFormat, LogOptions
+from lkas.runtime.log_options import LogFileOption, LogFormatOption, VerboseOption
 from viewer.listener import AddressError, listen
 
 DEFAULTS, BROKER_DEFAULTS = ViewerConfig(), ZmqConfig()
@@ -57,12 +60,12 @@ def viewer(
     browser: Annotated[
         bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.", metavar="")
     ] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.", metavar="")] = False,
+    verbose: VerboseOption = False,
+    log_format: LogFormatOption = LogFormat.TEXT,
+    log_file: LogFileOption = None,
 ) -> None:
     """Serve the web page of a running lkas: camera image, telemetry, parameters, actions."""
     die_with_supervisor()
-    log.set_up("viewer", verbose)
-
     assignments = list(set_ or [])
     assignments += [f"viewer.port={port}"] if port is not None else []
     assignments += [f"viewer.host={host}"] if host is not None else []
@@ -90,14 +93,20 @@ def viewer(
 
             webbrowser.open(url)
 
-    raise typer.Exit(
-        run(
-            listener,
-            Ports(zmq_config.port_base, zmq_config.host),
-            max_clients=viewer_config.max_clients,
-            on_serving=announce,
+    try:
+        raise_descriptor_limit()
+        output = log.set_up("viewer", LogOptions(verbose=verbose, format=log_format, file=log_file))
+    except (DescriptorLimitError, log.LogFileError) as error:
+        _fail(str(error))
+    with output:
+        raise typer.Exit(
+            run(
+                listener,
+                Ports(zmq_config.port_base, zmq_config.host),
+                max_clients=viewer_config.max_clients,
+                on_serving=announce,
+            )
         )
-    )
 
 
 def _broker_assignments(text: str) -> list[str]:
@@ -112,4 +121,5 @@ def _fail(message: str) -> NoReturn:
 
 def main() -> None:
     """Entry point of the command."""
+    open_standard_streams()
     app(prog_name="viewer")

@@ -61,7 +61,7 @@ class PageSockets:
                 raise _ProtocolError(f"more than {MAX_INBOUND_PER_S} messages per second")
             try:
                 message = decode_page_message(text)
-            except msgspec.DecodeError as error:
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 raise _ProtocolError(str(error)) from error
             if isinstance(message, Credit):
                 outbox.grant(message.frames)

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Generator
 from pathlib import Path
@@ -16,6 +15,7 @@ from starlette.staticfiles import StaticFiles
 
 from lkas.integration.zmq.ports import Ports
 from lkas.runtime.exit_codes import exit_code_of_signal
+from lkas.runtime.stop_signals import stop_signals
 from viewer import api
 from viewer.bridge import Bridge
 from viewer.hub import Hub
@@ -82,7 +82,7 @@ async def _serve(listener: socket.socket, ports: Ports, max_clients: int, on_ser
         server.should_exit = True
 
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in stop_signals():
         loop.add_signal_handler(number, stop, number)
     url = url_of(listener)
     server.on_serving = lambda: on_serving(url)

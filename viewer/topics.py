@@ -46,7 +46,7 @@ def decode_frame(parts: Sequence[bytes]) -> PageFrame:
         if not parts[2].startswith(_JPEG_START):
             raise InvalidMessageError("frame: the third part is not a JPEG")
         return PageFrame.packed(head, parts[2])
-    except (msgspec.DecodeError, ValueError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise InvalidMessageError(f"frame: {error}") from error
 
 
@@ -60,5 +60,5 @@ def validated_text(parts: Sequence[bytes]) -> str:
     try:
         _text_decoders[topic].decode(parts[1])
         return parts[1].decode()
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidMessageError(f"{topic}: {error}") from error

@@ -7,6 +7,7 @@ import typer
 from lkas.cli.settings import ConfigOption, SetOption, fail
 from lkas.cli.telemetry import check, connect
 from lkas.runtime.exit_codes import EXIT_USAGE
+from lkas.yaml_text import YamlError, parse_yaml, shortened
 
 ACTION_TIMEOUT_S = 31.0  # a respawn or a map change may take 30 s
 
@@ -26,14 +27,15 @@ def action(
 
     Examples: lkas action pause; lkas action override active=false; lkas action indicator side=left
     """
-    import yaml
-
     values = {}
     for text in params or []:
         key, equals, value = text.partition("=")
         if not equals:
             fail(f"{text}: expected KEY=VALUE", EXIT_USAGE)
-        values[key] = yaml.safe_load(value)
+        try:
+            values[key] = parse_yaml(value)
+        except YamlError as error:
+            fail(f"{key}: cannot read the value {shortened(value)}: {error}", EXIT_USAGE)
     client = connect(config, assignments)
     try:
         ack = client.act(name, values, ACTION_TIMEOUT_S)

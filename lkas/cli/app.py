@@ -27,6 +27,8 @@ from lkas.cli.settings import (
 )
 from lkas.cli.socket_commands import sockets_app
 from lkas.cli.status import status
+from lkas.runtime.log import LogFormat, LogOptions
+from lkas.runtime.log_options import LogFileOption, LogFormatOption, VerboseOption
 
 EXAMPLES = """
 [bold]Examples[/bold]
@@ -64,7 +66,9 @@ def main(
     config: ConfigOption = None,
     assignments: SetOption = None,
     instance: InstanceOption = "default",
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.", metavar="")] = False,
+    verbose: VerboseOption = False,
+    log_format: LogFormatOption = LogFormat.TEXT,
+    log_file: LogFileOption = None,
     version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, metavar="")] = False,
 ) -> None:
     """Lane keeping: detect the lane and steer, until Ctrl-C.
@@ -85,7 +89,7 @@ def main(
             },
             instance=checked_instance(instance),
             broadcast=broadcast,
-            verbose=verbose,
+            log_options=LogOptions(verbose=verbose, format=log_format, file=log_file),
         )
     )
 

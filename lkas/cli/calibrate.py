@@ -1,11 +1,13 @@
 """`lkas calibrate`: measure a camera with chessboard images and write the camera section of a configuration file."""
 
+import errno
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lkas.atomic_file import write_atomically
 from lkas.cli.settings import fail
 from lkas.runtime.exit_codes import EXIT_FAILED, EXIT_USAGE
 
@@ -59,14 +61,17 @@ def calibrate(
         typer.echo(f"{board.name}: ignored, its size differs from that of the others", err=True)
     try:
         fit = fit_camera(used, size)
+    except CalibrationError as error:
+        fail(str(error), EXIT_FAILED)
+    _print(fit, out)
+    try:
         _write(out, fit)
         if annotate is not None:
             _draw(annotate, frames, used, fit)
-    except CalibrationError as error:
-        fail(str(error), EXIT_FAILED)
     except OSError as error:
-        fail(f"{error.filename}: cannot be written: {error.strerror}", EXIT_USAGE)
-    _print(fit, out)
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)  # else a path that cannot be written at any time
+        code = EXIT_FAILED if is_full else EXIT_USAGE
+        fail(f"{error.filename or out}: cannot be written: {error.strerror}", code)
 
 
 def _frames(inputs: list[str]) -> "list[MediaFrame]":
@@ -113,7 +118,7 @@ def _write(out: Path, fit: "CameraFit") -> None:
         "camera:",
         *(f"  {name}: {value}" for name, value in fit.settings().items()),
     ]
-    out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_atomically(out, "\n".join(lines) + "\n")
 
 
 def _draw(folder: Path, frames: "list[MediaFrame]", boards: "list[Board]", fit: "CameraFit") -> None:

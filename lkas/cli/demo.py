@@ -2,14 +2,15 @@
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import msgspec
 import typer
 
+from lkas.atomic_file import write_atomically
 from lkas.cli.drive_metrics import DriveMetrics
 from lkas.cli.open_page import open_page_when_served
 from lkas.cli.settings import (
@@ -26,15 +27,18 @@ from lkas.cli.settings import (
     configured_ports,
     fail,
     load_settings,
+    set_up_output,
     with_free_ports,
 )
 from lkas.cli.supervise import StopSignals, states_sender, supervise
 from lkas.config import Configuration
 from lkas.page import ViewerConfig, page_url
-from lkas.runtime import log
 from lkas.runtime.exit_codes import EXIT_FAILED, EXIT_USAGE
+from lkas.runtime.log import LogFormat, LogOptions, supervisor_line
+from lkas.runtime.log_options import LogFileOption, LogFormatOption, VerboseOption
 from lkas.runtime.processes import RunsWith, processes_of
 from lkas.runtime.reporter import ProcessReporter
+from lkas.runtime.scratch import scratch_folder
 from lkas.runtime.supervisor import Supervisor
 
 
@@ -70,7 +74,9 @@ def demo(
     config: ConfigOption = None,
     assignments: SetOption = None,
     instance: InstanceOption = "default",
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.", metavar="")] = False,
+    verbose: VerboseOption = False,
+    log_format: LogFormatOption = LogFormat.TEXT,
+    log_file: LogFileOption = None,
 ) -> None:
     """Drive: a car keeps its lane in the browser. Needs no CARLA, GPU or account.
 
@@ -89,14 +95,19 @@ def demo(
     if json is not None and not os.access(json.absolute().parent, os.W_OK):
         fail(f"--json {json}: the folder {json.absolute().parent} is missing or not writable", EXIT_USAGE)
     instance = checked_instance(instance)
-    log.set_up("demo", verbose)
+    log_options = LogOptions(verbose=verbose, format=log_format, file=log_file)
     page: ViewerConfig = configuration["viewer"]
     url = page_url(page.host, page.port)
-    typer.echo("demo: " + (f"the page will be at {url}, " if page.port else "") + "Ctrl-C ends the drive")
-    with tempfile.TemporaryDirectory(prefix="lkas-") as folder:
+    with set_up_output("demo", log_options), _scratch_folder() as folder:
+        typer.echo("demo: " + (f"the page will be at {url}, " if page.port else "") + "Ctrl-C ends the drive")
         drive_json = Path(folder) / "drive.json"
         ports = f"zmq.port_base={configuration['zmq'].port_base}"
-        shared = [*_option("--config", config), *_options("--set", [*(assignments or ()), ports])]
+        shared = [
+            *_option("--config", config),
+            *_options("--set", [*(assignments or ()), ports]),
+            "--log-format",
+            log_format,
+        ]
         simulation = [
             *("--broadcast", "--json", str(drive_json)),
             *_option("--backend", backend),
@@ -111,17 +122,28 @@ def demo(
         viewer = [*_option("--port", port), *shared]
         if not no_browser and page.port:
             open_page_when_served(url, page.host, page.port)
-        code, run_metrics = _drive(configuration, instance, verbose, {"simulation": simulation, "viewer": viewer})
+        code, run_metrics = _drive(configuration, instance, log_options, {"simulation": simulation, "viewer": viewer})
         metrics = _joined(drive_json, run_metrics)
     if metrics is None and code == 0:
         fail("the simulation ended without metrics of the drive", EXIT_FAILED)
     if json is not None and metrics is not None:
-        json.write_bytes(msgspec.json.format(msgspec.json.encode(metrics), indent=1) + b"\n")
+        text = msgspec.json.format(msgspec.json.encode(metrics).decode(), indent=1) + "\n"
+        try:
+            write_atomically(json, text)
+        except OSError as error:  # the simulation has printed its metrics
+            fail(f"--json {json}: cannot be written: {error.strerror}", EXIT_FAILED)
     raise typer.Exit(code)
 
 
+def _scratch_folder() -> TemporaryDirectory[str]:
+    try:
+        return scratch_folder()
+    except OSError as error:
+        fail(str(error.strerror), EXIT_FAILED)
+
+
 def _drive(
-    configuration: Configuration, instance: str, verbose: bool, options: Mapping[str, Sequence[str]]
+    configuration: Configuration, instance: str, log_options: LogOptions, options: Mapping[str, Sequence[str]]
 ) -> tuple[int, dict[str, Any]]:
     """Run all five processes until the drive ends; return the exit code and the metrics of the run."""
     from lkas.integration.zmq.client import BrokerClient, SupervisorClient
@@ -134,9 +156,9 @@ def _drive(
     ):
         reporter = ProcessReporter(states_sender(sender))
         processes = processes_of(
-            RunsWith, instance=instance, configuration=configuration.to_json(), verbose=verbose, options=options
+            RunsWith, instance=instance, configuration=configuration.to_json(), log=log_options, options=options
         )
-        supervisor = Supervisor(processes, on_change=reporter.update)
+        supervisor = Supervisor(processes, on_change=reporter.update, log_line=supervisor_line(log_options))
         metrics = DriveMetrics(supervisor, receiver)
 
         def each_step() -> None:

@@ -19,6 +19,8 @@ def doctor(
 ) -> None:
     """Check the installation, the shared memory and the ports, and say what to do.
 
+    Exit code 0: all is well; 1: something is wrong, such as a stale or damaged segment.
+
     Example: lkas doctor --clean
     """
     from lkas.cli.findings import findings
@@ -44,5 +46,5 @@ def doctor(
         print_findings(results, removed)
         print_segments(segments)
         print_sockets(sockets)
-    if not all(finding.fine for finding in results):
+    if not all(finding.fine for finding in results) or not all(state.is_fine for state in segments):
         raise typer.Exit(EXIT_FAILED)

@@ -10,6 +10,7 @@ from lkas.cli.tables import print_table
 from lkas.cli.telemetry import check, connect, newest
 from lkas.parameters import suggestion
 from lkas.runtime.exit_codes import EXIT_USAGE
+from lkas.yaml_text import YamlError, parse_yaml, shortened
 
 param_app = typer.Typer(help="List, get and set the parameters of running processes.", no_args_is_help=True)
 
@@ -73,12 +74,14 @@ def set_parameter(
 
     Example: lkas param set detection.canny_low 60
     """
-    import yaml
-
     category, key = _split(name)
+    try:
+        parsed = parse_yaml(value)
+    except YamlError as error:
+        fail(f"{name}: cannot read the value {shortened(value)}: {error}", EXIT_USAGE)
     client = connect(config, assignments)
     try:
-        ack = client.set_parameter(category, key, yaml.safe_load(value))
+        ack = client.set_parameter(category, key, parsed)
         check(client, ack, name)
     finally:
         client.close()

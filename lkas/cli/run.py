@@ -6,10 +6,17 @@ from typing import Any
 
 import typer
 
-from lkas.cli.settings import check_model, check_plugins, configured_ports, load_settings, with_free_ports
+from lkas.cli.settings import (
+    check_model,
+    check_plugins,
+    configured_ports,
+    load_settings,
+    set_up_output,
+    with_free_ports,
+)
 from lkas.cli.supervise import StopSignals, states_sender, supervise
 from lkas.config import Configuration
-from lkas.runtime import log
+from lkas.runtime.log import LogOptions, supervisor_line
 from lkas.runtime.processes import RunsWith, processes_of
 from lkas.runtime.reporter import ProcessReporter
 from lkas.runtime.supervisor import Supervisor
@@ -22,28 +29,34 @@ def run(
     flags: Mapping[str, tuple[str, Any]],
     instance: str,
     broadcast: bool,
-    verbose: bool,
+    log_options: LogOptions,
 ) -> int:
     """Run the lkas processes and return the exit code."""
     configuration = with_free_ports(load_settings(config, assignments, flags))
     check_model(configuration, flags["--model"][1])
     check_plugins(configuration)
-    log.set_up("lkas", verbose)
+    with set_up_output("lkas", log_options):
+        return _supervised(configuration, instance, broadcast, log_options)
+
+
+def _supervised(configuration: Configuration, instance: str, broadcast: bool, log_options: LogOptions) -> int:
     stop = StopSignals()
     processes = processes_of(
         {RunsWith.LKAS, RunsWith.BROADCAST} if broadcast else {RunsWith.LKAS},
         instance=instance,
         configuration=configuration.to_json(),
-        verbose=verbose,
+        log=log_options,
     )
     typer.echo(_banner(configuration, instance, broadcast))
+    log_line = supervisor_line(log_options)
     if not broadcast:
-        return supervise(Supervisor(processes), stop)
+        return supervise(Supervisor(processes, log_line=log_line), stop)
     from lkas.integration.zmq.client import SupervisorClient
 
     with contextlib.closing(SupervisorClient(configured_ports(configuration))) as client:
         reporter = ProcessReporter(states_sender(client))
-        return supervise(Supervisor(processes, on_change=reporter.update), stop, reporter.repeat)
+        supervisor = Supervisor(processes, on_change=reporter.update, log_line=log_line)
+        return supervise(supervisor, stop, reporter.repeat)
 
 
 def _banner(configuration: Configuration, instance: str, broadcast: bool) -> str:

@@ -27,6 +27,10 @@ class SegmentState(Struct, frozen=True, kw_only=True):
     state: str
     advice: str | None  # what to do; None: nothing
 
+    @property
+    def is_fine(self) -> bool:
+        return self.segment.stale is None and self.segment.damage is None
+
     def as_dict(self) -> dict[str, Any]:
         fields = {name: getattr(self.segment, name) for name in self.segment.__struct_fields__}
         return fields | {"rate_hz": self.rate_hz, "state": self.state, "advice": self.advice}
@@ -59,6 +63,11 @@ def judged(segment: SegmentInfo, rate_hz: float | None) -> SegmentState:
     instance = "" if segment.instance == "default" else f" with --instance {segment.instance}"
     if segment.stale is not None:
         state, advice = f"stale: {segment.stale}", "`lkas doctor --clean` removes it"
+    elif segment.damage is not None:
+        state = f"damaged: {segment.damage}"
+        advice = (
+            "its writer creates it again with the next message; otherwise end its programs, then `lkas doctor --clean`"
+        )
     elif segment.writer_pid is None:
         waiting = f"{segment.readers} reader{'' if segment.readers == 1 else 's'} wait{'s' * (segment.readers == 1)}"
         state, advice = f"no writer, {waiting}", f"start {creator}{instance}: its readers then continue by themselves"

@@ -15,8 +15,11 @@ from lkas.integration.events.config import EventsConfig
 from lkas.integration.zmq.ports import Ports, ZmqConfig
 from lkas.parameters import Section
 from lkas.plugins.names import PATTERN, is_plugin_name
+from lkas.runtime import log
+from lkas.runtime.descriptors import DescriptorLimitError, raise_descriptor_limit
 from lkas.runtime.exit_codes import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
 from lkas.runtime.instance import INSTANCE_VARIABLE, instance_name
+from lkas.runtime.log import LogOptions, Output
 from lkas.runtime.processes import python_command
 from lkas.vehicle import CameraConfig, VehicleConfig
 
@@ -62,6 +65,15 @@ def checked_instance(instance: str) -> str:
         fail(f"--instance: {error}", EXIT_USAGE)
     os.environ[INSTANCE_VARIABLE] = name
     return name
+
+
+def set_up_output(process: str, options: LogOptions) -> Output:
+    """Send all output through bounded queues. Exits with code 2 without a log file or with too few descriptors."""
+    try:
+        raise_descriptor_limit()
+        return log.set_up(process, options)
+    except (DescriptorLimitError, log.LogFileError) as error:
+        fail(str(error), EXIT_USAGE)
 
 
 def load_settings(

@@ -1,10 +1,12 @@
-"""Runs a supervisor until Ctrl-C, SIGTERM or the end of one of its processes."""
+"""Runs a supervisor until Ctrl-C, SIGTERM, SIGHUP or the end of one of its processes."""
 
 import signal
 from collections.abc import Callable, Sequence
+from types import FrameType
 from typing import TYPE_CHECKING
 
-from lkas.runtime.exit_codes import EXIT_INTERRUPTED, EXIT_TERMINATED
+from lkas.runtime.exit_codes import exit_code_of_signal
+from lkas.runtime.stop_signals import stop_signals
 from lkas.runtime.supervisor import ProcessState, Supervisor
 
 if TYPE_CHECKING:
@@ -12,16 +14,16 @@ if TYPE_CHECKING:
 
 
 class StopSignals:
-    """Remembers the first SIGINT or SIGTERM as the exit code that it stands for."""
+    """Remembers the first SIGINT, SIGTERM or SIGHUP as the exit code that it stands for."""
 
     def __init__(self) -> None:
         self.exit_code: int | None = None
-        signal.signal(signal.SIGINT, lambda *_: self._remember(EXIT_INTERRUPTED))
-        signal.signal(signal.SIGTERM, lambda *_: self._remember(EXIT_TERMINATED))
+        for number in stop_signals():
+            signal.signal(number, self._remember)
 
-    def _remember(self, exit_code: int) -> None:
+    def _remember(self, number: int, frame: FrameType | None) -> None:
         if self.exit_code is None:
-            self.exit_code = exit_code
+            self.exit_code = exit_code_of_signal(number)
 
 
 def supervise(supervisor: Supervisor, stop: StopSignals, each_step: Callable[[], None] | None = None) -> int:

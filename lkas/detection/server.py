@@ -80,7 +80,10 @@ def main() -> int:
     except PluginError as error:  # another start would fail in the same way
         logger.error("%s", error, exc_info=error.origin)
         return EXIT_USAGE
-    except (SHMError, PoseFileError, OSError) as error:
+    except PoseFileError as error:  # the same
+        logger.error("%s", error)
+        return EXIT_USAGE
+    except (SHMError, OSError) as error:
         logger.error("%s", error)
         return EXIT_FAILED
     finally:
@@ -95,13 +98,13 @@ def _serve(
     from lkas.integration.shared_memory.ownership import open_if_free, retry_until_free
 
     clock = MonotonicClock()
+    if parameters.calibration_file is not None:
+        camera = with_saved_pose(camera, parameters.calibration_file)
     detections = retry_until_free(lambda: DetectionChannel(create=True), child.keeps_running)
     if detections is None:
         return 0
     tracks = open_if_free(TracksChannel)
     channels = DetectionChannels(ImageChannel(), VehicleChannel(), detections, tracks)
-    if parameters.calibration_file is not None:
-        camera = with_saved_pose(camera, parameters.calibration_file)
     server = DetectionServer(create_detector(parameters.method, parameters, camera), clock)
     if client is not None:
         client.register_callback(server.update_parameter)

@@ -25,6 +25,9 @@ static inline lkas_ring *lkas_inbox_create(const char *path, uint32_t slots, uin
         return NULL;
     }
     lkas_ring_header *header = lkas_ring_header_of(ring);
+    ring->slots = slots;
+    ring->capacity = capacity;
+    ring->arena_offset = arena;
     header->magic = LKAS_RING_MAGIC;
     header->version = LKAS_RING_VERSION;
     header->header_bytes = sizeof *header;
@@ -58,10 +61,15 @@ static inline lkas_ring *lkas__ring_open(const char *path, lkas_error *error) {
         return NULL;
     }
     const lkas_ring_header *header = lkas_ring_header_of(ring);
+    const uint32_t slots = header->slots;
+    const uint64_t capacity = header->capacity, arena = header->arena_offset, bytes = (uint64_t)file.bytes;
+    ring->slots = slots;
+    ring->capacity = capacity;
+    ring->arena_offset = arena;
     if (header->magic == LKAS_RING_MAGIC && header->version == LKAS_RING_VERSION &&
-        header->header_bytes == sizeof *header && header->total_bytes == (uint64_t)file.bytes &&
-        header->arena_offset + header->capacity == header->total_bytes && header->slots > 0 &&
-        sizeof *header + (uint64_t)header->slots * sizeof(lkas_ring_entry) <= header->arena_offset)
+        header->header_bytes == sizeof *header && header->total_bytes == bytes && capacity > 0 && capacity < bytes &&
+        arena == bytes - capacity && slots > 0 && slots <= LKAS_RING_MAX_SLOTS &&
+        sizeof *header + (uint64_t)slots * sizeof(lkas_ring_entry) <= arena)
         return ring;
     lkas_ring_release(ring);
     lkas__fail(error, LKAS_E_NOT_A_SEGMENT, "%s: not an inbox of this version; remove it", path);
@@ -101,8 +109,17 @@ static inline lkas_ring_entry *lkas_inbox_take(lkas_ring *ring, uint64_t *positi
     *position = lkas__load(&header->head, relaxed);
     if (ring->known_tail == *position) ring->known_tail = lkas__load(&header->tail, acquire);
     if (ring->known_tail == *position) return NULL;
+    if (ring->known_tail - *position > ring->slots) { /* another program overwrote the positions: start again here */
+        ring->known_tail = lkas__load(&header->tail, seq_cst);
+        lkas__store(&header->head, ring->known_tail, seq_cst);
+        lkas__store(&header->freed, ring->known_tail, seq_cst);
+        lkas__add(&header->dropped, 1u, relaxed);
+        return NULL;
+    }
+    lkas_ring_entry *entry = lkas_ring_entry_at(ring, *position);
+    if (!lkas_ring_holds(ring, entry->offset, entry->bytes)) entry->offset = entry->bytes = entry->parts = 0;
     lkas__store(&header->head, *position + 1, release);
-    return lkas_ring_entry_at(ring, *position);
+    return entry;
 }
 
 /* Release a message's bytes, in any order; one caller at a time. The bell wakes senders that wait for room, but only
@@ -114,11 +131,12 @@ static inline void lkas_inbox_release(lkas_ring *ring, uint64_t position, lkas_r
     if (freed == position && head == position + 1) freed = head; /* the usual case: no message is lent */
     else {
         lkas__store(&lkas_ring_entry_at(ring, position)->is_released, 1u, relaxed);
+        if (head - freed > ring->slots) freed = position; /* another program overwrote the positions */
         if (freed != position) return; /* an older message is still in use */
         while (freed < head && lkas__load(&lkas_ring_entry_at(ring, freed)->is_released, relaxed)) ++freed;
     }
     lkas__store(&header->freed, freed, seq_cst);
-    if (ring->known_tail - head <= header->slots / 2) lkas__bell_raise(lkas_bell_header_of(bell));
+    if (ring->known_tail - head <= ring->slots / 2) lkas__bell_raise(lkas_bell_header_of(bell));
 }
 
 /* Poll for a moment: at full speed, a wake-up costs both sides more. */

@@ -32,22 +32,23 @@ static inline int lkas_inspect(const char *path, lkas_info *info, lkas_error *er
         return result;
     }
     lkas_header *header = channel->header;
-    info->layout_version = header->layout_version;
-    if (header->layout_version == LKAS_LAYOUT_VERSION) {
+    const lkas_facts *facts = &channel->facts;
+    info->layout_version = facts->layout_version;
+    if (facts->layout_version == LKAS_LAYOUT_VERSION) {
         uint64_t latest = lkas__load(&header->latest, acquire);
-        snprintf(info->record_type, sizeof info->record_type, "%.47s", header->record_type);
+        snprintf(info->record_type, sizeof info->record_type, "%.47s", facts->record_type);
         info->sequence = latest >> 8;
         info->drops = lkas__load(&header->drops, relaxed);
         info->corrupt = lkas__load(&header->corrupt, relaxed);
-        info->has_crc = header->has_crc != 0;
+        info->has_crc = facts->has_crc != 0;
         info->generation = lkas__load(&header->generation, relaxed);
-        info->slots = header->slots;
-        info->height = header->height;
-        info->width = header->width;
-        info->channels = header->channels;
+        info->slots = facts->slots;
+        info->height = facts->height;
+        info->width = facts->width;
+        info->channels = facts->channels;
         info->writer_pid = (int32_t)lkas__load(&header->writer_pid, relaxed);
-        info->is_this_boot = lkas__is_this_boot(header);
-        if ((latest & 0xff) < header->slots)
+        info->is_this_boot = lkas__is_this_boot(facts);
+        if ((latest & 0xff) < facts->slots)
             info->newest_ns = lkas__load(&lkas_slot_at(channel, latest & 0xff)->publish_ns, acquire);
     }
     lkas_release(channel);

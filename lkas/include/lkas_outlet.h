@@ -31,7 +31,7 @@ static inline int lkas__ring_place(const lkas_ring *ring, uint64_t room, uint64_
     lkas_ring_header *header = lkas_ring_header_of(ring);
     const uint64_t tail = lkas__load(&header->tail, relaxed);
     *offset = 0;
-    if (tail - freed >= header->slots) return LKAS_RING_FULL;
+    if (tail - freed >= ring->slots) return LKAS_RING_FULL;
     if (tail == freed) return room <= limit ? (int)LKAS_OK : (int)LKAS_RING_FULL;
     const lkas_ring_entry *oldest = lkas_ring_entry_at(ring, freed), *newest = lkas_ring_entry_at(ring, tail - 1);
     const uint64_t end = newest->offset + lkas__ring_rounded(newest->bytes);
@@ -52,15 +52,15 @@ static inline int lkas__ring_find(lkas_ring *ring, uint64_t room, uint64_t *offs
     freed = lkas__load(&header->freed, seq_cst);
     lkas__store(&header->known_freed, freed, relaxed);
     if (lkas__ring_place(ring, room, freed, header->allocated, offset) == LKAS_OK) return LKAS_OK;
-    return lkas__ring_place(ring, room, freed, header->capacity, offset);
+    return lkas__ring_place(ring, room, freed, ring->capacity, offset);
 }
 
 static inline int lkas__ring_grow(lkas_ring *ring, uint64_t needed, lkas_error *error) {
     lkas_ring_header *header = lkas_ring_header_of(ring);
     if (needed <= header->allocated) return LKAS_OK;
     uint64_t wanted = needed > 2 * header->allocated ? needed : 2 * header->allocated;
-    if (wanted > header->capacity) wanted = header->capacity;
-    const uint64_t start = header->arena_offset + header->allocated;
+    if (wanted > ring->capacity) wanted = ring->capacity;
+    const uint64_t start = ring->arena_offset + header->allocated;
     if (lkas__allocate(ring->segment.fd, start, wanted - header->allocated)) {
         int result = lkas__allocate(ring->segment.fd, start, needed - header->allocated);
         if (result)
@@ -77,8 +77,10 @@ static inline int lkas_ring_claim(lkas_ring *ring, uint64_t bytes, lkas_ring_roo
     lkas_ring_header *header = lkas_ring_header_of(ring);
     int result = LKAS_OK;
     if (lkas__load(&header->state, seq_cst) != LKAS_RING_OPEN) result = LKAS_RING_GONE;
-    else if (bytes > header->capacity) result = LKAS_RING_TOO_LARGE;
+    else if (bytes > ring->capacity) result = LKAS_RING_TOO_LARGE;
     else result = lkas__ring_find(ring, lkas__ring_rounded(bytes), &claim->offset);
+    if (result == LKAS_OK && !lkas_ring_holds(ring, claim->offset, lkas__ring_rounded(bytes)))
+        result = LKAS_RING_FULL; /* another program overwrote an entry */
     if (result == LKAS_OK) result = lkas__ring_grow(ring, claim->offset + lkas__ring_rounded(bytes), error);
     if (result != LKAS_OK) {
         lkas__ring_unlock(header);
@@ -86,7 +88,7 @@ static inline int lkas_ring_claim(lkas_ring *ring, uint64_t bytes, lkas_ring_roo
     }
     claim->position = lkas__load(&header->tail, relaxed);
     claim->bytes = bytes;
-    claim->place = (char *)ring->segment.start + header->arena_offset + claim->offset;
+    claim->place = (char *)ring->segment.start + ring->arena_offset + claim->offset;
     return LKAS_OK;
 }
 

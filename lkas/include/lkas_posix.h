@@ -66,9 +66,18 @@ static inline void lkas__boot_id(uint8_t id[16]) {
 /* Call `function` in the child after each fork: 1, or 0 when it cannot be registered. */
 static inline int lkas__call_after_fork(void (*function)(void)) { return pthread_atfork(NULL, NULL, function) == 0; }
 
+/* In a program without standard streams, messages of libraries on descriptors 1 and 2 would overwrite a segment. */
+static inline int lkas__beyond_streams(int fd) {
+    if (fd < 0 || fd > STDERR_FILENO) return fd;
+    const int higher = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1), problem = errno;
+    close(fd);
+    errno = problem;
+    return higher;
+}
+
 static inline int lkas__open_file(const char *path, int mode) {
     static const int flags[] = {O_RDONLY, O_RDWR, O_RDWR | O_CREAT | O_EXCL};
-    return open(path, flags[mode] | O_CLOEXEC | O_NOFOLLOW, 0600);
+    return lkas__beyond_streams(open(path, flags[mode] | O_CLOEXEC | O_NOFOLLOW, 0600));
 }
 
 static inline int lkas__close_file(int fd) { return close(fd); }
@@ -183,6 +192,49 @@ static inline void *lkas__map_file(int fd, size_t bytes, int is_writable) {
 static inline int lkas__make_writable(void *start, size_t bytes) {
     return mprotect(start, bytes, PROT_READ | PROT_WRITE);
 }
+
+/* Replace a mapping whose file was cut short by zeros of its own. Called by a signal handler. */
+static inline int lkas__map_zeros(void *start, size_t bytes) {
+#ifdef __APPLE__
+    const int flags = MAP_FIXED | MAP_PRIVATE | MAP_ANON;
+#else
+    const int flags = MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+#endif
+    return mmap(start, bytes, PROT_READ | PROT_WRITE, flags, -1, 0) == MAP_FAILED ? -1 : 0;
+}
+
+static struct sigaction lkas__earlier_handler;
+static int (*lkas__lose)(const char *address); /* 1: the address lies in a segment, which can be read again */
+
+static inline void lkas__on_fault(int number, siginfo_t *info, void *context) {
+    const int kept_errno = errno;
+    if (info->si_code > 0 && lkas__lose((const char *)info->si_addr)) {
+        errno = kept_errno;
+        return;
+    }
+    errno = kept_errno;
+    if (lkas__earlier_handler.sa_flags & SA_SIGINFO) {
+        lkas__earlier_handler.sa_sigaction(number, info, context);
+    } else if (lkas__earlier_handler.sa_handler == SIG_DFL || lkas__earlier_handler.sa_handler == SIG_IGN) {
+        signal(number, SIG_DFL); /* not ours: the instruction runs again and ends the process */
+        if (info->si_code <= 0) raise(number);
+    } else {
+        lkas__earlier_handler.sa_handler(number);
+    }
+}
+
+/* From now on, a fault in a mapped file that was cut short is passed to `lose` and not the end of the process. */
+static inline void lkas__survive_faults(int (*lose)(const char *address)) {
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    lkas__lose = lose;
+    action.sa_sigaction = lkas__on_fault;
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
+    sigaction(SIGBUS, &action, &lkas__earlier_handler);
+}
+
+/* The first bytes of a file, without mapping it: how many were read. */
+static inline int64_t lkas__read_start(int fd, void *to, size_t bytes) { return (int64_t)pread(fd, to, bytes, 0); }
 
 static inline void lkas__unmap(void *mapping, size_t bytes) { munmap(mapping, bytes); }
 

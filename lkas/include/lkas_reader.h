@@ -5,6 +5,7 @@
 #include "lkas_slots.h"
 
 #define LKAS_SILENCE_NS INT64_C(100000000)     /* after so much silence a reader looks up the name again */
+#define LKAS_MEND_NS INT64_C(1000000000)       /* that an attached reader gives the writer to mend its file */
 #define LKAS_PROBE_MIN_NS INT64_C(1000000)     /* first gap between two lookups of a segment that is not there */
 #define LKAS_PROBE_MAX_NS INT64_C(50000000)
 #define LKAS_MAX_RETRIES 1000                  /* a reader that loses so many races against the writer gives up */
@@ -20,6 +21,7 @@ typedef struct lkas_reader {
     uint64_t last_corrupt; /* `latest` of the last of them */
     uint32_t generation;   /* of the writer, when it was read last */
     uint32_t restarts;     /* times that another writer took over */
+    int64_t lost_ns;       /* since when the file of an attached reader is damaged, 0: it is not */
     int is_searching;      /* not attached, or attached to a segment that lost its name */
     int64_t probe_due_ns, probe_gap_ns;
     int64_t spin_ns; /* poll for so long before sleeping */
@@ -46,7 +48,7 @@ static inline void lkas_reader_init(lkas_reader *reader, const char *path, const
     reader->forks = lkas__forks;
 }
 
-static inline int lkas__check_schema(const lkas_reader *reader, const lkas_header *found, lkas_error *error) {
+static inline int lkas__check_schema(const lkas_reader *reader, const lkas_facts *found, lkas_error *error) {
     const lkas_spec *wanted = &reader->spec;
     if (found->layout_version != LKAS_LAYOUT_VERSION)
         return lkas__fail(error, LKAS_E_SCHEMA,
@@ -80,8 +82,8 @@ static inline int lkas__attach(const lkas_reader *reader, lkas_channel **out, lk
         lkas__close_file(fd);
         return result;
     }
-    if (!lkas__is_this_boot(channel->header)) goto not_there;
-    result = lkas__check_schema(reader, channel->header, error);
+    if (!lkas__is_this_boot(&channel->facts)) goto not_there;
+    result = lkas__check_schema(reader, &channel->facts, error);
     if (result) goto failed;
     if (lkas__make_writable((void *)channel->header, LKAS_CONTROL_BYTES)) {
         result = lkas__fail(error, LKAS_E_SYSTEM,
@@ -125,7 +127,7 @@ static inline void lkas__detach(lkas_reader *reader) {
 static inline int lkas_has_new(const lkas_reader *reader) {
     if (!reader->channel) return 0;
     uint64_t latest = lkas__load(&reader->channel->header->latest, acquire);
-    return latest != reader->last && (latest & 0xff) != LKAS_NO_SLOT;
+    return latest != reader->last && (latest & 0xff) < reader->channel->facts.slots && latest >> 8;
 }
 
 static inline int lkas__is_calm(const lkas_reader *reader) {
@@ -141,6 +143,7 @@ static inline int lkas__probe(lkas_reader *reader, int64_t now_ns, lkas_error *e
     if (lkas__describe_path(reader->path, &file) == 0 &&
         !(held && file.device == held->segment.device && file.inode == held->segment.inode))
         result = lkas__attach(reader, &found, error);
+    if (result == LKAS_E_NOT_A_SEGMENT && reader->lost_ns && now_ns < reader->lost_ns + LKAS_MEND_NS) result = 0;
     if (result < 0) {
         reader->probe_due_ns = 0; /* not absent but wrong: report it at each call */
         return result;
@@ -148,6 +151,7 @@ static inline int lkas__probe(lkas_reader *reader, int64_t now_ns, lkas_error *e
     if (result == 1) {
         lkas__detach(reader);
         reader->channel = found;
+        reader->lost_ns = 0;
         reader->last = reader->last_corrupt = 0;
         reader->is_searching = 0;
         reader->probe_due_ns = 0;
@@ -168,7 +172,12 @@ static inline int lkas_follow(lkas_reader *reader, lkas_error *error) {
                           "%s: opened by the parent process; open the channel again after a fork", reader->path);
     if (lkas__load(&reader->is_closed, relaxed))
         return lkas__fail(error, LKAS_E_CLOSED, "%s: this channel is closed", reader->path);
-    if (lkas_has_new(reader)) {
+    const int has_new = lkas_has_new(reader);
+    if (reader->channel && lkas__is_lost(&reader->channel->segment)) { /* the writer creates it again */
+        lkas__detach(reader);
+        reader->is_searching = 0;
+        reader->lost_ns = lkas__coarse_now_ns();
+    } else if (has_new) {
         reader->probe_due_ns = 0; /* silence counts from the next read that finds nothing */
         return LKAS_OK;
     }
@@ -188,7 +197,7 @@ static inline int lkas_follow(lkas_reader *reader, lkas_error *error) {
 
 static inline void lkas__copy_words(const lkas_channel *channel, lkas_slot *slot, void *record) {
     LKAS_ATOMIC(uint64_t) *words = lkas_slot_record(slot);
-    for (uint32_t i = 0; i < channel->header->record_bytes / 8; ++i) {
+    for (uint32_t i = 0; i < channel->facts.record_bytes / 8; ++i) {
         uint64_t word = lkas__load(&words[i], acquire); /* acquire: what is loaded next is loaded after it */
         memcpy((char *)record + 8 * i, &word, 8);
     }
@@ -230,15 +239,16 @@ static inline int lkas_read(lkas_reader *reader, int only_new, void *record, lka
     if (lkas_follow(reader, error)) return error->code;
     if (!reader->channel) return 0;
     for (int attempt = 0; attempt < LKAS_MAX_RETRIES; ++attempt) {
-        const lkas_header *header = reader->channel->header;
+        const lkas_facts *facts = &reader->channel->facts;
         uint64_t latest = lkas__load(&reader->channel->header->latest, acquire);
         uint32_t crc;
-        if ((latest & 0xff) >= header->slots || (only_new && latest == reader->last)) return 0;
+        if ((latest & 0xff) >= facts->slots || (only_new && latest == reader->last)) return 0;
         if (!lkas__copy_record(reader->channel, latest & 0xff, 2 * (latest >> 8), record, &crc)) continue;
-        if (header->has_crc && lkas__crc(0, record, header->record_bytes) != crc) {
+        if (facts->has_crc && lkas__crc(0, record, facts->record_bytes) != crc) {
             lkas__count_corrupt(reader, latest, only_new);
             return 0;
         }
+        if (!(latest >> 8) || lkas__is_lost(&reader->channel->segment)) return 0; /* zeros of a file that was cut short */
         if (only_new) lkas__count_read(reader, latest);
         return 1;
     }
@@ -260,16 +270,17 @@ static inline int lkas_view_begin(lkas_reader *reader, int only_new, lkas_view *
     for (int attempt = 0; attempt < LKAS_MAX_RETRIES; ++attempt) {
         uint64_t latest = lkas__load(&channel->header->latest, acquire);
         uint32_t index = latest & 0xff;
-        if (index >= channel->header->slots) break;
+        if (index >= channel->facts.slots) break;
         lkas_slot *slot = lkas_slot_at(channel, index);
         /* Pairs with the odd mark in lkas_claim(). */
         lkas__store(word, index + 1, seq_cst);
         if (lkas__load(&slot->mark, seq_cst) != 2 * (latest >> 8)) continue;
-        if (channel->header->has_crc && (lkas__record_crc(channel, index) != lkas__load(&slot->record_crc, acquire) ||
+        if (channel->facts.has_crc && (lkas__record_crc(channel, index) != lkas__load(&slot->record_crc, acquire) ||
                                          lkas__bulk_crc(channel, index) != lkas__load(&slot->bulk_crc, acquire))) {
             lkas__count_corrupt(reader, latest, only_new);
             break;
         }
+        if (!(latest >> 8) || lkas__is_lost(&channel->segment)) break; /* zeros of a file that was cut short */
         channel->held_pins |= 1u << pin;
         view->channel = lkas_retain(channel);
         view->pin = pin;

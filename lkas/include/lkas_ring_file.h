@@ -70,6 +70,8 @@ typedef struct lkas_ring {
     char path[LKAS_PATH_BYTES];
     uint32_t seat;       /* lock byte that is its own, where it may write */
     int64_t alive_ns;    /* sender: when the receiver was last seen alive, coarse clock */
+    uint64_t capacity, arena_offset; /* as judged when it was opened: what damages the file later changes nothing here */
+    uint32_t slots;
     uint64_t known_tail; /* receiver: `tail` when it last looked */
     LKAS_ATOMIC(int) is_closed;
 } lkas_ring;
@@ -83,16 +85,20 @@ static inline lkas_ring_header *lkas_ring_header_of(const lkas_ring *ring) { ret
 static inline lkas_bell_header *lkas_bell_header_of(const lkas_ring *bell) { return (lkas_bell_header *)bell->segment.start; }
 
 static inline lkas_ring_entry *lkas_ring_entry_at(const lkas_ring *ring, uint64_t position) {
-    lkas_ring_header *header = lkas_ring_header_of(ring);
-    return (lkas_ring_entry *)((char *)header + sizeof *header) + position % header->slots;
+    return (lkas_ring_entry *)((char *)ring->segment.start + sizeof(lkas_ring_header)) + position % ring->slots;
 }
 
 static inline char *lkas_ring_bytes(const lkas_ring *ring, const lkas_ring_entry *entry) {
-    return (char *)ring->segment.start + lkas_ring_header_of(ring)->arena_offset + entry->offset;
+    return (char *)ring->segment.start + ring->arena_offset + entry->offset;
 }
 
 static inline uint64_t lkas__ring_rounded(uint64_t bytes) {
     return bytes ? (bytes + LKAS_RING_ALIGN - 1) / LKAS_RING_ALIGN * LKAS_RING_ALIGN : LKAS_RING_ALIGN;
+}
+
+/* Whether the bytes of an entry lie in the arena: another program may have overwritten it. */
+static inline int lkas_ring_holds(const lkas_ring *ring, uint64_t offset, uint64_t bytes) {
+    return offset <= ring->capacity && bytes <= ring->capacity - offset;
 }
 
 /* Opened by a parent process: must not be touched. */
@@ -107,7 +113,8 @@ static inline lkas_ring *lkas__ring_map(const char *path, int fd, size_t bytes, 
         if (mapping) lkas__unmap(mapping, bytes);
         return NULL;
     }
-    snprintf(ring->path, sizeof ring->path, "%s", path);
+    const size_t length = strlen(path);
+    memcpy(ring->path, path, length < sizeof ring->path ? length : sizeof ring->path - 1); /* zeroed before */
     return ring;
 }
 

@@ -44,6 +44,7 @@ typedef struct lkas_segment {
     int fd; /* holds the lock; -1: unlocked and closed */
     unsigned forks;
     LKAS_ATOMIC(int) users;
+    LKAS_ATOMIC(int) is_lost; /* 1: its file was cut short; the mapping is zeros */
     struct lkas_segment *next, *previous;
 } lkas_segment;
 
@@ -87,9 +88,22 @@ static inline void lkas__after_fork_in_child(void) {
     lkas__unlock_registry();
 }
 
+/* In a signal handler: when the address lies in a segment whose file was cut short, give it zeros and mark it as lost. */
+static inline int lkas__lose_segment(const char *address) {
+    for (lkas_segment *segment = lkas__segments; segment; segment = segment->next) {
+        const char *start = (const char *)segment->start;
+        if (address < start || address >= start + segment->bytes) continue;
+        lkas__store(&segment->is_lost, 1, seq_cst);
+        return lkas__map_zeros(segment->start, segment->bytes) == 0;
+    }
+    return 0;
+}
+
+static inline int lkas__is_lost(const lkas_segment *segment) { return lkas__load(&segment->is_lost, seq_cst); }
+
 /* A zeroed struct of `struct_bytes` that begins with the segment; NULL: out of memory, or `fd` is no open file. */
 static inline void *lkas__new_segment(size_t struct_bytes, int fd, void *start, size_t bytes) {
-    static int has_fork_handler;
+    static int has_fork_handler, has_fault_handler;
     lkas_segment *segment = (lkas_segment *)calloc(1, struct_bytes);
     lkas__file file;
     if (!segment || lkas__describe(fd, &file)) {
@@ -104,6 +118,8 @@ static inline void *lkas__new_segment(size_t struct_bytes, int fd, void *start, 
     lkas__store(&segment->users, 1, relaxed);
     lkas__lock_registry();
     if (!has_fork_handler) has_fork_handler = lkas__call_after_fork(lkas__after_fork_in_child);
+    if (!has_fault_handler) lkas__survive_faults(lkas__lose_segment);
+    has_fault_handler = 1;
     segment->forks = lkas__forks;
     segment->next = lkas__segments;
     if (segment->next) segment->next->previous = segment;

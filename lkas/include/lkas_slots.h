@@ -36,8 +36,9 @@ typedef struct lkas_reader_entry {
     LKAS_ATOMIC(uint32_t) pid;
 } lkas_reader_entry;
 
-typedef struct lkas_header {
-    /* Written before the segment gets its name, constant from then on. */
+/* Written before the segment gets its name, constant from then on. Every process judges it once, when it attaches, and
+ * uses its own copy: what damages the file later cannot lead it out of its mapping. */
+typedef struct lkas_facts {
     uint32_t magic, layout_version;
     uint64_t schema_hash;
     char record_type[48];
@@ -46,7 +47,11 @@ typedef struct lkas_header {
     uint32_t slots, record_bytes, stamp_offset, bulk_offset; /* bulk_offset: within a slot */
     uint32_t height, width, channels, pixel_stride;
     uint64_t row_stride;
-    uint32_t has_crc;
+    uint32_t has_crc, spare;
+} lkas_facts;
+
+typedef struct lkas_header {
+    lkas_facts facts;
     /* The writer's state. */
     alignas(64) LKAS_ATOMIC(uint64_t) latest; /* sequence << 8 | slot */
     LKAS_ATOMIC(uint32_t) generation;         /* counts writers */
@@ -79,13 +84,14 @@ static_assert(offsetof(lkas_header, readers) == 320, "shared with other programs
 typedef struct lkas_channel {
     lkas_segment segment;
     lkas_header *header;
+    lkas_facts facts;   /* as judged when it was attached */
     int reader;         /* index in the reader table, -1: the writer */
     uint32_t held_pins; /* bit p: pin p is in use */
     int is_leaving;     /* unlocks with its last pin */
 } lkas_channel;
 
 static inline lkas_slot *lkas_slot_at(const lkas_channel *channel, uint32_t slot) {
-    return (lkas_slot *)((char *)channel->header + LKAS_CONTROL_BYTES + slot * channel->header->slot_stride);
+    return (lkas_slot *)((char *)channel->header + LKAS_CONTROL_BYTES + slot * channel->facts.slot_stride);
 }
 
 static inline LKAS_ATOMIC(uint64_t) * lkas_slot_record(lkas_slot *slot) {
@@ -93,20 +99,20 @@ static inline LKAS_ATOMIC(uint64_t) * lkas_slot_record(lkas_slot *slot) {
 }
 
 static inline void *lkas_slot_bulk(const lkas_channel *channel, uint32_t slot) {
-    return (char *)lkas_slot_at(channel, slot) + channel->header->bulk_offset;
+    return (char *)lkas_slot_at(channel, slot) + channel->facts.bulk_offset;
 }
 
-static inline int lkas__is_this_boot(const lkas_header *header) {
+static inline int lkas__is_this_boot(const lkas_facts *facts) {
     uint8_t id[16];
     lkas__boot_id(id);
-    return memcmp(id, header->boot_id, sizeof id) == 0;
+    return memcmp(id, facts->boot_id, sizeof id) == 0;
 }
 
 /* CRC of a record, in a slot that is not being written. */
 static inline uint32_t lkas__record_crc(const lkas_channel *channel, uint32_t slot) {
     LKAS_ATOMIC(uint64_t) *words = lkas_slot_record(lkas_slot_at(channel, slot));
     uint32_t crc = 0;
-    for (uint32_t i = 0; i < channel->header->record_bytes / 8; ++i) {
+    for (uint32_t i = 0; i < channel->facts.record_bytes / 8; ++i) {
         const uint64_t word = lkas__load(&words[i], relaxed);
         crc = lkas__crc(crc, &word, sizeof word);
     }
@@ -114,7 +120,7 @@ static inline uint32_t lkas__record_crc(const lkas_channel *channel, uint32_t sl
 }
 
 static inline uint32_t lkas__bulk_crc(const lkas_channel *channel, uint32_t slot) {
-    return lkas__crc(0, lkas_slot_bulk(channel, slot), channel->header->bulk_bytes);
+    return lkas__crc(0, lkas_slot_bulk(channel, slot), channel->facts.bulk_bytes);
 }
 
 
@@ -129,12 +135,13 @@ static inline int lkas__count_readers(int fd) {
 
 /* ------------------------------------------------------------------ mapping, pins, wake-up */
 
-static inline lkas_channel *lkas__new_channel(int fd, void *mapping, size_t bytes) {
+static inline lkas_channel *lkas__new_channel(int fd, void *mapping, size_t bytes, const lkas_facts *facts) {
     lkas_channel *channel = (lkas_channel *)lkas__new_segment(sizeof *channel, fd, mapping, bytes);
     if (!channel) return NULL;
     channel->header = (lkas_header *)mapping;
+    channel->facts = *facts;
     channel->reader = -1;
-    if (channel->header->has_crc) {
+    if (channel->facts.has_crc) {
         lkas__lock_registry(); /* several threads may come here first */
         lkas__fill_crc_table();
         lkas__unlock_registry();
@@ -185,73 +192,91 @@ static inline int lkas__check_spec(const lkas_spec *spec, lkas_error *error) {
     return LKAS_OK;
 }
 
-static inline void lkas__fill_header(lkas_header *header, const lkas_spec *spec) {
+static inline void lkas__fill_facts(lkas_facts *facts, const lkas_spec *spec) {
     const uint64_t record_end = LKAS_SLOT_HEADER_BYTES + (spec->record_bytes + 63u) / 64 * 64;
-    header->magic = LKAS_MAGIC;
-    header->layout_version = LKAS_LAYOUT_VERSION;
-    header->schema_hash = spec->schema_hash;
-    snprintf(header->record_type, sizeof header->record_type, "%s", spec->record_type);
-    lkas__boot_id(header->boot_id);
-    header->slots = spec->slots;
-    header->record_bytes = spec->record_bytes;
-    header->stamp_offset = spec->stamp_offset;
-    header->slot_stride = record_end;
-    header->has_crc = spec->has_crc;
+    memset(facts, 0, sizeof *facts);
+    facts->magic = LKAS_MAGIC;
+    facts->layout_version = LKAS_LAYOUT_VERSION;
+    facts->schema_hash = spec->schema_hash;
+    const size_t length = strlen(spec->record_type), longest = sizeof facts->record_type - 1;
+    memcpy(facts->record_type, spec->record_type, length < longest ? length : longest);
+    lkas__boot_id(facts->boot_id);
+    facts->slots = spec->slots;
+    facts->record_bytes = spec->record_bytes;
+    facts->stamp_offset = spec->stamp_offset;
+    facts->slot_stride = record_end;
+    facts->has_crc = spec->has_crc;
     if (spec->has_image) {
-        header->height = spec->height;
-        header->width = spec->width;
-        header->channels = header->pixel_stride = spec->channels;
-        header->row_stride = (uint64_t)spec->width * spec->channels;
-        header->bulk_bytes = header->row_stride * spec->height;
-        header->bulk_offset = (uint32_t)record_end;
-        header->slot_stride = (record_end + header->bulk_bytes + 4095) / 4096 * 4096;
+        facts->height = spec->height;
+        facts->width = spec->width;
+        facts->channels = facts->pixel_stride = spec->channels;
+        facts->row_stride = (uint64_t)spec->width * spec->channels;
+        facts->bulk_bytes = facts->row_stride * spec->height;
+        facts->bulk_offset = (uint32_t)record_end;
+        facts->slot_stride = (record_end + facts->bulk_bytes + 4095) / 4096 * 4096;
     }
-    header->total_bytes = LKAS_CONTROL_BYTES + header->slots * header->slot_stride;
+    facts->total_bytes = LKAS_CONTROL_BYTES + facts->slots * facts->slot_stride;
 }
 
 /* Whether a new writer can adopt the segment without its readers noticing. */
-static inline int lkas__has_shape(const lkas_header *found, const lkas_header *wanted) {
-    return found->layout_version == wanted->layout_version && found->schema_hash == wanted->schema_hash &&
-           !strncmp(found->record_type, wanted->record_type, sizeof found->record_type) &&
-           found->total_bytes == wanted->total_bytes && found->slots == wanted->slots &&
-           found->record_bytes == wanted->record_bytes && found->stamp_offset == wanted->stamp_offset &&
-           found->height == wanted->height && found->width == wanted->width && found->channels == wanted->channels &&
-           found->has_crc == wanted->has_crc;
+static inline int lkas__has_shape(const lkas_facts *found, const lkas_facts *wanted) {
+    return memcmp(found, wanted, sizeof *found) == 0;
 }
 
-/* Map an existing file whose lock is on `fd`, and check what every program relies on. */
-static inline int lkas__map(const char *path, int fd, int is_writable, lkas_channel **out, lkas_error *error) {
-    lkas__file file;
-    if (lkas__describe(fd, &file))
-        return lkas__fail(error, LKAS_E_SYSTEM, "%s: %s", path, strerror(errno));
-    if (!file.is_regular || file.bytes < LKAS_CONTROL_BYTES)
+/* Whether the facts of this layout version fit each other and a file of so many bytes: everything that follows from the
+ * shape is calculated again and compared. */
+static inline int lkas_facts_are_sound(const lkas_facts *facts, uint64_t file_bytes) {
+    lkas_facts expected;
+    lkas_error ignored;
+    char record_type[sizeof facts->record_type + 1] = {0};
+    memcpy(record_type, facts->record_type, sizeof facts->record_type);
+    lkas_spec spec = {record_type, facts->schema_hash, facts->record_bytes, facts->stamp_offset, facts->slots,
+                      facts->height != 0, facts->height, facts->width, facts->channels, facts->has_crc};
+    const int has_stamps = facts->stamp_offset != LKAS_NO_STAMPS;
+    if (strlen(record_type) >= sizeof facts->record_type || lkas__check_spec(&spec, &ignored) || facts->has_crc > 1 ||
+        (has_stamps && (facts->stamp_offset % 8 || (uint64_t)facts->stamp_offset + 16 > facts->record_bytes)))
+        return 0;
+    lkas__fill_facts(&expected, &spec);
+    memcpy(expected.boot_id, facts->boot_id, sizeof expected.boot_id); /* of another boot: stale, not damaged */
+    return facts->total_bytes == file_bytes && memcmp(facts, &expected, sizeof expected) == 0;
+}
+
+/* Read what an existing file says of itself, and check what every program relies on. Maps nothing. */
+static inline int lkas__judge(const char *path, int fd, lkas_facts *facts, lkas__file *file, lkas_error *error) {
+    if (lkas__describe(fd, file)) return lkas__fail(error, LKAS_E_SYSTEM, "%s: %s", path, strerror(errno));
+    if (file->is_regular && !file->is_own)
+        return lkas__fail(error, LKAS_E_SYSTEM, "%s: belongs to user %u, not to %u", path, (unsigned)file->owner,
+                          (unsigned)lkas__user());
+    memset(facts, 0, sizeof *facts);
+    if (!file->is_regular || file->bytes < LKAS_CONTROL_BYTES ||
+        lkas__read_start(fd, facts, sizeof *facts) != (int64_t)sizeof *facts)
         return lkas__fail(error, LKAS_E_NOT_A_SEGMENT,
                           "%s: not a channel: %lld bytes, expected at least %d; remove it", path,
-                          (long long)file.bytes, LKAS_CONTROL_BYTES);
-    if (!file.is_own)
-        return lkas__fail(error, LKAS_E_NOT_A_SEGMENT, "%s: belongs to user %u, not to %u", path,
-                          (unsigned)file.owner, (unsigned)lkas__user());
+                          (long long)file->bytes, LKAS_CONTROL_BYTES);
+    if (facts->magic != LKAS_MAGIC)
+        return lkas__fail(error, LKAS_E_NOT_A_SEGMENT,
+                          "%s: not a channel: starts with %08x, expected %08x; remove it", path,
+                          (unsigned)facts->magic, (unsigned)LKAS_MAGIC);
+    if (facts->layout_version == LKAS_LAYOUT_VERSION && !lkas_facts_are_sound(facts, (uint64_t)file->bytes))
+        return lkas__fail(error, LKAS_E_NOT_A_SEGMENT,
+                          "%s: damaged: has %lld bytes, its header says %llu in %u slots of %llu; remove it", path,
+                          (long long)file->bytes, (unsigned long long)facts->total_bytes, (unsigned)facts->slots,
+                          (unsigned long long)facts->slot_stride);
+    return LKAS_OK;
+}
+
+/* Map an existing file whose lock is on `fd`. */
+static inline int lkas__map(const char *path, int fd, int is_writable, lkas_channel **out, lkas_error *error) {
+    lkas__file file;
+    lkas_facts facts;
+    if (lkas__judge(path, fd, &facts, &file, error)) return error->code;
     void *mapping = lkas__map_file(fd, (size_t)file.bytes, is_writable);
     if (!mapping)
         return lkas__fail(error, LKAS_E_SYSTEM, "%s: cannot map %lld bytes: %s", path, (long long)file.bytes,
                           strerror(errno));
-    const lkas_header *header = (const lkas_header *)mapping;
-    if (header->magic != LKAS_MAGIC) {
-        lkas__fail(error, LKAS_E_NOT_A_SEGMENT, "%s: not a channel: starts with %08x, expected %08x; remove it", path,
-                   (unsigned)header->magic, (unsigned)LKAS_MAGIC);
-    } else if (header->layout_version == LKAS_LAYOUT_VERSION &&
-               (header->total_bytes != (uint64_t)file.bytes || header->slots > LKAS_MAX_SLOTS ||
-                LKAS_CONTROL_BYTES + header->slots * header->slot_stride != header->total_bytes ||
-                LKAS_SLOT_HEADER_BYTES + header->record_bytes + header->bulk_bytes > header->slot_stride)) {
-        lkas__fail(error, LKAS_E_NOT_A_SEGMENT, "%s: has %lld bytes, its header says %llu in %u slots; remove it", path,
-                   (long long)file.bytes, (unsigned long long)header->total_bytes, header->slots);
-    } else if ((*out = lkas__new_channel(fd, mapping, (size_t)file.bytes)) != NULL) {
-        return LKAS_OK;
-    } else {
-        lkas__fail(error, LKAS_E_SYSTEM, "%s: out of memory", path);
-    }
+    if ((*out = lkas__new_channel(fd, mapping, (size_t)file.bytes, &facts)) != NULL) return LKAS_OK;
     lkas__unmap(mapping, (size_t)file.bytes);
-    return error->code;
+    return lkas__fail(error, LKAS_E_SYSTEM, "%s: out of memory", path);
 }
 
 #endif /* LKAS_SLOTS_H */

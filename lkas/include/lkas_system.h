@@ -45,6 +45,7 @@ extern "C++" { /* system headers have templates, and the include may be inside e
 #include <windows.h>
 #else
 #include <pthread.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>

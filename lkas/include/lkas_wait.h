@@ -27,6 +27,7 @@ static inline void lkas_wait_slice(const lkas_awaited *awaited, int count, int64
         waiters[waiting++] = waiter;
         const uint64_t latest = lkas__load(&header->latest, seq_cst); /* LKAS_NO_SLOT: nothing was ever written */
         is_news |= latest != awaited[i].last && (latest & 0xff) != LKAS_NO_SLOT;
+        is_news |= lkas__is_lost(&awaited[i].channel->segment);
         is_news |= lkas__load(awaited[i].is_closed, seq_cst);
     }
     /* Announced and checked: a message from here on must end the sleep. */

@@ -155,6 +155,15 @@ static inline int lkas__make_writable(void *start, size_t bytes) {
     return VirtualProtect(start, bytes, PAGE_READWRITE, &before) ? 0 : lkas__failed();
 }
 
+/* A mapped file cannot be cut short here. */
+static inline int lkas__map_zeros(void *start, size_t bytes) { return -1; }
+static inline void lkas__survive_faults(int (*lose)(const char *address)) { (void)lose; }
+
+/* The first bytes of a file, without mapping it: how many were read. */
+static inline int64_t lkas__read_start(int fd, void *to, size_t bytes) {
+    return _lseeki64(fd, 0, SEEK_SET) ? -1 : (int64_t)_read(fd, to, (unsigned)bytes);
+}
+
 static inline void lkas__unmap(void *mapping, size_t bytes) {
     (void)bytes;
     UnmapViewOfFile(mapping);

@@ -3,6 +3,7 @@
 A child ends on SIGTERM or SIGINT, and when its parent process ends for any reason.
 """
 
+import atexit
 import ctypes
 import json
 import os
@@ -15,6 +16,7 @@ from lkas.config import Configuration, from_json
 from lkas.parameters import Section
 from lkas.runtime import log
 from lkas.runtime.exit_codes import EXIT_USAGE
+from lkas.runtime.stop_signals import stop_signals
 
 ENVIRONMENT_KEY = "LKAS_CHILD"
 PARENT_KEY = "LKAS_PARENT"  # pid of the supervisor; the started program ends with it
@@ -33,13 +35,14 @@ class Child:
         configuration: str,
         broadcast: bool = False,
         verbose: bool = False,
+        log_format: str = log.LogFormat.TEXT,
         heartbeat_fd: int | None = None,
     ) -> None:
         self.name = name
         self.instance = instance
         self.broadcast = broadcast
         self._configuration = configuration
-        self._verbose = verbose
+        self._log_options = log.LogOptions(verbose=verbose, format=log.LogFormat(log_format))
         self._heartbeat_fd = heartbeat_fd
         self._next_heartbeat_ns = 0
         self.stopping = False
@@ -52,10 +55,10 @@ class Child:
             print("this process is started by `lkas`; see `lkas --help`", file=sys.stderr)
             raise SystemExit(EXIT_USAGE)
         child = cls(**json.loads(text))
-        log.set_up(child.name, child._verbose)
+        atexit.register(log.set_up(child.name, child._log_options).close)
         os.environ["LKAS_INSTANCE"] = child.instance
         die_with_parent(_supervisor_pid())
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in stop_signals():
             signal.signal(number, child._on_signal)
         return child
 

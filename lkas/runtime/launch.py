@@ -18,7 +18,10 @@ def main() -> int:
     del sys.argv[0]
     if ROOT not in sys.path:
         sys.path.append(ROOT)
+    from lkas.runtime.descriptors import open_standard_streams
     from lkas.runtime.exit_codes import EXIT_USAGE
+
+    open_standard_streams()
 
     module = sys.argv[0]
     try:

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from lkas.runtime import launch
 from lkas.runtime.child import ENVIRONMENT_KEY, PARENT_KEY
+from lkas.runtime.log import LogOptions
 
 
 class Restart(StrEnum):
@@ -80,19 +81,20 @@ def processes_of(
     *,
     instance: str,
     configuration: str,
-    verbose: bool = False,
+    log: LogOptions | None = None,
     options: Mapping[str, Sequence[str]] | None = None,
 ) -> tuple[Process, ...]:
     """Return the processes that these commands start, in the order of the table.
 
     `configuration` is the JSON of the children's sections; `options` are command-line options by process name.
     """
-    wanted, options = set(commands), options or {}
+    wanted, options, log = set(commands), options or {}, log or LogOptions()
     settings = {
         "instance": instance,
         "configuration": configuration,
         "broadcast": RunsWith.BROADCAST in wanted,
-        "verbose": verbose,
+        "verbose": log.verbose,
+        "log_format": log.format,
     }
     return tuple(row.process(settings, options.get(row.name, ())) for row in PROCESS_TABLE if row.runs_with in wanted)
 

@@ -14,10 +14,12 @@ import selectors
 import signal
 import subprocess
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from msgspec import Struct
 
 from lkas.clock import Clock, MonotonicClock
+from lkas.runtime.child_output import ChildOutput
 from lkas.runtime.exit_codes import EXIT_USAGE
 from lkas.runtime.processes import Process, Restart
 
@@ -48,11 +50,13 @@ class Supervisor:
         *,
         clock: Clock | None = None,
         on_change: Callable[[list[ProcessState]], None] | None = None,
+        log_line: Callable[[str, str], str] = lambda name, line: line,
     ) -> None:
+        """`log_line(process, line)` returns how a line on the standard error of a process is printed."""
         self._clock = clock or MonotonicClock()
         self._on_change = on_change
         self._selector = selectors.DefaultSelector()
-        self._watched = [_Watched(process, self._clock, self._selector) for process in processes]
+        self._watched = [_Watched(process, self._clock, self._selector, log_line) for process in processes]
         self._reported: list[ProcessState] = []
         self._stepped_ns = self._clock.now_ns()
         self.exit_code: int | None = None  # set when a process ended the run
@@ -100,8 +104,16 @@ class Supervisor:
 class _Watched:
     """One process to keep running, and its current run."""
 
-    def __init__(self, process: Process, clock: Clock, selector: selectors.BaseSelector) -> None:
+    def __init__(
+        self,
+        process: Process,
+        clock: Clock,
+        selector: selectors.BaseSelector,
+        log_line: Callable[[str, str], str],
+    ) -> None:
         self.process = process
+        self._log_line = partial(log_line, process.name)
+        self._output: ChildOutput | None = None
         self.restarts = 0
         self._clock = clock
         self._selector = selector
@@ -130,23 +142,41 @@ class _Watched:
     def start_when_due(self) -> None:
         if self._popen is not None or self._is_finished or self._clock.now_ns() < self._due_ns:
             return
+        self._started_ns = self._clock.now_ns()
+        try:
+            self._start()
+        except OSError as error:  # no descriptor, no process, no memory: another time there may be one
+            self._release()
+            self._schedule_restart(f"cannot be started: {error}")
+
+    def _start(self) -> None:
         write_fd = None
         if self.process.heartbeat_limit_s is not None:
             self._heartbeat_fd, write_fd = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
             self._selector.register(self._heartbeat_fd, selectors.EVENT_READ, self._read_heartbeat)
-        self._popen = subprocess.Popen(
+        try:
+            self._popen = self._started(write_fd)
+        finally:
+            if write_fd is not None:
+                os.close(write_fd)
+        assert self._popen.stdout is not None
+        assert self._popen.stderr is not None
+        self._output = ChildOutput(self._popen.stdout, self._popen.stderr, self._log_line)
+        self._pidfd = _pidfd_of(self._popen.pid)
+        if self._pidfd is not None:
+            self._selector.register(self._pidfd, selectors.EVENT_READ, lambda: None)
+        self._last_beat_ns = None
+
+    def _started(self, write_fd: int | None) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(
             self.process.command,
             env={**os.environ, **self.process.child_environment(write_fd)},
             pass_fds=() if write_fd is None else (write_fd,),
             stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             start_new_session=True,  # the supervisor handles Ctrl-C and stops the processes in order
         )
-        if write_fd is not None:
-            os.close(write_fd)
-        self._pidfd = os.pidfd_open(self._popen.pid)
-        self._selector.register(self._pidfd, selectors.EVENT_READ, lambda: None)
-        self._started_ns = self._clock.now_ns()
-        self._last_beat_ns = None
 
     def excuse(self, absent_ns: int) -> None:
         """Do not count this time as silence: no process hangs when the whole machine was suspended."""
@@ -166,7 +196,8 @@ class _Watched:
         if is_refused or (code == 0 and self.process.restart is Restart.ON_FAILURE):
             self._is_finished = True
             return code
-        self._schedule_restart(code)
+        ran_s = (self._clock.now_ns() - self._started_ns) / 1e9
+        self._schedule_restart(f"ended ({_describe(code)}) after {ran_s:.1f} s")
         return None
 
     def terminate(self) -> None:
@@ -190,14 +221,14 @@ class _Watched:
         self._release()
         self._is_finished = True
 
-    def _schedule_restart(self, code: int) -> None:
+    def _schedule_restart(self, what: str) -> None:
         ran_s = (self._clock.now_ns() - self._started_ns) / 1e9
         healthy = ran_s >= HEALTHY_AFTER_S
         self._backoff_s = 0.0 if healthy else min(MAX_BACKOFF_S, max(FIRST_BACKOFF_S, 2 * self._backoff_s))
         self._due_ns = self._clock.now_ns() + round(self._backoff_s * 1e9)
         self.restarts += 1
         pause = f" in {self._backoff_s:g} s" if self._backoff_s else ""
-        log.warning("%s ended (%s) after %.1f s: restarting%s", self.process.name, _describe(code), ran_s, pause)
+        log.warning("%s %s: restarting%s", self.process.name, what, pause)
 
     def _kill_when_hung(self) -> None:
         limit_s = self.process.heartbeat_limit_s
@@ -230,6 +261,20 @@ class _Watched:
             os.close(self._pidfd)
             self._pidfd = None
         self._popen = None
+        if self._output is not None:
+            self._output.finish()
+            self._output = None
+
+
+def _pidfd_of(pid: int) -> int | None:
+    """Return a descriptor that becomes readable when the process ends; None: the supervisor looks ten times a second.
+
+    Kernels before 5.3 have none, and some containers do not allow it.
+    """
+    try:
+        return os.pidfd_open(pid)
+    except (AttributeError, OSError):
+        return None
 
 
 def _describe(code: int) -> str:

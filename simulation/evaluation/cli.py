@@ -201,7 +201,10 @@ def evaluate(
     code = run_with_progress(sweep, executor)
     records = sweep.records()
     if records:
-        outcome.write_outcome(out, records, earlier, against)
+        try:
+            outcome.write_outcome(out, records, earlier, against)
+        except OSError as error:
+            fail(EXIT_FAILED, f"--out {out}: cannot be written: {error.strerror}")
     outcome.print_failures(sweep)
     for reason in undriven:
         typer.echo(f"simulation eval: {reason}", err=True)

@@ -61,11 +61,11 @@ def _counted(count: int, noun: str) -> str:
 def write_outcome(
     out: Path, records: Sequence[Record], earlier: Sequence[RunMetrics] | None, against: Path | None
 ) -> None:
-    """Write results and report into the folder `out`, and print the table."""
+    """Print the table, and write results and report into the folder `out`. Raises OSError."""
     runs = [record.metrics for record in records]
+    print_table(runs, Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH))
     write_results(out, runs)
     write_report(out / "report.html", records, earlier, None if against is None else str(against))
-    print_table(runs, Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH))
     typer.echo(f"report: {out / 'report.html'}")
 
 

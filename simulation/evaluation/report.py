@@ -7,7 +7,7 @@ from itertools import groupby, pairwise
 from pathlib import Path
 
 import lkas
-from simulation.atomic_file import write_atomically
+from lkas.atomic_file import write_atomically
 from simulation.evaluation.metrics import MIN_COMPLETED_RATIO, MIN_SPEED_RATIO, RunMetrics
 from simulation.evaluation.plots import Series, cumulative_plot, offset_plot, road_plot
 from simulation.evaluation.report_tables import COLUMNS, comparison, group_of, run_table, summary_table, title_of

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from simulation.atomic_file import write_atomically
+from lkas.atomic_file import write_atomically
 from simulation.evaluation.metrics import RunMetrics, summarize
 
 
@@ -33,7 +33,7 @@ def read_runs(folder: Path) -> list[RunMetrics]:
         return msgspec.convert(document["runs"], list[RunMetrics])
     except OSError as error:
         raise ValueError(f"{path}: cannot read these results: {error.strerror}") from error
-    except (msgspec.MsgspecError, KeyError, TypeError) as error:
+    except (msgspec.MsgspecError, KeyError, TypeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"{path}: cannot read these results: {error}") from error
 
 

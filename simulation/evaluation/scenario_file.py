@@ -14,10 +14,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from lkas.config import config_folder
 from lkas.parameters import declared
+from lkas.yaml_text import YamlError, YamlFileError, read_yaml
 from simulation.evaluation.scenario import ExcusedStretch, Scenario, ScenarioHeader, StartPose
 from simulation.evaluation.scenario_events import DISTURBANCES, FAULTS
 from simulation.evaluation.scenario_roads import GeneratedRoad, generated_xml, read_segments, road_length_m
@@ -44,20 +43,20 @@ def load_scenario(path: str | Path) -> Scenario:
     """Read a scenario file. Raises ScenarioError."""
     path = Path(path)
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ScenarioError(f"{path}: cannot read this scenario: {error.strerror}") from error
-    except UnicodeDecodeError as error:
+        document = read_yaml(path)
+    except YamlFileError as error:
         raise ScenarioError(f"{path}: cannot read this scenario: {error}") from error
-    except yaml.YAMLError as error:
-        raise ScenarioError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
-    return scenario_of(raw, path)
+    except YamlError as error:
+        raise ScenarioError(f"{path}: not valid YAML: {error}") from error
+    return scenario_of(document.value, path)
 
 
 def scenario_of(raw: Any, path: Path) -> Scenario:
     """Build a scenario from the content of its file; `path` gives its name and the folder of its map."""
     if not isinstance(raw, dict):
-        raise ScenarioError(f"{path}: expected keys and values, such as `set_speed_mps: 13.9`, found {raw!r}")
+        raise ScenarioError(
+            f"{path}: expected keys and values, such as `set_speed_mps: 13.9`, found {type(raw).__name__}"
+        )
     header_keys = declared("", ScenarioHeader)
     refuse_unknown(path, "", raw, [*header_keys, *NESTED])
     header = section(path, "", ScenarioHeader, {key: value for key, value in raw.items() if key in header_keys})

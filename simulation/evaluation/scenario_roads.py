@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from lkas.parameters import Section, declare
+from lkas.yaml_text import shortened
 from simulation.evaluation.scenario_schema import ScenarioError, mapping, section
 from simulation.opendrive.writer import Piece, bend, road_xml, straight
 
@@ -62,7 +63,7 @@ def generated_xml(name: str, road: GeneratedRoad, segments: tuple[Segment, ...])
 def read_segments(path: Path, raw: Any) -> tuple[Segment, ...]:
     """Read the list `road.segments`. Raises ScenarioError."""
     if not isinstance(raw, list) or not raw:
-        raise ScenarioError(f"{path}: road.segments: expected a list of straights and bends, found {raw!r}")
+        raise ScenarioError(f"{path}: road.segments: expected a list of straights and bends, found {shortened(raw)}")
     segments = []
     for index, entry in enumerate(raw):
         where = f"road.segments[{index}]"
@@ -70,7 +71,9 @@ def read_segments(path: Path, raw: Any) -> tuple[Segment, ...]:
         has_length = segment.length_m is not None
         is_bend = segment.radius_m is not None and segment.angle_deg is not None
         if has_length == is_bend or (has_length and (segment.radius_m or segment.angle_deg)):
-            raise ScenarioError(f"{path}: {where}: expected length_m, or radius_m and angle_deg, found {entry!r}")
+            raise ScenarioError(
+                f"{path}: {where}: expected length_m, or radius_m and angle_deg, found {shortened(entry)}"
+            )
         try:
             road_pieces((segment,))
         except ValueError as error:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lkas.parameters import ParameterError, Section, declared
+from lkas.yaml_text import shortened
 from simulation.evaluation.scenario_events import ScenarioEvent, kind_of
 
 SectionType = TypeVar("SectionType", bound=Section)
@@ -21,7 +22,7 @@ def mapping(path: Path, where: str, raw: Any) -> Mapping[str, Any]:
     if raw is None:
         return {}
     if not isinstance(raw, dict):
-        raise ScenarioError(f"{path}: {where}: expected keys and values, found {raw!r}")
+        raise ScenarioError(f"{path}: {where}: expected keys and values, found {shortened(raw)}")
     return raw
 
 
@@ -30,7 +31,7 @@ def sequence(path: Path, where: str, raw: Any) -> list[Any]:
     if raw is None:
         return []
     if not isinstance(raw, list):
-        raise ScenarioError(f"{path}: {where}: expected a list, found {raw!r}")
+        raise ScenarioError(f"{path}: {where}: expected a list, found {shortened(raw)}")
     return raw
 
 

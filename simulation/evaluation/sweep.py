@@ -6,9 +6,9 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct, structs
 
+from lkas.atomic_file import write_atomically
 from lkas.plugins.names import short_names
 from lkas.plugins.sources import module_file
-from simulation.atomic_file import write_atomically
 from simulation.evaluation.executors import Executor
 from simulation.evaluation.jobs import Job, job_of
 from simulation.evaluation.run import run_job
@@ -105,7 +105,7 @@ class Sweep:
         """Return the stored result with the same inputs; None also for an unreadable file."""
         try:
             record = msgspec.json.decode((self._folder / job.file_name).read_bytes(), type=Record)
-        except (OSError, msgspec.MsgspecError):
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return None
         return record if record.inputs == job.inputs else None
 

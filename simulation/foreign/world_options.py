@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import yaml
+from lkas.yaml_text import YamlError, parse_yaml
 
 
 def parse_world_options(given: list[str]) -> dict[str, Any]:
@@ -13,7 +13,7 @@ def parse_world_options(given: list[str]) -> dict[str, Any]:
         if not equals or not key.isidentifier():
             raise ValueError(f"--world-option {text}: expected KEY=VALUE, with the name of an argument as KEY")
         try:
-            options[key] = yaml.safe_load(value)
-        except (yaml.YAMLError, ValueError):
+            options[key] = parse_yaml(value)
+        except YamlError:
             options[key] = value
     return options

@@ -1,13 +1,11 @@
 """The calibration file of a video's camera: a section `camera`, as `--config` reads and `lkas calibrate` writes it."""
 
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from lkas.config import ConfigError, load
 from lkas.integration.shared_memory.messages import CameraGeometry
 from lkas.vehicle import CameraConfig
+from lkas.yaml_text import read_yaml
 from simulation.config import SimulationConfig
 from simulation.world import WorldError
 
@@ -26,8 +24,8 @@ def _read(path: Path, width_px: int, height_px: int) -> CameraGeometry:
         camera: CameraConfig = load({"camera": CameraConfig}, file=path, environ={})["camera"]
     except ConfigError as error:
         raise WorldError(f"simulation.calibration: {error}") from error
-    stated: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-    missing = [key for key in REQUIRED if key not in (stated.get("camera") or {})]
+    stated = read_yaml(path)
+    missing = [key for key in REQUIRED if stated.line_of("camera", key) is None]
     if missing:
         raise WorldError(
             f"simulation.calibration: {path}: camera: no {', '.join(missing)}; expected {', '.join(REQUIRED)}, which "

@@ -12,6 +12,7 @@ os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 import cv2
 import numpy as np
 
+from lkas.image_file import ImageFileError, read_bgr
 from simulation.world import WorldError
 
 IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
@@ -150,10 +151,10 @@ def _natural_order(path: Path) -> list[tuple[bool, int, str]]:
 
 
 def _load(path: Path) -> np.ndarray:
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise WorldError(f"{path}: not an image that OpenCV can decode; remove it from the folder")
-    return image
+    try:
+        return read_bgr(path)
+    except ImageFileError as error:
+        raise WorldError(f"{error}; remove it from the folder") from error
 
 
 def _check_size(source: ImageSource, image: np.ndarray, name: str) -> None:

@@ -24,8 +24,9 @@ CHANNEL_USERS = (
     "lkas.cli",
 )
 CHANNELS = "lkas.integration.shared_memory"
-FOUNDATION = tuple(
-    f"lkas.{name}" for name in ("clock", "config", "frames", "health", "lens", "page", "parameters", "vehicle")
+FOUNDATION = (
+    *(f"lkas.{name}" for name in ("clock", "config", "frames", "health", "image_file", "lens")),
+    *(f"lkas.{name}" for name in ("page", "parameters", "vehicle", "yaml_text")),
 )
 MESSAGES = f"{CHANNELS}.messages"
 
@@ -143,6 +144,7 @@ def test_decision_never_imports_detection_nor_the_other_way_round():
 def test_the_supervisor_imports_nothing_of_the_domain():
     assert own_imports("lkas.runtime.supervisor") <= {
         "lkas.clock", "lkas.clock.Clock", "lkas.clock.MonotonicClock",
+        "lkas.runtime.child_output", "lkas.runtime.child_output.ChildOutput",
         "lkas.runtime.exit_codes", "lkas.runtime.exit_codes.EXIT_USAGE",
         "lkas.runtime.processes", "lkas.runtime.processes.Process", "lkas.runtime.processes.Restart",
     }  # fmt: skip

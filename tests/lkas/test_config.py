@@ -85,7 +85,7 @@ def test_a_wrong_assignment_is_named_with_what_is_allowed(assignment, words):
         ("detection: {color: 1}", ["detection.color", "no such key"]),
         ("detection: 5", ["detection", "expected keys and values", "5"]),
         ("- 1", ["expected sections", "list"]),
-        ("detection: {gain: ", ["not valid YAML: line 1, column 19: "]),
+        ("detection: {gain: ", ["not valid YAML: line 1, at its end: "]),
         ("surprise: {a: 1}", ["surprise", "no such section"]),
     ],
 )

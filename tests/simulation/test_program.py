@@ -245,3 +245,11 @@ def wait_for(condition):
         if found := condition():
             return found
     raise AssertionError("did not happen in time")
+
+
+def test_a_full_disk_is_one_sentence_after_the_table(start, tmp_path):
+    source = write_video(tmp_path / "a.avi", frames=12, rate_hz=50.0)
+    code, out, err = finish(start("--source", source, "--json", "/dev/full"))
+    assert code == 1
+    assert "world" in out.split("drive", 1)[1]
+    assert err.splitlines()[-1] == "simulation: --json /dev/full: cannot be written: No space left on device"

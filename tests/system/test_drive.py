@@ -78,12 +78,18 @@ def test_the_start_order_does_not_matter(stack, order):
     wait_for_lane_keeping(stack)
 
 
-def test_an_interrupted_demo_leaves_nothing(stack):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_a_stopped_demo_leaves_nothing(stack, tmp_path, monkeypatch, number):
+    """SIGHUP: its terminal was closed."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
     demo = start_demo(stack)
     wait_for_lane_keeping(stack)
-    demo.send_signal(signal.SIGINT)
-    assert demo.wait(PATIENCE_S) == 130, stack.output()
+    demo.send_signal(number)
+    assert demo.wait(PATIENCE_S) == 128 + number, stack.output()
     assert segments(stack.instance) == []
+    assert list(folder.glob("lkas-*")) == []
 
 
 def test_children_die_with_a_killed_supervisor(stack):

@@ -16,6 +16,7 @@ from lkas.vehicle import CameraConfig
 
 FIELDS = ("pitch_deg", "yaw_deg", "roll_deg")
 MAX_ANGLE_DEG = 45.0
+MAX_CHARS = 10_000
 
 
 class PoseFileError(ValueError):
@@ -25,7 +26,8 @@ class PoseFileError(ValueError):
 def with_saved_pose(camera: CameraConfig, path: str | Path) -> CameraConfig:
     """The camera with the pose of the file; unchanged if there is no file yet. Raises PoseFileError."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        with Path(path).open(encoding="utf-8") as file:
+            text = file.read(MAX_CHARS)
     except FileNotFoundError:
         return camera
     except (OSError, UnicodeDecodeError) as error:
@@ -33,7 +35,7 @@ def with_saved_pose(camera: CameraConfig, path: str | Path) -> CameraConfig:
     try:
         raw = json.loads(text)
         pose = {name: float(raw[name]) for name in FIELDS}
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise PoseFileError(
             f"{path}: expected a JSON object with {', '.join(FIELDS)}, found {text[:60]!r}; "
             f"delete the file to start again"

@@ -17,9 +17,9 @@ import numpy as np
 from msgspec import Struct
 
 from lkas.clock import Clock, MonotonicClock
+from lkas.image_file import ImageFileError, read_bgr
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
-JPEG_START, JPEG_END = b"\xff\xd8", b"\xff\xd9"
 # A container's frame count is often an estimate; up to this many missing frames are not an error.
 COUNT_TOLERANCE, COUNT_TOLERANCE_RATIO = 3, 0.02
 
@@ -195,18 +195,9 @@ def open_inputs(inputs: Iterable[str], sequence: bool, rate_hz: float) -> list[C
 def read_image(path: Path) -> np.ndarray:
     """(H, W, 3) uint8 RGB of an image file, rotated as its EXIF data says. Raises MediaError."""
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise MediaError(f"{path}: cannot be read: {error.strerror}") from error
-    # OpenCV fills the missing part of a truncated image with grey, without an error.
-    if data.startswith(JPEG_START) and data.rfind(JPEG_END) < len(data) // 2:
-        raise MediaError(f"{path}: the image is truncated after {len(data)} bytes")
-    try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
-    except cv2.error:  # for example, more pixels than OpenCV accepts
-        image = None
-    if image is None:
-        raise MediaError(f"{path}: not an image that OpenCV can read ({len(data)} bytes)")
+        image = read_bgr(path)
+    except ImageFileError as error:
+        raise MediaError(str(error)) from error
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 

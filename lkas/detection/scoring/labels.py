@@ -71,7 +71,7 @@ def _read(path: Path) -> list[Label]:
         where = f"{path}, line {number}"
         try:
             label = msgspec.json.decode(line, type=Label)
-        except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        except (msgspec.DecodeError, msgspec.ValidationError, RecursionError) as error:
             raise LabelError(f'{where}: expected {{"raw_file", "lanes", "h_samples"}} as JSON: {error}') from error
         for lane in label.lanes:
             if len(lane) != len(label.h_samples):
@@ -88,7 +88,7 @@ def _manifest(path: Path, keys: list[str]) -> dict[str, dict[str, Any]]:
         entries = {entry["file"]: entry for entry in files}
     except OSError as error:
         raise LabelError(f"{path}: cannot be read, but is needed for the groups: {error.strerror}") from error
-    except (msgspec.DecodeError, KeyError, TypeError) as error:
+    except (msgspec.DecodeError, KeyError, TypeError, UnicodeDecodeError, RecursionError) as error:
         raise LabelError(f'{path}: expected {{"files": [{{"file": NAME, ...}}]}}: {error}') from error
     for key in keys:
         if not any(key in entry for entry in files):

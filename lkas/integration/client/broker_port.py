@@ -45,7 +45,7 @@ class ClientPort:
         self._instance = instance
         self._receiver = CommandReceiver(instance)
         self._started_ns = time.monotonic_ns()
-        self._status_error: str | None = None
+        self._status_problem: int | str | None = None
 
     def poll(self) -> None:
         """Answer the commands that have arrived. Never blocks."""
@@ -64,9 +64,12 @@ class ClientPort:
         try:
             write_status(status, self._instance)
         except OSError as error:  # a full disk must not end the broker
-            if str(error) != self._status_error:
-                self._status_error = str(error)
+            problem = error.errno or str(error)  # with a number, the text may name another temporary file each time
+            if problem != self._status_problem:
+                self._status_problem = problem
                 logger.warning("no status file: %s", error)
+        else:
+            self._status_problem = None
 
     def close(self) -> None:
         """Receive no more commands and write the status "stopped"."""

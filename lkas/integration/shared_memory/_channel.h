@@ -55,8 +55,8 @@ static void drop_arrays(Channel *self) {
     self->array_channel = NULL;
 }
 
-static image_shape shape_of(const lkas_header *header) {
-    const image_shape shape = {header->height, header->width, header->channels};
+static image_shape shape_of(const lkas_facts *facts) {
+    const image_shape shape = {facts->height, facts->width, facts->channels};
     return shape;
 }
 
@@ -70,8 +70,16 @@ static PyObject *slot_array(Channel *self, lkas_channel *channel, uint32_t slot)
     PyObject *owner = PyCapsule_New(channel, NULL, release_owner);
     if (!owner) return NULL;
     lkas_retain(channel);
-    self->arrays[slot] = image_over(owner, lkas_slot_bulk(channel, slot), shape_of(channel->header));
+    self->arrays[slot] = image_over(owner, lkas_slot_bulk(channel, slot), shape_of(&channel->facts));
     return self->arrays[slot];
+}
+
+/* Report once that a damaged file was replaced: -1 where the user has made warnings errors. */
+static int warn_of_damage(Channel *self) {
+    if (!self->writer.notice[0]) return 0;
+    const int result = PyErr_WarnEx(PyExc_RuntimeWarning, self->writer.notice, 1);
+    self->writer.notice[0] = 0;
+    return result;
 }
 
 static int Channel_init(Channel *self, PyObject *args, PyObject *kwargs) {
@@ -107,6 +115,9 @@ static int Channel_init(Channel *self, PyObject *args, PyObject *kwargs) {
         self->reader.spin_ns = spin_ns;
     } else if (lkas_open(&self->writer, path, &spec, &error)) {
         raise_error(&error);
+        return -1;
+    } else if (warn_of_damage(self)) {
+        lkas_close_writer(&self->writer);
         return -1;
     }
     self->is_ready = 1;

@@ -36,7 +36,7 @@ static PyObject *Channel_state(Channel *self, PyObject *unused) {
 static PyObject *Channel_shape(Channel *self, void *unused) {
     const lkas_channel *channel = self->is_writer ? self->writer.channel : self->reader.channel;
     if (!channel || !self->record->has_image) Py_RETURN_NONE;
-    return Py_BuildValue("III", channel->header->height, channel->header->width, channel->header->channels);
+    return Py_BuildValue("III", channel->facts.height, channel->facts.width, channel->facts.channels);
 }
 
 static PyObject *Channel_closed(Channel *self, void *unused) { return PyBool_FromLong(!self->is_ready); }

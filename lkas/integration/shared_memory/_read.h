@@ -28,12 +28,12 @@ static PyObject *receive_image(Channel *self, int only_new, lkas_error *error) {
     int result = lkas_view_begin(&self->reader, only_new, &view, error);
     if (result < 0) return raise_error(error);
     if (result == 0) Py_RETURN_NONE;
-    const lkas_header *header = view.channel->header;
+    const lkas_facts *facts = &view.channel->facts;
     PyObject *message = NULL;
-    PyObject *array = copy_array(self, shape_of(header));
+    PyObject *array = copy_array(self, shape_of(facts));
     if (array) {
-        copy_bytes(image_pixels(array), lkas_view_bulk(&view), header->bulk_bytes);
-        message = view_message(self, &view, array);
+        copy_bytes(image_pixels(array), lkas_view_bulk(&view), facts->bulk_bytes);
+        message = lkas__is_lost(&view.channel->segment) ? Py_NewRef(Py_None) : view_message(self, &view, array);
     }
     Py_XDECREF(array);
     lkas_view_end(&view);
@@ -87,6 +87,14 @@ static int wait_for_news(Channel *const *channels, int count, int64_t until_ns) 
     }
 }
 
+/* After news that could not be read (a failed CRC, a damaged header): pause a moment; 1 when the time is over. */
+static int rest_before(int64_t until_ns) {
+    Py_BEGIN_ALLOW_THREADS
+    lkas__sleep_ns(200000);
+    Py_END_ALLOW_THREADS
+    return lkas_now_ns() >= until_ns;
+}
+
 /* Parse the one optional argument, by position or as `timeout`. */
 static int parse_timeout(PyObject *const *args, Py_ssize_t count, PyObject *names, double *timeout_s) {
     Py_ssize_t named = names ? PyTuple_GET_SIZE(names) : 0;
@@ -111,6 +119,7 @@ static PyObject *Channel_read(Channel *self, PyObject *const *args, Py_ssize_t c
         if (news == 0) break;
         Py_DECREF(message);
         message = news == 1 ? receive(self, 1) : NULL;
+        if (message == Py_None && rest_before(until_ns)) break;
     }
     return message;
 }
@@ -159,6 +168,7 @@ static PyObject *View_enter(View *self, PyObject *unused) {
         if (news < 0) return NULL;
         if (news == 0) break;
         result = lkas_view_begin(&channel->reader, 1, &self->view, &error);
+        if (result == 0 && rest_before(until_ns)) break;
     }
     if (result < 0) return raise_error(&error);
     if (result == 0) Py_RETURN_NONE;

@@ -10,6 +10,7 @@ static PyObject *written(Channel *self, const void *record, lkas_error *error) {
         return raise_error(error);
     }
     lkas_publish(&self->writer, record);
+    if (warn_of_damage(self)) return NULL;
     Py_RETURN_TRUE;
 }
 
@@ -42,7 +43,7 @@ static PyObject *Channel_write_image(Channel *self, PyObject *const *values, Py_
         return NULL;
     }
     if (lkas__check_writer(&self->writer, &error)) return raise_error(&error);
-    if (image_get_buffer(values[0], &view, shape_of(self->writer.channel->header), self->writer.path, serialization_error))
+    if (image_get_buffer(values[0], &view, shape_of(&self->writer.channel->facts), self->writer.path, serialization_error))
         return NULL;
     if (lkas_claim(&self->writer, &error) < 0) {
         PyBuffer_Release(&view);
@@ -62,6 +63,7 @@ static PyObject *Channel_write_image(Channel *self, PyObject *const *values, Py_
     lkas_release(channel);
     if (lkas__check_writer(&self->writer, &error)) return raise_error(&error); /* closed by another thread meanwhile */
     lkas_publish(&self->writer, record);
+    if (warn_of_damage(self)) return NULL;
     Py_RETURN_TRUE;
 }
 
@@ -121,6 +123,7 @@ static PyObject *Loan_exit(Loan *self, PyObject *const *args, Py_ssize_t count) 
     }
     if (lkas__check_writer(writer, &error)) return raise_error(&error);
     lkas_publish(writer, self->record);
+    if (warn_of_damage(self->channel)) return NULL;
     Py_RETURN_FALSE;
 }
 

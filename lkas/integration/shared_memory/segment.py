@@ -41,6 +41,7 @@ class SegmentInfo(Struct, frozen=True, kw_only=True):
     has_checksum: bool = False  # each message carries a CRC-32
     generation: int  # counts writers
     stale: str | None  # why no process needs it; None: it is in use, or its readers wait for a writer
+    damage: str | None = None  # what is wrong with the file; None: it is sound
 
 
 def segment_path(name: str, instance: str | None = None, directory: str | os.PathLike[str] | None = None) -> str:
@@ -97,6 +98,7 @@ def _info(name: str, instance: str, state: dict, *, is_unfinished: bool) -> Segm
         has_checksum=state["has_checksum"],
         generation=state["generation"],
         stale=_stale_reason(state, is_unfinished=is_unfinished),
+        damage=state["problem"],
     )
 
 
@@ -129,5 +131,10 @@ def _socket_info(info: SegmentInfo, kind: str, *, is_locked: bool) -> SegmentInf
     bell = _core.inspect(f"{match[1]}-{SOCKET_PATTERNS[match[2]]}") if match else None
     is_used = is_locked or (bell is not None and bell["has_writer"])
     return structs.replace(
-        info, kind=kind, record_type="", writer_pid=None, stale=None if is_used else "no process uses its name any more"
+        info,
+        kind=kind,
+        damage=None,
+        record_type="",
+        writer_pid=None,
+        stale=None if is_used else "no process uses its name any more",
     )

@@ -250,10 +250,13 @@ class LKASBroker:
         match report:
             case StatusReport():
                 self._processes.take_status(report)
+                if report.category is not None:
+                    self._to_servers.confirm(report.category)
                 if report.category is not None and not self._store.is_synchronized(report):
                     self._send_hello(report.category)
             case TableReport():
                 missed = self._store.take_table(report)
+                self._to_servers.confirm(report.category)
                 if missed is not None:
                     self._to_servers.send(report.category, missed)
                 self._has_new_parameters = True

@@ -2,6 +2,7 @@
 
 import os
 import uuid
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -39,6 +40,7 @@ LIVING = SegmentInfo(
         ({"drops": 5}, "in use", None),
         ({"drops": 50}, "drops messages", "more slots"),
         ({"stale": "its writer is gone"}, "stale: its writer is gone", "--clean"),
+        ({"damage": "not a channel"}, "damaged: not a channel", "its writer creates it again"),
         ({"writer_pid": None}, "no writer, 2 readers wait", "start `simulation`: its readers then continue"),
         (
             {"writer_pid": None, "readers": 1, "instance": "b", "record_type": "ControlMessage"},
@@ -150,3 +152,25 @@ def test_clean_removes_unused_sockets_and_keeps_messages_that_another_process_ca
     report = msgspec.json.decode(CliRunner().invoke(app, ["doctor", "--clean", "--json"]).stdout)
     assert len(report["removed"]) >= 2
     assert list_sockets(instance=instance) == []
+
+
+@pytest.mark.parametrize("damage", [lambda path: os.truncate(path, 0), lambda path: path.write_bytes(b"x" * 20_000)])
+def test_damaged_and_stale_segments_are_named_and_cleaned(tmp_path, monkeypatch, damage):
+    """The exit code says whether all is well, before and after --clean."""
+    monkeypatch.setattr("lkas.integration.shared_memory.segment.DEFAULT_DIRECTORY", str(tmp_path))
+    monkeypatch.setattr("lkas.cli.findings.findings", lambda ports: [])
+    with ControlChannel(create=True) as channel:
+        path = Path(channel.path)
+        assert CliRunner().invoke(app, ["doctor"]).exit_code == 0
+        damage(path)
+        done = CliRunner().invoke(app, ["doctor", "--json", "--clean"])
+        assert done.exit_code == 1, "a living writer keeps its file, and mends it with the next message"
+        assert path.exists()
+        assert msgspec.json.decode(done.stdout)["segments"][0]["state"].startswith("damaged: ")
+    done = CliRunner().invoke(app, ["doctor", "--json"])
+    assert done.exit_code == 1
+    assert msgspec.json.decode(done.stdout)["segments"][0]["state"].startswith("stale: ")
+    done = CliRunner().invoke(app, ["doctor", "--json", "--clean"])
+    assert done.exit_code == 0, done.output
+    assert msgspec.json.decode(done.stdout)["removed"] == ["vehicle_control"]
+    assert not path.exists()

@@ -29,7 +29,8 @@ def test_a_child_gets_its_settings_and_sends_heartbeats():
     assert broker.heartbeat_limit_s == 3.0
     settings = json.loads(broker.child_environment(7)["LKAS_CHILD"])
     assert settings == {
-        "name": "broker", "heartbeat_fd": 7, "instance": "a", "configuration": "{}", "broadcast": True, "verbose": False
+        "name": "broker", "heartbeat_fd": 7, "instance": "a", "configuration": "{}", "broadcast": True,
+        "verbose": False, "log_format": "text"
     }  # fmt: skip
 
 

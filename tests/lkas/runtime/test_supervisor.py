@@ -146,3 +146,41 @@ def test_a_program_ends_when_its_supervisor_was_killed_during_its_start(is_gone,
     variables = row.child_environment(None) | ({"LKAS_PARENT": str(gone.pid)} if is_gone else {})
     done = subprocess.run(row.command, env=os.environ | variables, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stdout.strip()) == (code, output), done.stderr
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(1, "Operation not permitted"), OSError(38, "Function not implemented"), None]
+)
+def test_processes_are_watched_without_pidfds(supervise, monkeypatch, error):
+    """As with old kernels and in containers that do not allow them, and where Python has no such function."""
+
+    def refuse(pid):
+        raise error or AttributeError("pidfd_open")
+
+    monkeypatch.setattr(os, "pidfd_open", refuse)
+    supervisor = supervise(python("a", FOREVER))
+    supervisor.step(0)
+    os.kill(pid_of(supervisor, "a"), signal.SIGKILL)
+    step_until(supervisor, lambda: supervisor.restarts == 1)
+    step_until(supervisor, lambda: supervisor.states[0].state == "running")
+
+
+def test_a_process_that_cannot_be_started_is_tried_again(supervise, monkeypatch, caplog):
+    clock = FakeClock()
+    supervisor = supervise(python("a", BEATS + FOREVER, heartbeat_limit_s=60.0, settings={}), clock=clock)
+    popen = subprocess.Popen
+
+    def refuse(*args, **options):
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    descriptors = len(os.listdir("/proc/self/fd"))
+    supervisor.step(0)
+    supervisor.step(0)
+    assert len(os.listdir("/proc/self/fd")) == descriptors
+    assert [record.getMessage() for record in caplog.records] == [
+        "a cannot be started: [Errno 24] Too many open files: restarting in 0.25 s"
+    ]
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    clock.advance(0.25)
+    step_until(supervisor, lambda: supervisor.states[0].state == "running")

@@ -1,5 +1,6 @@
 """The probe for a CARLA server answers quickly, whatever process listens on the port."""
 
+import contextlib
 import socket
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import pytest
 from simulation.carla.config import CarlaConfig
 from simulation.carla.probe import is_listening, require_server, speaks_carla
 from simulation.world import WorldUnreachable
-from tests.support.stack import closed_port
+from tests.support.stack import PATIENCE_S, closed_port
 
 
 @pytest.fixture
@@ -67,3 +68,42 @@ def test_the_command_ends_with_code_3_and_without_loading_the_library():
     assert done.stdout.split("\n")[1] == "3"
     assert done.stderr.count("\n") == 1
     assert done.stderr.startswith("simulation: no CARLA server on 127.0.0.1:")
+
+
+@pytest.mark.parametrize(
+    ("banner", "words"),
+    [
+        (b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n", "it sent b'SSH-2.0-OpenSSH_9.2p1"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "it sent b'HTTP/1.1 400"),
+        (b"-ERR unknown command\r\n", "it sent b'-ERR unknown"),
+        (b"\xff" * 5000, "it sent b"),
+        (b"", "it closed the connection"),
+    ],
+)
+def test_another_server_on_the_port_is_one_sentence_and_exit_code_3(banner, words):
+    """The client library would end the process with SIGABRT."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve():
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                with connection, contextlib.suppress(OSError):  # the first one only looks whether the port is open
+                    connection.sendall(banner)
+                    connection.shutdown(socket.SHUT_WR)
+                    connection.recv(1000)
+
+        threading.Thread(target=serve, daemon=True).start()
+        port = server.getsockname()[1]
+        done = subprocess.run(
+            [sys.executable, "-m", "simulation", *f"--backend carla --port {port} --instance test-{port}".split()],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+        )
+        server.shutdown(socket.SHUT_RDWR)
+    assert done.returncode == 3
+    (sentence,) = done.stderr.splitlines()
+    assert f"127.0.0.1:{port} is no CARLA server: {words}" in sentence

@@ -6,9 +6,9 @@ from multiprocessing.popen_spawn_posix import Popen
 import pytest
 from msgspec import structs
 
+from lkas.atomic_file import write_atomically
 from lkas.config import load
 from lkas.vehicle import CameraConfig
-from simulation.atomic_file import write_atomically
 from simulation.evaluation.executors import InProcess, Processes
 from simulation.evaluation.run import Interrupted, run_job
 from simulation.evaluation.scenario_file import built_in_scenarios, load_scenario

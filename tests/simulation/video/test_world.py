@@ -117,7 +117,7 @@ def test_errors_name_the_invalid_source_and_the_remedy(tmp_path, capfd):
         "missing.mp4": "no such video file or folder of images; check --source",
         "text.mp4": "not a video that OpenCV can decode",
         "empty": "no images in this folder; expected files ending in .bmp",
-        "broken": "not an image that OpenCV can decode",
+        "broken": "not an image that OpenCV can read",
     }.items():
         with pytest.raises(WorldError, match=rf"{name}.*{words}"):
             open_world(tmp_path / name)

@@ -44,7 +44,13 @@ static PyObject *Inbox_take(Inbox *self, PyObject *argument) {
     const lkas_ring_entry *entry = lkas_inbox_take(self->ring, &position);
     if (!entry) return Py_NewRef(nothing);
     const lkas_ring_entry message = *entry;
-    const char *data = lkas_ring_bytes(self->ring, entry);
+    if (!message.parts || message.parts > MAX_PARTS || message.parts * sizeof(uint64_t) > message.bytes + 8 ||
+        !lkas_ring_holds(self->ring, message.offset, message.bytes)) {
+        lkas_inbox_release(self->ring, position, self->bell);
+        PyErr_Format(serialization_error, "%s: a message was overwritten by another program", self->ring->path);
+        return NULL;
+    }
+    const char *data = (const char *)self->ring->segment.start + self->ring->arena_offset + message.offset;
     const int is_plain = message.kind == LKAS_RING_PLAIN && message.parts == 1 && !message.request;
     /* A large copy releases the GIL, and close() may be called meanwhile. */
     lkas_ring *ring = lkas_ring_retain(self->ring), *bell = lkas_ring_retain(self->bell);

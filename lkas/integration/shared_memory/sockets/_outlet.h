@@ -134,7 +134,7 @@ static PyObject *Outlet_counts(Outlet *self, PyObject *unused) {
     const uint64_t taken = lkas__load(&header->head, acquire); /* before `tail`, which is never behind it */
     return Py_BuildValue("{sKsKsKsIsK}", "handed", (unsigned long long)lkas__load(&header->tail, acquire), "taken",
                          (unsigned long long)taken, "dropped",
-                         (unsigned long long)lkas__load(&header->dropped, relaxed), "slots", header->slots,
+                         (unsigned long long)lkas__load(&header->dropped, relaxed), "slots", self->ring->slots,
                          "allocated", (unsigned long long)header->allocated);
 }
 

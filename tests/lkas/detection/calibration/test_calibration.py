@@ -133,7 +133,7 @@ def test_a_finished_calibration_is_saved_and_loaded_again(tmp_path):
     assert [file.name for file in path.parent.iterdir()] == ["front.json"]
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"pitch_deg": 4}', '{"pitch_deg": "x"', "\x00"])
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"pitch_deg": 4}', '{"pitch_deg": "x"', "\x00", "[" * 5000])
 def test_a_corrupt_file_is_named(tmp_path, text):
     path = tmp_path / "front.json"
     path.write_text(text)

@@ -161,6 +161,7 @@ LABEL = {"raw_file": "a.jpg", "lanes": [[1, 2]], "h_samples": [10, 20]}
     ("lines", "words"),
     [
         (["{"], ["line 1", "JSON"]),
+        (['{"raw_file": ' + "[" * 100_000], ["line 1", "JSON"]),
         ([LABEL, {"raw_file": "b.jpg"}], ["line 2", "lanes"]),
         ([{**LABEL, "h_samples": [10]}], ["line 1", "2 columns for 1 rows"]),
         ([""], ["no label"]),

@@ -1,5 +1,7 @@
 """LKASClient beside the broker: commands become parameters and actions; the status file."""
 
+import errno
+import itertools
 import threading
 import uuid
 
@@ -130,3 +132,16 @@ def test_a_status_file_that_cannot_be_written_is_logged_once(port, instance, cap
         port.write_status("running")
     assert caplog.text.count("no status file") == 1
     status_path(instance).rmdir()
+
+
+def test_a_status_file_without_a_descriptor_is_logged_once(port, instance, caplog, monkeypatch):
+    names = itertools.count()  # the text names another temporary file each time
+
+    def refuse(*args):
+        raise OSError(errno.EMFILE, "Too many open files", f"status.json{next(names)}")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("lkas.integration.client.broker_port.write_status", refuse)
+        for _ in range(3):
+            port.write_status("running")
+    assert caplog.text.count("no status file") == 1

@@ -65,9 +65,9 @@ static int view_image(const char *path) {
     lkas_reader_init(&reader, path, &spec);
     if (lkas_view_begin(&reader, 1, &view, &error) != 1) return fail();
     lkas_view_record(&view, &message);
-    for (uint64_t i = 0; i < view.channel->header->bulk_bytes; ++i) sum += ((const uint8_t *)lkas_view_bulk(&view))[i];
-    printf("%lld %u %u %d\n", (long long)message.frame_id, (unsigned)view.channel->header->height,
-           (unsigned)view.channel->header->width, sum);
+    for (uint64_t i = 0; i < view.channel->facts.bulk_bytes; ++i) sum += ((const uint8_t *)lkas_view_bulk(&view))[i];
+    printf("%lld %u %u %d\n", (long long)message.frame_id, (unsigned)view.channel->facts.height,
+           (unsigned)view.channel->facts.width, sum);
     lkas_view_end(&view);
     lkas_close_reader(&reader);
     return 0;

@@ -31,7 +31,7 @@ SANITIZERS = {
 GAPS = {  # after this line: this point
     "            uint64_t before = lkas__load(&slot->mark, relaxed);\n": "CLAIM_CHOSEN",
     "            lkas__store(&slot->mark, 2 * writer->sequence - 1, seq_cst);\n": "CLAIM_MARKED",
-    "        if (index >= channel->header->slots) break;\n": "VIEW_FOUND",
+    "        if (index >= channel->facts.slots) break;\n": "VIEW_FOUND",
     "        lkas__store(word, index + 1, seq_cst);\n": "VIEW_PINNED",
     "    if (lkas__load(&slot->mark, acquire) != mark) return 0;\n": "COPY_STARTED",
     "        memcpy((char *)record + 8 * i, &word, 8);\n": "COPYING",
@@ -48,7 +48,7 @@ SAMPLED_WAKE = (
     "lkas__load((LKAS_ATOMIC(uint32_t) *)(uintptr_t)waiters[0].address, seq_cst), slice_ns);",
 )
 SEEN_WAITERS = ("if (lkas__load(&header->waiters, seq_cst)) lkas__raise_wake(header);", "")
-WITH_CRC = ("header->has_crc = spec->has_crc;", "header->has_crc = 1;")
+WITH_CRC = ("facts->has_crc = spec->has_crc;", "facts->has_crc = 1;")
 RELEASING_UNPIN = ("pins[view->pin], 0u, release);", "pins[view->pin], 0u, relaxed);")
 
 

@@ -26,7 +26,7 @@ MUTATIONS = {
         "freed = head;",
     ),
     "released messages stay so": ("lkas__store(&entry->is_released, 0u, relaxed);", ""),
-    "slots are not counted": ("if (tail - freed >= header->slots) return LKAS_RING_FULL;", ""),
+    "slots are not counted": ("if (tail - freed >= ring->slots) return LKAS_RING_FULL;", ""),
     "senders take no turns": ("if (lkas__swap_if(&header->turn, &unused, ring->seat + 1)) return", "return"),
 }
 

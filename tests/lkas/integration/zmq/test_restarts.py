@@ -1,8 +1,10 @@
 """Any side may start first, end and restart: values survive as long as one side has them."""
 
 import pytest
+import zmq
 
 from lkas.integration.zmq import BrokerClient, LKASBroker, Ports
+from lkas.integration.zmq.instructions import MAX_RECEIVERS
 from tests.lkas.integration.zmq.peers import Dealer, Subscriber, settle, until
 from tests.lkas.integration.zmq.test_actions import World
 from tests.lkas.integration.zmq.test_parameters import Knobs, Process, change, revision, values
@@ -112,3 +114,24 @@ def test_of_two_processes_of_a_category_the_newer_one_counts(broker, closing, su
     until(lambda: revision(viewer) == 0, broker, first, viewer)
     second = closing(Process(broker, section=Knobs(low=70.0)))
     until(lambda: values(viewer)["low"] == 70.0, broker, second, viewer)
+
+
+def test_subscriptions_to_many_topics_lock_no_process_out(broker, closing, dealer, context):
+    """While the process restarts, another peer fills the table of receivers, and stays."""
+    first = closing(Process(broker))
+    until(lambda: broker._to_servers.has_receiver("knobs"), broker, first)
+    first.close()
+    until(lambda: not broker._to_servers.has_receiver("knobs"), broker)
+    peer = closing(context.socket(zmq.SUB))
+    peer.connect(broker.ports.to_servers)
+    for number in range(100):
+        peer.subscribe(f"bogus{number}")
+    until(lambda: len(broker._to_servers._receivers) == MAX_RECEIVERS, broker)
+    second = closing(Process(broker))
+    tool = dealer("parameters")
+    until(lambda: tool.ask(change("low", 60.0), broker)["ok"], broker, second)
+    until(lambda: second.changes == [("low", 60.0)], broker, second)
+    for number in range(100, 200):  # a confirmed one is not dropped
+        peer.subscribe(f"bogus{number}")
+    settle(broker, tool)
+    assert broker._to_servers.has_receiver("knobs")
