@@ -110,13 +110,13 @@ static inline int lkas_commands_take(lkas_commands *commands, lkas_command *comm
     uint64_t position;
     const lkas_ring_entry *entry;
     while ((entry = lkas_inbox_take(commands->inbox, &position)) != NULL) {
-        const lkas_ring_entry found = *entry;
-        const uint64_t bytes = lkas_ring_holds(commands->inbox, found.offset, found.bytes) ? found.bytes : UINT64_MAX;
+        const uint64_t offset = entry->offset, size = entry->bytes; /* read once: other programs can write them */
+        const uint64_t bytes = lkas_ring_holds(commands->inbox, offset, size) ? size : UINT64_MAX;
         const uint32_t kind = entry->kind;
         command->asker = entry->sender;
         command->request = entry->request;
         if (bytes <= sizeof command->text)
-            memcpy(command->text, lkas_ring_bytes(commands->inbox, &found), (size_t)bytes);
+            memcpy(command->text, lkas_ring_bytes(commands->inbox, offset), (size_t)bytes);
         lkas_inbox_release(commands->inbox, position, commands->bell);
         const char *const problem = lkas__command_read(command, kind, bytes);
         if (!problem) return 1;

@@ -88,8 +88,8 @@ static inline lkas_ring_entry *lkas_ring_entry_at(const lkas_ring *ring, uint64_
     return (lkas_ring_entry *)((char *)ring->segment.start + sizeof(lkas_ring_header)) + position % ring->slots;
 }
 
-static inline char *lkas_ring_bytes(const lkas_ring *ring, const lkas_ring_entry *entry) {
-    return (char *)ring->segment.start + ring->arena_offset + entry->offset;
+static inline char *lkas_ring_bytes(const lkas_ring *ring, uint64_t offset) {
+    return (char *)ring->segment.start + ring->arena_offset + offset;
 }
 
 static inline uint64_t lkas__ring_rounded(uint64_t bytes) {

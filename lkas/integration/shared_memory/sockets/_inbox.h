@@ -50,7 +50,7 @@ static PyObject *Inbox_take(Inbox *self, PyObject *argument) {
         PyErr_Format(serialization_error, "%s: a message was overwritten by another program", self->ring->path);
         return NULL;
     }
-    const char *data = (const char *)self->ring->segment.start + self->ring->arena_offset + message.offset;
+    const char *data = lkas_ring_bytes(self->ring, message.offset);
     const int is_plain = message.kind == LKAS_RING_PLAIN && message.parts == 1 && !message.request;
     /* A large copy releases the GIL, and close() may be called meanwhile. */
     lkas_ring *ring = lkas_ring_retain(self->ring), *bell = lkas_ring_retain(self->bell);

@@ -57,7 +57,7 @@ static void *send_on(void *argument) {
 }
 
 static void check(const lkas_ring_entry *entry) {
-    const uint8_t *bytes = (const uint8_t *)lkas_ring_bytes(inbox, entry);
+    const uint8_t *bytes = (const uint8_t *)lkas_ring_bytes(inbox, entry->offset);
     if (entry->sender >= SENDERS || entry->bytes != size_of(entry->sender, entry->request))
         stop_with(3, "of another size");
     for (uint64_t i = 0; i < entry->bytes; ++i)
