@@ -8,7 +8,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from lkas.cli.findings import Finding
-from lkas.cli.tables import print_table
+from lkas.cli.tables import add_row, print_table
+from lkas.printable import printable
 
 if TYPE_CHECKING:
     from lkas.cli.segments import SegmentState
@@ -19,9 +20,9 @@ def print_findings(findings: Iterable[Finding], removed: list[str]) -> None:
     console = Console()
     for finding in findings:
         mark = "[green]ok[/]" if finding.fine else "[red]!![/]"
-        console.print(f"{mark}  {finding.name}: {escape(finding.found)}", highlight=False, soft_wrap=True)
+        console.print(f"{mark}  {finding.name}: {_escaped(finding.found)}", highlight=False, soft_wrap=True)
         if not finding.fine:
-            console.print(f"    {escape(finding.advice)}", highlight=False, soft_wrap=True)
+            console.print(f"    {_escaped(finding.advice)}", highlight=False, soft_wrap=True)
     for name in removed:
         console.print(f"removed {name}", highlight=False, soft_wrap=True)
 
@@ -36,7 +37,8 @@ def print_segments(segments: list["SegmentState"]) -> None:
     )  # fmt: skip
     for state in segments:
         segment = state.segment
-        table.add_row(
+        add_row(
+            table,
             segment.name,
             segment.instance,
             segment.record_type,
@@ -65,7 +67,8 @@ def print_sockets(sockets: list["SocketState"]) -> None:
         socket = state.socket
         name = (socket.name, socket.instance, socket.pattern, _pids(socket.users))
         for receiver in socket.receivers:
-            table.add_row(
+            add_row(
+                table,
                 *name,
                 receiver.role if receiver.is_alive else f"{receiver.role}, dead",
                 str(receiver.pid),
@@ -76,7 +79,7 @@ def print_sockets(sockets: list["SocketState"]) -> None:
             )
             name = ("", "", "", "")
         if not socket.receivers:
-            table.add_row(*name, "-")
+            add_row(table, *name, "-")
     Console().print()
     print_table(table)
     for state in sockets:
@@ -95,7 +98,11 @@ def _pids(pids: list[int]) -> str:
     return f"{shown}{f' + {len(pids) - 2}' if len(pids) > 2 else ''}" if pids else "-"
 
 
+def _escaped(text: str) -> str:
+    return escape(printable(text))
+
+
 def _print_advice(name: str, state: str, advice: str | None) -> None:
     if advice is not None:
-        Console().print(f"[yellow]{escape(name)}[/]: {escape(state)}", soft_wrap=True)
-        Console().print(f"    {escape(advice)}", highlight=False, soft_wrap=True)
+        Console().print(f"[yellow]{_escaped(name)}[/]: {_escaped(state)}", soft_wrap=True)
+        Console().print(f"    {_escaped(advice)}", highlight=False, soft_wrap=True)

@@ -6,7 +6,7 @@ import msgspec
 import typer
 
 from lkas.cli.settings import ConfigOption, JsonOption, SetOption, fail
-from lkas.cli.tables import print_table
+from lkas.cli.tables import add_row, print_table
 from lkas.cli.telemetry import check, connect, newest
 from lkas.parameters import suggestion
 from lkas.runtime.exit_codes import EXIT_USAGE
@@ -35,7 +35,8 @@ def list_parameters(as_json: JsonOption = False, config: ConfigOption = None, as
         style = None if row["active"] else "dim"
         note = row["description"] if row["active"] else f"{row['description']} (not used by the running method)"
         allowed = ", ".join(row["choices"]) or f"{row['minimum']:g} … {row['maximum']:g}" if _has_range(row) else ""
-        view.add_row(
+        add_row(
+            view,
             f"{row['category']}.{row['name']}",
             str(row["value"]),
             str(row["default"]),

@@ -15,6 +15,7 @@ from lkas.integration.events.config import EventsConfig
 from lkas.integration.zmq.ports import Ports, ZmqConfig
 from lkas.parameters import Section
 from lkas.plugins.names import PATTERN, is_plugin_name
+from lkas.printable import printable_lines
 from lkas.runtime import log
 from lkas.runtime.descriptors import DescriptorLimitError, raise_descriptor_limit
 from lkas.runtime.exit_codes import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
@@ -53,7 +54,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing
 
 def fail(message: str, code: int) -> NoReturn:
     """Print one sentence on standard error and exit with this code."""
-    typer.echo(f"lkas: {message}", err=True)
+    typer.echo(f"lkas: {printable_lines(message)}", err=True)
     raise typer.Exit(code)
 
 

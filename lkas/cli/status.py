@@ -6,7 +6,7 @@ import msgspec
 import typer
 
 from lkas.cli.settings import ConfigOption, JsonOption, SetOption
-from lkas.cli.tables import print_table
+from lkas.cli.tables import add_row, print_table
 from lkas.cli.telemetry import newest
 
 
@@ -27,7 +27,8 @@ def _print(health: dict[str, Any]) -> None:
 
     processes = Table("process", "pid", "state", "rate", "age", "restarts", box=None, pad_edge=False)
     for row in health["processes"]:
-        processes.add_row(
+        add_row(
+            processes,
             row["name"],
             _text(row["pid"]),
             row["state"],
@@ -37,7 +38,7 @@ def _print(health: dict[str, Any]) -> None:
         )
     latencies = Table("latency", "p50", "p99", box=None, pad_edge=False)
     for stage, percentiles in health["latency_ms"].items():
-        latencies.add_row(stage, f"{percentiles['p50']:.1f} ms", f"{percentiles['p99']:.1f} ms")
+        add_row(latencies, stage, f"{percentiles['p50']:.1f} ms", f"{percentiles['p99']:.1f} ms")
     print_table(processes)
     typer.echo()
     print_table(latencies)

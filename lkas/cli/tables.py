@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from lkas.printable import printable
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -17,6 +19,13 @@ def wide_console(*, stderr: bool = False) -> "Console":
     console = Console(stderr=stderr, highlight=False)
     width = max(console.width, MIN_WIDTH) if console.is_terminal else PIPE_WIDTH
     return Console(stderr=stderr, highlight=False, width=width)
+
+
+def add_row(table: "Table", *cells: str, style: str | None = None) -> None:
+    """Add cells as they are: no markup, and no control characters, because a name may come from another program."""
+    from rich.text import Text
+
+    table.add_row(*(Text(printable(cell)) for cell in cells), style=style)
 
 
 def print_table(table: "Table") -> None:

@@ -39,13 +39,15 @@ from lkas.integration.zmq.messages import Level, StatusReport
 from lkas.integration.zmq.ports import Ports, ZmqConfig
 from lkas.integration.zmq.sockets import BrokerError
 from lkas.runtime.child import Child
-from lkas.runtime.exit_codes import EXIT_USAGE
+from lkas.runtime.exit_codes import EXIT_FAILED, EXIT_USAGE
+from lkas.runtime.memory_watch import MemoryWatch
 from lkas.runtime.server_loop import ServerEvent, run
 from lkas.runtime.status import ProcessStatus
 
 logger = logging.getLogger(__name__)
 
 WAIT_S = 0.02
+MAX_GROWTH_BYTES = 256_000_000  # full queues of 20 viewers with large frames take less
 QUIET_AFTER_MS = 1000.0  # the status names an input that is silent for longer
 SENDERS = {DetectionMessage: "detection", ControlMessage: "decision", VehicleState: "simulation"}
 
@@ -168,12 +170,25 @@ class BrokerChannels:
 class LocalEndpoint:
     """The broker endpoint of the broker's own process; it also serves the commands of LKASClients."""
 
-    def __init__(self, broker: LKASBroker, client_port: ClientPort | None) -> None:
+    def __init__(self, broker: LKASBroker, client_port: ClientPort | None, clock: Clock) -> None:
         self._broker = broker
         self._client_port = client_port
+        self._clock = clock
+        self._memory = MemoryWatch(MAX_GROWTH_BYTES)
 
     def poll(self) -> None:
+        """Handle the requests. Raises BrokerError when peers make the broker store too much.
+
+        libzmq bounds a part and a queue, but neither the parts of one message nor the subscriptions of one peer, and
+        it does not tell them apart: only new sockets get rid of such a peer.
+        """
         self._broker.poll()
+        excess_bytes = self._memory.excess_bytes(self._clock.now_ns())
+        if excess_bytes is not None:
+            raise BrokerError(
+                f"the broker's memory has grown by {excess_bytes / 1e6:.0f} MB: a peer sends a message without end, or "
+                "too many subscriptions; the broker starts again, and the drive goes on"
+            )
         if self._client_port is not None:
             self._client_port.poll()
 
@@ -226,8 +241,13 @@ def main() -> int:
         if client_port is not None:
             stack.callback(client_port.close)
         logger.info("broker on ports %d to %d", broker.ports.base, broker.ports.last)
-        endpoint = LocalEndpoint(broker, client_port)
-        run(child, BrokerServer(clock), BrokerChannels(broker, *channels, clock), endpoint, clock)
+        endpoint = LocalEndpoint(broker, client_port, clock)
+        try:
+            run(child, BrokerServer(clock), BrokerChannels(broker, *channels, clock), endpoint, clock)
+        except BrokerError as error:
+            logger.error("%s", error)
+            broker.broadcast_event("broker", "error", str(error))
+            return EXIT_FAILED
     return 0
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from lkas.printable import printable
 from lkas.runtime.output import OutputStream, RotatingFile
 
 FORMAT = "%(asctime)s %(levelname)-7s {process:<10} %(message)s"
@@ -92,7 +93,13 @@ def _as_record(process: str, line: str) -> str:
 def _formatter(process: str, log_format: LogFormat) -> logging.Formatter:
     if log_format is LogFormat.JSON:
         return _JsonFormatter(process)
-    return logging.Formatter(FORMAT.format(process=process), datefmt="%H:%M:%S")
+    return _TextFormatter(FORMAT.format(process=process), datefmt="%H:%M:%S")
+
+
+class _TextFormatter(logging.Formatter):
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the name in logging
+        record.message = printable(record.message)
+        return super().formatMessage(record)
 
 
 class _JsonFormatter(logging.Formatter):

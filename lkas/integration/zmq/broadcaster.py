@@ -1,5 +1,6 @@
 """The port for telemetry: keeps the subscriptions, encodes frames on demand, limits the rate of fast topics."""
 
+import operator
 import time
 from collections.abc import Callable
 
@@ -15,6 +16,7 @@ from lkas.integration.zmq.messages import TOPICS, FrameHeader, encode, epoch_s
 REPEATED_TOPICS = ("parameters", "state", "health")  # a new subscriber gets the newest message at once
 MIN_PERIOD_NS = {"control": 20_000_000, "state": 20_000_000}
 READ_LIMIT = 512
+MAX_JPEG_SIDE_PX = 65_500  # of libjpeg
 
 
 class Broadcaster:
@@ -69,11 +71,14 @@ class Broadcaster:
         """Encode and broadcast one (H, W, 3) uint8 RGB image. Returns False, at no cost, without a subscriber."""
         if not self.wants("frame"):
             return False
-        if image_rgb.dtype != np.uint8 or image_rgb.ndim != 3 or image_rgb.shape[2] != 3:
-            raise ValueError(f"expected an (H, W, 3) uint8 RGB image, found {image_rgb.shape} {image_rgb.dtype}")
+        _check_image(image_rgb)
         height, width = image_rgb.shape[:2]
         head = FrameHeader(
-            session=session, frame_id=frame_id, timestamp=epoch_s(capture_ns), width=width, height=height
+            session=_whole("session", session),
+            frame_id=_whole("frame_id", frame_id),
+            timestamp=epoch_s(_whole("capture_ns", capture_ns)),
+            width=width,
+            height=height,
         )
         self._send("frame", encode(head), self._jpeg(image_rgb))
         return True
@@ -121,3 +126,21 @@ def read_subscriptions(socket: zmq.Socket, on_malformed: Callable[[str], None]) 
         else:
             found.append(("subscribe" if first[:1] == b"\1" else "unsubscribe", first[1:]))
     return found
+
+
+def _check_image(image: np.ndarray) -> None:
+    """Raise ValueError for anything but an (H, W, 3) uint8 image with sides that a JPEG can have."""
+    if not isinstance(image, np.ndarray):
+        raise ValueError(f"expected an (H, W, 3) uint8 RGB image, found {type(image).__name__}")
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise ValueError(f"expected an (H, W, 3) uint8 RGB image, found {image.shape} {image.dtype}")
+    if not all(1 <= side <= MAX_JPEG_SIDE_PX for side in image.shape[:2]):
+        raise ValueError(f"expected sides of 1 to {MAX_JPEG_SIDE_PX} px, found {image.shape[1]} x {image.shape[0]} px")
+
+
+def _whole(name: str, value: int) -> int:
+    """Return a whole number of any type as an int. Raises ValueError."""
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise ValueError(f"{name}: expected a whole number, found {value!r}") from None

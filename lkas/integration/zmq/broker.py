@@ -129,7 +129,8 @@ class LKASBroker:
     def broadcast_frame(self, image_rgb: np.ndarray, frame_id: int, *, session: int = 0, capture_ns: int = 0) -> bool:
         """Encode one (H, W, 3) uint8 RGB image as JPEG and send it. Returns False, at no cost, without a subscriber.
 
-        `capture_ns` is the monotonic time of the exposure; 0 means now. Raises ValueError for another shape or type.
+        `capture_ns` is the monotonic time of the exposure; 0 means now. Raises ValueError for another shape or type, an
+        empty image, or a side over 65,500 px.
         """
         return self._broadcaster.send_frame(image_rgb, frame_id, session, capture_ns)
 

@@ -260,7 +260,15 @@ Report = StatusReport | TableReport | ParameterResult | ActionResult | EventRepo
 
 # ---------------------------------------------------------------- bytes
 
-encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
+
+def _plain(value: Any) -> Any:
+    """Return a NumPy number or array as numbers and lists. Raises TypeError for all else that JSON does not know."""
+    if not hasattr(value, "tolist"):
+        raise TypeError(f"{type(value).__name__} cannot be sent: expected numbers, texts, lists or arrays")
+    return value.tolist()
+
+
+encode: Callable[[Any], bytes] = msgspec.json.Encoder(enc_hook=_plain).encode
 
 
 def _decoder(kind: Any, what: str) -> Callable[[bytes], Any]:
@@ -270,7 +278,8 @@ def _decoder(kind: Any, what: str) -> Callable[[bytes], Any]:
         try:
             return decode(data)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise MalformedMessageError(f"not {what}: {error}") from error
+            hint = " (in JSON, NaN and infinity are null)" if "got `null`" in str(error) else ""
+            raise MalformedMessageError(f"not {what}: {error}{hint}") from error
 
     return strict
 

@@ -22,6 +22,7 @@ from lkas.integration.zmq.messages import (
     State,
     VehicleReport,
     decode_detection,
+    encode,
     epoch_s,
 )
 
@@ -29,15 +30,14 @@ CONTROL_MAX_AGE_NS = 500_000_000  # the values of an older command are reported 
 
 
 def detection(data: DetectionMessage | Mapping[str, Any], frame_id: int, height_px: int | None) -> Detection:
-    """Return a detection with its lines in pixels. A dict may contain NumPy numbers and omit fields.
+    """Return a detection with its lines in pixels. A dict may contain NumPy numbers and arrays, and omit fields.
 
-    Raises MalformedMessageError, which names the bad field.
+    Raises MalformedMessageError, which names the bad field, and TypeError for a value that JSON does not know.
     """
     if isinstance(data, DetectionMessage):
         message = Detection(**_fields(data))
     else:
-        given = {**data, "type": "detection"}
-        message = decode_detection(msgspec.json.encode(given, enc_hook=_plain_number))
+        message = decode_detection(encode({**data, "type": "detection"}))
     model = message.lane_model
     left = message.left_line_px or _line_px(message.left_lane, model and model.left, model, height_px)
     right = message.right_line_px or _line_px(message.right_lane, model and model.right, model, height_px)
@@ -109,9 +109,3 @@ def _line_px(
 
 def _fields(message: msgspec.Struct) -> dict[str, Any]:
     return {name: getattr(message, name) for name in message.__struct_fields__}
-
-
-def _plain_number(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        return value.item()
-    raise NotImplementedError(f"{type(value).__name__} in a detection")

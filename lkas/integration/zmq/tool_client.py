@@ -1,5 +1,6 @@
 """The client for viewers and commands: receives telemetry, sends actions and parameters, waits for their answers."""
 
+import math
 import time
 import uuid
 from collections import deque
@@ -75,6 +76,9 @@ class BrokerClient:
     def set_parameter(self, category: str, name: str, value: Value, timeout_s: float = 5.0) -> Ack:
         """Request a parameter change and wait for its final answer, as `act` does."""
         request_id = uuid.uuid4().hex
+        if isinstance(value, float) and not math.isfinite(value):  # JSON has no number for it
+            error = f"{category}.{name} = {value}: expected a finite number"
+            return Ack(request_id=request_id, ok=False, error=error)
         request = ParameterRequest(category=category, name=name, value=value, request_id=request_id)
         return self._request(self._parameters, encode(request), request_id, timeout_s)
 
@@ -91,9 +95,9 @@ class BrokerClient:
         socket.send(request, zmq.NOBLOCK)
         accepted: Ack | None = None
         while socket.poll(_left_ms(final_s if accepted else first_s), zmq.POLLIN):
-            ack = decode_ack(socket.recv(zmq.NOBLOCK))
-            if ack.request_id != request_id:
-                continue  # a late answer to an earlier request
+            ack = _ack(socket.recv(zmq.NOBLOCK))
+            if ack is None or ack.request_id != request_id:
+                continue  # another program's, or a late answer to an earlier request
             self.has_answered = True
             # The second answer is final, even when the current value is null.
             if not ack.ok or ack.applied is not None or accepted is not None:
@@ -107,6 +111,13 @@ class BrokerClient:
             "is `lkas --broadcast` running, and is zmq.port_base the same?"
         )
         return Ack(request_id=request_id, ok=False, error=error)
+
+
+def _ack(data: bytes) -> Ack | None:
+    try:
+        return decode_ack(data)
+    except MalformedMessageError:
+        return None
 
 
 def _messages(parts: list[bytes]) -> list[dict[str, Any]]:

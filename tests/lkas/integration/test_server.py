@@ -70,7 +70,7 @@ class Server:
         kinds = (ImageChannel, DetectionChannel, ControlChannel, VehicleChannel)
         self.image, *others = [closing(kind(directory=directory)) for kind in kinds]
         clock = MonotonicClock()
-        self._server, self._endpoint = BrokerServer(clock), LocalEndpoint(self.broker, None)
+        self._server, self._endpoint = BrokerServer(clock), LocalEndpoint(self.broker, None, clock)
         self._channels = BrokerChannels(self.broker, self.image, *others, clock)
 
     def poll(self):
