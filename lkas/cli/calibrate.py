@@ -1,7 +1,9 @@
 """`lkas calibrate`: measure a camera with chessboard images and write the camera section of a configuration file."""
 
+import contextlib
 import errno
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -52,6 +54,7 @@ def calibrate(
     import cv2
 
     from lkas.detection.calibration.chessboard import CalibrationError, fit_camera, same_size
+    from lkas.detection.calibration.views import check_views
 
     cv2.setNumThreads(1)
     frames = _frames(inputs)
@@ -59,19 +62,30 @@ def calibrate(
     used, others = same_size(boards)
     for board in others:
         typer.echo(f"{board.name}: ignored, its size differs from that of the others", err=True)
+    coverage = out.with_name(f"{out.stem}-coverage.png")
     try:
         fit = fit_camera(used, size)
+        with _named_errors(coverage):
+            _draw_coverage(coverage, used)
+        check_views(used, fit)
     except CalibrationError as error:
         fail(str(error), EXIT_FAILED)
-    _print(fit, out)
-    try:
+    _print(fit, used, out, coverage)
+    with _named_errors(out):
         _write(out, fit)
         if annotate is not None:
             _draw(annotate, frames, used, fit)
+
+
+@contextlib.contextmanager
+def _named_errors(path: Path) -> Iterator[None]:
+    """Exit with one sentence when a file cannot be written."""
+    try:
+        yield
     except OSError as error:
         is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)  # else a path that cannot be written at any time
         code = EXIT_FAILED if is_full else EXIT_USAGE
-        fail(f"{error.filename or out}: cannot be written: {error.strerror}", code)
+        fail(f"{error.filename or path}: cannot be written: {error.strerror}", code)
 
 
 def _frames(inputs: list[str]) -> "list[MediaFrame]":
@@ -121,6 +135,15 @@ def _write(out: Path, fit: "CameraFit") -> None:
     write_atomically(out, "\n".join(lines) + "\n")
 
 
+def _draw_coverage(path: Path, boards: "list[Board]") -> None:
+    import cv2
+
+    from lkas.detection.calibration.views import coverage_picture
+
+    picture = cv2.cvtColor(coverage_picture(boards), cv2.COLOR_RGB2BGR)
+    path.write_bytes(cv2.imencode(".png", picture)[1].tobytes())
+
+
 def _draw(folder: Path, frames: "list[MediaFrame]", boards: "list[Board]", fit: "CameraFit") -> None:
     """Write the undistorted images: with a good fit, straight edges are straight in them."""
     import cv2
@@ -142,10 +165,12 @@ def _draw(folder: Path, frames: "list[MediaFrame]", boards: "list[Board]", fit: 
             raise OSError(0, "the image could not be saved", str(path))
 
 
-def _print(fit: "CameraFit", out: Path) -> None:
+def _print(fit: "CameraFit", boards: "list[Board]", out: Path, coverage: Path) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
+
+    from lkas.detection.calibration.views import GRID, covered_cells
 
     console = Console(highlight=False)
     table = Table("image", box=box.SIMPLE_HEAD, pad_edge=False)
@@ -154,6 +179,7 @@ def _print(fit: "CameraFit", out: Path) -> None:
         table.add_row(name, f"{rms_px:.2f}")
     console.print(table)
     width_px, height_px = fit.size_px
+    covered_ratio = len(covered_cells(boards)) / GRID**2
     console.print(
         f"{width_px}x{height_px}: horizontal field of view {fit.hfov_deg:.2f} degrees (focal length "
         f"{fit.focal_px:.1f} +- {fit.focal_sigma_px:.1f} px), optical centre {fit.cx_px:.1f}, {fit.cy_px:.1f} px, "
@@ -161,11 +187,12 @@ def _print(fit: "CameraFit", out: Path) -> None:
         soft_wrap=True,
     )
     console.print(
-        f"corner error {fit.rms_px:.2f} px rms, corners in {fit.covered_ratio:.0%} of the image. Written: {out}",
+        f"corner error {fit.rms_px:.2f} px rms, corners in {covered_ratio:.0%} of the image ({coverage}). "
+        f"Written: {out}",
         soft_wrap=True,
         markup=False,
     )
     if fit.rms_px > LARGE_RMS_PX:
         console.print("This is a large error: is the board flat, --pattern right, every image sharp?")
-    if fit.covered_ratio < SMALL_COVER_RATIO:
+    if covered_ratio < SMALL_COVER_RATIO:
         console.print("The edges of the image are hardly covered: hold the board there as well.")

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from lkas.cli.findings import Finding
 from lkas.cli.tables import add_row, print_table
-from lkas.printable import printable
+from lkas.runtime.printable import printable
 
 if TYPE_CHECKING:
     from lkas.cli.segments import SegmentState

@@ -15,12 +15,12 @@ from lkas.integration.events.config import EventsConfig
 from lkas.integration.zmq.ports import Ports, ZmqConfig
 from lkas.parameters import Section
 from lkas.plugins.names import PATTERN, is_plugin_name
-from lkas.printable import printable_lines
 from lkas.runtime import log
 from lkas.runtime.descriptors import DescriptorLimitError, raise_descriptor_limit
 from lkas.runtime.exit_codes import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
 from lkas.runtime.instance import INSTANCE_VARIABLE, instance_name
 from lkas.runtime.log import LogOptions, Output
+from lkas.runtime.printable import printable_lines
 from lkas.runtime.processes import python_command
 from lkas.vehicle import CameraConfig, VehicleConfig
 

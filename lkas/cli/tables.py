@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from lkas.printable import printable
+from lkas.runtime.printable import printable
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -13,8 +13,8 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from lkas.printable import printable
 from lkas.runtime.output import OutputStream, RotatingFile
+from lkas.runtime.printable import printable
 
 FORMAT = "%(asctime)s %(levelname)-7s {process:<10} %(message)s"
 

@@ -12,7 +12,6 @@ MIN_IMAGES = 3
 FLAGS = cv2.CALIB_FIX_ASPECT_RATIO | cv2.CALIB_FIX_K3
 SUBPIXEL_WINDOW_PX = (7, 7)
 SUBPIXEL_STOP = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 30, 0.01)
-GRID = 8  # cells per side, for the share of the image that is covered with corners
 
 
 class CalibrationError(ValueError):
@@ -37,11 +36,13 @@ class CameraFit(Struct, frozen=True):
     cy_px: float
     k1: float
     k2: float
+    k1_sigma: float
+    k2_sigma: float
     p1: float
     p2: float
     rms_px: float  # of all corners
     rms_by_name: dict[str, float]
-    covered_ratio: float  # share of the image's cells that contain a corner
+    normals: np.ndarray  # (boards, 3), of each board, in the axes of the camera (x right, y down, z ahead)
 
     @property
     def hfov_deg(self) -> float:
@@ -88,7 +89,7 @@ def fit_camera(boards: list[Board], pattern: tuple[int, int]) -> CameraFit:
     square = np.array([(column, row, 0) for row in range(rows) for column in range(columns)], np.float32)
     start = np.array([[size_px[0], 0, size_px[0] / 2], [0, size_px[0], size_px[1] / 2], [0, 0, 1]], float)
     corners = [board.corners.reshape(-1, 1, 2) for board in boards]
-    rms_px, matrix, lens, _, _, sigmas, _, by_board = cv2.calibrateCameraExtended(
+    rms_px, matrix, lens, rotations, _, sigmas, _, by_board = cv2.calibrateCameraExtended(
         [square] * len(boards), corners, size_px, start, np.zeros(5), flags=FLAGS
     )
     focal_px = float(matrix[0, 0])
@@ -97,7 +98,6 @@ def fit_camera(boards: list[Board], pattern: tuple[int, int]) -> CameraFit:
             f"these images do not determine the camera (focal length {focal_px:.0f} px): show the board from more sides"
         )
     k1, k2, p1, p2 = lens.ravel()[:4].tolist()
-    cells = {tuple(cell) for board in boards for cell in (board.corners * GRID / size_px).astype(int).tolist()}
     return CameraFit(
         size_px=size_px,
         focal_px=focal_px,
@@ -106,9 +106,11 @@ def fit_camera(boards: list[Board], pattern: tuple[int, int]) -> CameraFit:
         cy_px=float(matrix[1, 2]),
         k1=k1,
         k2=k2,
+        k1_sigma=float(sigmas[4, 0]),
+        k2_sigma=float(sigmas[5, 0]),
         p1=p1,
         p2=p2,
         rms_px=float(rms_px),
         rms_by_name={board.name: float(rms) for board, rms in zip(boards, by_board.ravel(), strict=True)},
-        covered_ratio=len(cells) / GRID**2,
+        normals=np.array([cv2.Rodrigues(rotation)[0][:, 2] for rotation in rotations]),
     )

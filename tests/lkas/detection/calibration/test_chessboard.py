@@ -65,6 +65,17 @@ def test_too_few_boards_are_an_error():
         fit_camera([board, board], INNER)
 
 
+def test_one_image_eight_times_is_refused_with_a_picture_of_its_coverage(folder, tmp_path):
+    image = (folder / "1.png").read_bytes()
+    for number in range(8):
+        (tmp_path / f"{number}.png").write_bytes(image)
+    done = calibrate(*sorted(tmp_path.glob("*.png")), "--out", tmp_path / "camera.yaml")
+    assert done.exit_code == 1
+    assert "8 images show only 1 different view" in done.stderr
+    assert not (tmp_path / "camera.yaml").exists()
+    assert cv2.imread(str(tmp_path / "camera-coverage.png")) is not None
+
+
 def test_bad_usage_is_reported(folder, tmp_path):
     for arguments, code, words in (
         ([tmp_path / "missing"], 2, "no such file or folder"),

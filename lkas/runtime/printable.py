@@ -4,7 +4,7 @@
 def printable(text: str) -> str:
     r"""Return the text with an escape such as `\x1b` for each character that is not printable.
 
-    So nobody else's text moves the cursor, clears a screen, starts a line of its own or turns the direction of writing.
+    So text of other programs does not move the cursor, clear the screen, start a line or turn the direction of writing.
     """
     if text.isprintable():
         return text

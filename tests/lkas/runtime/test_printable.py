@@ -6,8 +6,8 @@ import pytest
 from rich.table import Table
 
 from lkas.cli.tables import add_row, print_table
-from lkas.printable import printable, printable_lines
 from lkas.runtime.log import LogFormat, _formatter
+from lkas.runtime.printable import printable, printable_lines
 
 HOSTILE = "\x1b[2Jred[/x]\x00\u202e\nname"
 
