@@ -84,7 +84,11 @@ def test_a_stopped_demo_leaves_nothing(stack, tmp_path, monkeypatch, number):
     folder = tmp_path / "temporary"
     folder.mkdir()
     monkeypatch.setenv("TMPDIR", str(folder))
-    demo = start_demo(stack)
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored under nohup, which children inherit
+    try:
+        demo = start_demo(stack)
+    finally:
+        signal.signal(signal.SIGHUP, before)
     wait_for_lane_keeping(stack)
     demo.send_signal(number)
     assert demo.wait(PATIENCE_S) == 128 + number, stack.output()
