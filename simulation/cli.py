@@ -94,7 +94,7 @@ def simulation(
         str | None, typer.Option(metavar="NAME", help=f"Light, weather and traffic: {', '.join(CONDITIONS)}.")
     ] = None,
     source: Annotated[
-        str | None, typer.Option(metavar="SOURCE", help="Video file, folder of images, or index of a camera.")
+        str | None, typer.Option(metavar="SOURCE", help="Video file, folder of images, camera, or address of a stream.")
     ] = None,
     loop: Annotated[bool, typer.Option("--loop", help="Restart the video at its end.", metavar="")] = False,
     host: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Address of the CARLA server.")] = None,
@@ -128,7 +128,8 @@ def simulation(
     simulation --map town.xodr --speed 20        another road, starting at 20 m/s
     simulation --condition rain                  other light and weather
     simulation --source drive.mp4 --loop         a video file, repeated
-    simulation --source 0                        camera 0 of this machine
+    simulation --source 0                        camera 0 of this machine; or /dev/video2
+    simulation --source rtsp://camera/1          a stream; also http, https, udp
     simulation --backend carla --map Town04      a CARLA server on this machine
     simulation --backend my_world.py:MyWorld     a custom world or car
     simulation --duration 60 --json drive.json   one minute, with its score

@@ -23,7 +23,7 @@ class SimulationConfig(Section, frozen=True, kw_only=True):
         ),
     ] = None
     condition: Annotated[ConditionName, declare("Light, weather, wear and traffic of the embedded world")] = "clear"
-    source: Annotated[str | None, declare("Video file, folder of images or camera index of the video world")] = None
+    source: Annotated[str | None, declare("Video file, folder of images, camera or stream address")] = None
     loop: Annotated[bool, declare("Restart the video at its end")] = False
     seed: Annotated[int, declare("Seed of all randomness in the world", minimum=0)] = 1
     start_speed_mps: Annotated[float, declare("Speed at the start", unit="m/s", minimum=0, maximum=60)] = 0.0

@@ -5,8 +5,8 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
-from lkas.camera_capture import CaptureThread
 from lkas.clock import MonotonicClock
+from lkas.live_capture import LiveCapture, open_capture
 
 
 class CameraSource(Protocol):
@@ -26,22 +26,19 @@ class OpenCvCamera:
     """A camera or stream that OpenCV opens: an index, a device path or an address. Raises OSError."""
 
     def __init__(self, source: int | str, width_px: int = 640, height_px: int = 480) -> None:
-        capture: Any = cv2.VideoCapture(source)
-        capture.set(cv2.CAP_PROP_FRAME_WIDTH, width_px)
-        capture.set(cv2.CAP_PROP_FRAME_HEIGHT, height_px)
-        first = capture.read()[1] if capture.isOpened() else None
-        if first is None:
-            capture.release()
-            raise OSError(f"camera {source}: not found, or in use by another program; see /dev/video* for others")
-        self.height_px, self.width_px = first.shape[:2]
-        self._capture_thread = CaptureThread(capture, MonotonicClock())
+        def open_with_size(source: int | str) -> Any:
+            capture = open_capture(source)
+            capture.set(cv2.CAP_PROP_FRAME_WIDTH, width_px)
+            capture.set(cv2.CAP_PROP_FRAME_HEIGHT, height_px)
+            return capture
+
+        self._capture = LiveCapture(source, MonotonicClock(), open_with_size)
+        self.width_px, self.height_px = self._capture.width_px, self._capture.height_px
 
     def take(self) -> tuple[np.ndarray, int] | None:
         """Return the newest RGB image; an image of another size than the first one is dropped."""
-        newest = self._capture_thread.take()
-        if newest is None or newest[0].shape[:2] != (self.height_px, self.width_px):
-            return None
-        return cv2.cvtColor(newest[0], cv2.COLOR_BGR2RGB), newest[1]
+        newest = self._capture.take()
+        return None if newest is None else (cv2.cvtColor(newest[0], cv2.COLOR_BGR2RGB), newest[1])
 
     def close(self) -> None:
-        self._capture_thread.close()
+        self._capture.close()

@@ -77,7 +77,7 @@ def detect(
     lkas detect frames --sequence --annotate out  the folder as one video
     lkas detect 'drives/*.mp4' --method hough     detection rate and speed
     lkas detect drive.mp4 --jsonl - | head        JSON on standard output
-    lkas detect 0 --annotate out                  camera 0, until Ctrl-C
+    lkas detect 0 --annotate out                  camera 0, or the address of a stream, until Ctrl-C
     lkas detect frames --compare cv,hough --annotate out    side by side
     lkas detect frames --score labels.json --ego    against labels
     lkas detect frames --compare cv,hybrid --score labels.json

@@ -1,24 +1,20 @@
 """Image sources of a video world: video files and folders of images, decoded frame by frame."""
 
 import math
-import os
 import re
 from pathlib import Path
 from typing import Protocol
-
-# OpenCV's FFmpeg reads this when it opens a file. Without it, FFmpeg's messages hide our error text.
-os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 import cv2
 import numpy as np
 
 from lkas.image_file import ImageFileError, read_bgr
+from lkas.live_capture import is_address, name_of
+from lkas.video_file import VideoFileError, damage, open_video, stated_frames
 from simulation.world import WorldError
 
 IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
 MIN_RATE_HZ, MAX_RATE_HZ = 1.0, 240.0
-
-cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 class ImageSource(Protocol):
@@ -28,6 +24,11 @@ class ImageSource(Protocol):
     rate_hz: float
     width_px: int
     height_px: int
+
+    @property
+    def damage(self) -> str | None:
+        """At the end: a sentence when images are missing, else None."""
+        ...
 
     def read(self) -> np.ndarray | None:
         """Return the next (H, W, 3) uint8 BGR image, valid until the next read; None at the end. Raises WorldError."""
@@ -44,50 +45,61 @@ class ImageSource(Protocol):
     def close(self) -> None: ...
 
 
-def open_image_source(source: Path, rate_hz: float | None, folder_rate_hz: float) -> ImageSource:
-    """Open a video file or a folder of images. Raises WorldError.
+def open_image_source(source: str, rate_hz: float | None, folder_rate_hz: float) -> ImageSource:
+    """Open a video file, one at an address, or a folder of images. Raises WorldError.
 
     `rate_hz` overrides the rate stated in a video file. With None, a folder is played at `folder_rate_hz`.
     """
-    if source.is_dir():
-        return ImageFolder(source, rate_hz or folder_rate_hz)
-    if source.is_file():
+    path = Path(source)
+    if path.is_dir():
+        return ImageFolder(path, rate_hz or folder_rate_hz)
+    if path.is_file() or is_address(source):
         return VideoFile(source, rate_hz)
     raise WorldError(f"{source}: no such video file or folder of images; check --source")
 
 
 class VideoFile:
-    """A video file, decoded as it is read."""
+    """A video file, or one at an address, decoded as it is read."""
 
-    def __init__(self, path: Path, rate_hz: float | None = None) -> None:
-        self.name = str(path)
-        self._capture = cv2.VideoCapture(self.name)
-        first = self._capture.read()[1] if self._capture.isOpened() else None
-        if first is None:
-            self._capture.release()
-            raise WorldError(f"{path}: not a video that OpenCV can decode; give --source another file or a folder")
+    def __init__(self, source: str, rate_hz: float | None = None) -> None:
+        self.name = name_of(source) if is_address(source) else source
+        self._source = source
+        try:
+            self._capture = open_video(source)
+        except VideoFileError as error:
+            raise WorldError(f"{error}; give --source another file or a folder") from error
+        self._stated_frames = stated_frames(self._capture)
+        self._frames = 0  # since the start
         self.rate_hz = rate_hz or self._stated_rate_hz()
-        self.height_px, self.width_px = first.shape[:2]
-        self._first: np.ndarray | None = first
+        self._first: np.ndarray | None = self._capture.read()[1]
+        assert self._first is not None  # open_video has read it before
+        self.height_px, self.width_px = self._first.shape[:2]
+
+    @property
+    def damage(self) -> str | None:
+        return damage(self.name, self._frames, self._stated_frames)
 
     def read(self) -> np.ndarray | None:
         if self._first is not None:
             image, self._first = self._first, None
+            self._frames += 1
             return image
         complete, image = self._capture.read()
         if not complete:
             return None
+        self._frames += 1
         _check_size(self, image, self.name)
         return image
 
     def rewind(self) -> None:
         # Seeking ends at a key frame, which need not be the first image; reopening is exact.
         self._capture.release()
-        self._first = None
-        self._capture = cv2.VideoCapture(self.name)
+        self._first, self._frames = None, 0
+        self._capture = cv2.VideoCapture(self._source)
 
     def skip(self, count: int) -> bool:
         # One by one, because seeking by index ends at a key frame in many containers.
+        self._frames += count
         if count > 0 and self._first is not None:
             self._first = None
             count -= 1
@@ -109,6 +121,8 @@ class VideoFile:
 
 class ImageFolder:
     """The images of a folder in natural order of their names: 2.jpg before 10.jpg."""
+
+    damage = None
 
     def __init__(self, folder: Path, rate_hz: float) -> None:
         self.name = str(folder)

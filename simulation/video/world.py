@@ -1,10 +1,15 @@
 """A video as a world: it plays by itself; steering is displayed, not applied."""
 
+import logging
 import math
 import secrets
-from pathlib import Path
+from pathlib import PurePosixPath
+from urllib.parse import urlsplit
+
+import numpy as np
 
 from lkas.integration.shared_memory.messages import ControlMessage, VehicleState
+from lkas.live_capture import is_address, is_live
 from lkas.vehicle import CameraConfig, VehicleConfig
 from simulation.config import SimulationConfig
 from simulation.video.calibration import camera_geometry
@@ -13,15 +18,27 @@ from simulation.video.frame import DecodedFrame
 from simulation.video.sources import ImageSource, open_image_source
 from simulation.world import Tick, World, WorldEnded, WorldError
 
+VIDEO_SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".ts", ".webm")
+
+log = logging.getLogger(__name__)
+
 
 def open_source(simulation: SimulationConfig, camera: CameraConfig, vehicle: VehicleConfig) -> World:
-    """Open `simulation.source`: a video file, a folder of images, or the index of a camera. Raises WorldError."""
+    """Open `simulation.source`: a video file, a folder of images, a camera or a stream. Raises WorldError."""
     source = simulation.source
     if source is None:
-        raise WorldError("the video world needs --source: a video file, a folder of images or a camera index")
-    if source.isdecimal() and not Path(source).exists():
-        return CameraWorld(int(source), simulation, vehicle)
-    return VideoWorld(open_image_source(Path(source), simulation.film_rate_hz, camera.rate_hz), simulation, vehicle)
+        raise WorldError("the video world needs --source: a video file, a folder of images, a camera or an address")
+    if is_live(source) and not _is_video_at_address(source):
+        return CameraWorld(source, simulation, vehicle)
+    return VideoWorld(open_image_source(source, simulation.film_rate_hz, camera.rate_hz), simulation, vehicle)
+
+
+def _is_video_at_address(source: str) -> bool:
+    """Return whether an address is that of a video file, which is played at its own rate and ends."""
+    if not is_address(source):
+        return False
+    address = urlsplit(source)
+    return address.scheme in ("http", "https") and PurePosixPath(address.path).suffix.lower() in VIDEO_SUFFIXES
 
 
 class VideoWorld:
@@ -38,6 +55,7 @@ class VideoWorld:
         self._max_steer_rad = math.radians(vehicle.max_steer_deg)
         self._camera = camera_geometry(simulation, self.width_px, self.height_px)
         self._frame_id = 0
+        self._is_damage_logged = False
         self._start_frames = round(simulation.film_start_s * source.rate_hz)
         if not source.skip(self._start_frames):
             source.close()
@@ -48,11 +66,8 @@ class VideoWorld:
     def tick(self, control: ControlMessage | None) -> Tick:
         """Return the next frame; `control` is ignored. Raises WorldEnded after the last frame."""
         image = self._source.read()
-        if image is None and self._loop:
-            self.respawn()
-            image = self._source.read()
         if image is None:
-            raise WorldEnded(f"{self.name} is over")
+            image = self._next_after_end()
         timestamp_s = self._frame_id / self._source.rate_hz
         self._frame_id += 1
         state = VehicleState(
@@ -65,6 +80,20 @@ class VideoWorld:
             camera=self._camera,
         )
         return Tick(state=state, frame=DecodedFrame(self._frame_id, timestamp_s, image))
+
+    def _next_after_end(self) -> np.ndarray:
+        """Return the first image of the next round. Raises WorldEnded, or WorldError when images were missing."""
+        damage = self._source.damage
+        if not self._loop:
+            raise WorldEnded(f"{self.name} is over") if damage is None else WorldError(damage)
+        if damage is not None and not self._is_damage_logged:
+            log.warning("%s; it is repeated without the rest", damage)
+            self._is_damage_logged = True
+        self.respawn()
+        image = self._source.read()
+        if image is None:
+            raise WorldEnded(f"{self.name} is over")
+        return image
 
     def respawn(self) -> None:
         """Restart the video at its start position; time and frame ids continue."""

@@ -18,10 +18,10 @@ from msgspec import Struct
 
 from lkas.clock import Clock, MonotonicClock
 from lkas.image_file import ImageFileError, read_bgr
+from lkas.live_capture import is_live, name_of, open_capture
+from lkas.video_file import VideoFileError, damage, open_video, stated_frames
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
-# A container's frame count is often an estimate; up to this many missing frames are not an error.
-COUNT_TOLERANCE, COUNT_TOLERANCE_RATIO = 3, 0.02
 
 
 class MediaError(ValueError):
@@ -89,11 +89,11 @@ class VideoFile:
 
     def __init__(self, name: str, rate_hz: float) -> None:
         self._name = name
-        self._capture = cv2.VideoCapture(name)
-        if not self._capture.isOpened():
-            raise MediaError(f"{name}: not an image or video that OpenCV can open")
-        count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        self._count = int(count) if 0 < count < 1e9 else None
+        try:
+            self._capture = open_video(name)
+        except VideoFileError as error:
+            raise MediaError(str(error)) from error
+        self._count = stated_frames(self._capture)
         stated_rate_hz = self._capture.get(cv2.CAP_PROP_FPS)
         self._rate_hz = stated_rate_hz if math.isfinite(stated_rate_hz) and 0 < stated_rate_hz <= 1000 else rate_hz
 
@@ -120,22 +120,21 @@ class VideoFile:
             )
             number += 1
         self._capture.release()
-        missing = (self._count or 0) - number
-        if number == 0 or missing > max(COUNT_TOLERANCE, COUNT_TOLERANCE_RATIO * (self._count or 0)):
-            expected = f" of {self._count}" if self._count else ""
-            reason = f"{self._name}: the video is damaged: {number}{expected} frames could be read"
+        reason = damage(self._name, number, self._count)
+        if reason is not None:
             yield Unreadable(name=f"{self._name}#{number}", reason=reason)
 
 
 class LiveCamera:
-    """Camera `number` of this machine, until the program is stopped or the camera is disconnected."""
+    """A camera of this machine or a stream, until the program is stopped or the connection ends."""
 
-    def __init__(self, number: str, clock: Clock | None = None) -> None:
-        self._name = f"camera{number}"
+    def __init__(self, source: str, clock: Clock | None = None) -> None:
+        self._name = name_of(source)
+        self._stem = re.sub(r"\W+", "_", self._name)
         self._clock = clock or MonotonicClock()
-        self._capture = cv2.VideoCapture(int(number))
+        self._capture = open_capture(source)
         if not self._capture.isOpened():
-            raise MediaError(f"{number}: there is no such file, and camera {number} cannot be opened")
+            raise MediaError(f"{self._name}: cannot be opened, and there is no such file")
 
     @property
     def length(self) -> int | None:
@@ -154,11 +153,11 @@ class LiveCamera:
             name = f"{self._name}#{number}"
             if not read or image is None:
                 break
-            stem = f"{self._name}_{number:06d}"
+            stem = f"{self._stem}_{number:06d}"
             yield MediaFrame(name=name, stem=stem, image=cv2.cvtColor(image, cv2.COLOR_BGR2RGB), timestamp=now_s)
             number += 1
         self._capture.release()
-        yield Unreadable(name=name, reason=f"{self._name}: the camera stopped after {number} frames")
+        yield Unreadable(name=name, reason=f"{self._name}: it stopped after {number} frames")
 
 
 def open_inputs(inputs: Iterable[str], sequence: bool, rate_hz: float) -> list[Clip]:
@@ -180,7 +179,7 @@ def open_inputs(inputs: Iterable[str], sequence: bool, rate_hz: float) -> list[C
         if path.is_dir():
             flush()
             clips.append(ImageFiles(_images_of(name), image_rate_hz))
-        elif name.isdecimal() and not path.exists():
+        elif is_live(name):
             flush()
             clips.append(LiveCamera(name))
         elif path.suffix.lower() in IMAGE_SUFFIXES:
@@ -203,7 +202,7 @@ def read_image(path: Path) -> np.ndarray:
 
 def _matches(text: str) -> list[str]:
     """The paths that match one input."""
-    if Path(text).exists() or text.isdecimal():
+    if Path(text).exists() or is_live(text):
         return [text]
     if not glob.has_magic(text):
         raise MediaError(f"{text}: no such file or folder")

@@ -1,6 +1,8 @@
 """Video files for tests: image n has a known grey value and a red strip, so that tests can check order and colour."""
 
+import base64
 import struct
+import zlib
 
 import cv2
 import numpy as np
@@ -57,4 +59,18 @@ def rotated_video(path, frames=4):
     matrix = data.index(b"tkhd") + 4 + 40  # of the track header, version 0
     data[matrix : matrix + 36] = struct.pack(">9i", 0, 1 << 16, 0, -(1 << 16), 0, 0, HEIGHT_PX << 16, 0, 1 << 30)
     path.write_bytes(data)
+    return path
+
+
+# ffmpeg -f lavfi -i color=c=0x808080:s=96x64:r=25:d=0.4 -c:v mpeg2video -flags +ildct+ilme -g 30 -q:v 20 -f mpeg
+INTERLACED = (
+    "c-muNVBDq1z{tRO*f^bmfpIqjCy1f=|G|T2K<)#kd_xB2>WzX7%<&U}{LO3(4#NNcKac>jw~90Y^#K9n4h9Ye2L=#_|Njq=O#lDS"
+    "U<t;>x|$x{UO^MZrYu#`)%0?S3YyZfWvQkhNRkPkBr`rq7JQNn4B`KOH-KExC=YeTqMTlk027pEhSDrhnt@?D$vUo+s)JFSWE~{?"
+    "gOOx^Fp}&KCX)TZM5;gbv1alA9|fae6pVsVKwAI+Z^Ign"
+)
+
+
+def interlaced_video(path):
+    """Write ten grey interlaced frames, which OpenCV does not decode."""
+    path.write_bytes(zlib.decompress(base64.b85decode(INTERLACED)))
     return path

@@ -115,7 +115,7 @@ def test_errors_name_the_invalid_source_and_the_remedy(tmp_path, capfd):
     (tmp_path / "broken" / "0.png").write_text("these are words")
     for name, words in {
         "missing.mp4": "no such video file or folder of images; check --source",
-        "text.mp4": "not a video that OpenCV can decode",
+        "text.mp4": "neither an image nor a video that OpenCV can decode",
         "empty": "no images in this folder; expected files ending in .bmp",
         "broken": "not an image that OpenCV can read",
     }.items():

@@ -96,9 +96,9 @@ def test_a_camera_yields_frames_until_it_is_disconnected(tmp_path, monkeypatch):
     *frames, last = clip.frames()
     assert opened == [7]
     assert clip.length is None
-    assert [frame.name for frame in frames] == ["camera7#0", "camera7#1", "camera7#2"]
+    assert [frame.name for frame in frames] == ["camera 7#0", "camera 7#1", "camera 7#2"]
     assert frames[0].timestamp < frames[1].timestamp < frames[2].timestamp
-    assert last.reason == "camera7: the camera stopped after 3 frames"
+    assert last.reason == "camera 7: it stopped after 3 frames"
 
 
 def test_a_file_named_like_a_camera_is_the_file(tmp_path, monkeypatch):
@@ -114,7 +114,7 @@ def test_a_file_named_like_a_camera_is_the_file(tmp_path, monkeypatch):
         ("missing.png", "no such file or folder"),
         ("missing/*.png", "matches no file"),
         ("empty", "no image in this folder"),
-        ("text.mp4", "not an image or video that OpenCV can open"),
+        ("text.mp4", "neither an image nor a video that OpenCV can decode"),
     ],
 )
 def test_an_unusable_input_is_named_with_the_reason(tmp_path, monkeypatch, given, reason):
