@@ -1,9 +1,12 @@
 """Health of inputs and stages: message rates, ages and latency percentiles."""
 
 from collections import deque
+from typing import Literal
 
 from msgspec import Struct
 
+Level = Literal["info", "warning", "error"]  # of an event
+NOT_RESPONDING = "not responding"  # begins the state of a process that its supervisor hears nothing from
 WINDOW_S = 2.0
 
 

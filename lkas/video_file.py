@@ -44,8 +44,8 @@ def _is_unwritten(capture: Any, first: np.ndarray, again: np.ndarray | None) -> 
     """Return whether the first images of `capture` are memory without an image.
 
     OpenCV's FFmpeg does not convert interlaced frames, and returns the same unwritten image for each without an error.
-    `first` is the first image, `again` the same one from another capture: of a video whose image stands still they are
-    equal and not black.
+    `first` is the first image, `again` the same one from another capture: of a video without motion they are equal and
+    not black.
     """
     if again is not None and np.array_equal(first, again) and (first == 0).mean() < MIN_ZERO_RATIO:
         return False

@@ -13,8 +13,10 @@ from lkas.runtime import log
 from lkas.runtime.child import die_with_supervisor
 from lkas.runtime.descriptors import DescriptorLimitError, open_standard_streams, raise_descriptor_limit
 from lkas.runtime.exit_codes import EXIT_FAILED, EXIT_UNREACHABLE, EXIT_USAGE
+from lkas.runtime.heartbeat import Heartbeat
 from lkas.runtime.log import LogFormat, LogOptions
 from lkas.runtime.log_options import LogFileOption, LogFormatOption, VerboseOption
+from lkas.runtime.run_limit import RunLimitError
 from lkas.runtime.threads import use_one_thread
 from lkas.vehicle import CameraConfig, VehicleConfig
 from simulation.backends import AUTO, BACKENDS
@@ -259,10 +261,12 @@ def _run_world(
     zmq: ZmqConfig = configuration["zmq"]
     ports = Ports(zmq.port_base, zmq.host) if broadcast else None
     try:
-        code = program.run(world, program.RunOptions(ports=ports, **options), stop)
+        code = program.run(
+            world, program.RunOptions(ports=ports, heartbeat=Heartbeat.from_environment(), **options), stop
+        )
     except SHMWriterExistsError as error:
         _fail(EXIT_FAILED, f"{error} (--instance NAME)")
-    except (WorldError, SHMError, OSError) as error:
+    except (WorldError, RunLimitError, SHMError, OSError) as error:
         _fail(EXIT_FAILED, str(error))
     raise typer.Exit(code)
 

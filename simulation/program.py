@@ -13,6 +13,8 @@ from rich.console import Console
 from lkas.clock import MonotonicClock, RateKeeper
 from lkas.integration.shared_memory import ControlChannel, ImageChannel, VehicleChannel
 from lkas.integration.zmq.ports import Ports
+from lkas.runtime.heartbeat import Heartbeat
+from lkas.runtime.run_limit import RunLimit
 from simulation.broker_link import BrokerLink
 from simulation.runner import Runner
 from simulation.status import StatusLine, print_table, statistics, write_json
@@ -32,12 +34,13 @@ class RunOptions(Struct, frozen=True, kw_only=True):
     ports: Ports | None = None  # of the broker; None: no broadcast
     json: Path | None = None
     duration_s: float | None = None  # of world time; None: unlimited
+    heartbeat: Heartbeat = Heartbeat(None)
 
 
 def run(world: World, options: RunOptions, stop: StopSignals) -> int:
     """Drive until a signal, WorldEnded or the end of the duration, and return the exit code.
 
-    Raises WorldError (after it has written the statistics so far), SHMError, OSError.
+    Raises WorldError and RunLimitError (after it has written the statistics so far), SHMError, OSError.
     """
     cv2.setNumThreads(1)
     clock = MonotonicClock()
@@ -64,7 +67,7 @@ def run(world: World, options: RunOptions, stop: StopSignals) -> int:
         keeper = runner.keeper()
         on_event("start", "info", f"start: {world.name}, {world.width_px} x {world.height_px} px")
         try:
-            drive(runner, keeper, stop, options.duration_s, link, line)
+            drive(runner, keeper, stop, options, link, line)
         except WorldEnded as end:
             on_event("end", "info", str(end))
         except WorldError as error:
@@ -83,12 +86,15 @@ def drive(
     runner: Runner,
     keeper: RateKeeper,
     stop: StopSignals,
-    duration_s: float | None,
+    options: RunOptions,
     link: BrokerLink | None,
     line: StatusLine,
 ) -> None:
-    """Run the paced loop. Raises WorldEnded."""
+    """Run the paced loop. Raises WorldEnded, RunLimitError."""
+    duration_s, limit = options.duration_s, RunLimit(options.duration_s, MonotonicClock())
     while stop.number is None and (duration_s is None or runner.driven_s < duration_s):
+        options.heartbeat.beat()
+        limit.check()
         runner.cycle()
         if link is not None:
             link.serve(runner)

@@ -13,6 +13,7 @@ from lkas.runtime import log
 from lkas.runtime.child import die_with_supervisor
 from lkas.runtime.descriptors import DescriptorLimitError, open_standard_streams, raise_descriptor_limit
 from lkas.runtime.exit_codes import EXIT_USAGE
+from lkas.runtime.heartbeat import Heartbeat
 from lkas.runtime.log import LogFormat, LogOptions
 from lkas.runtime.log_options import LogFileOption, LogFormatOption, VerboseOption
 from viewer.listener import AddressError, listen
@@ -105,6 +106,7 @@ def viewer(
                 Ports(zmq_config.port_base, zmq_config.host),
                 max_clients=viewer_config.max_clients,
                 on_serving=announce,
+                heartbeat=Heartbeat.from_environment(),
             )
         )
 

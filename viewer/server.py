@@ -15,6 +15,7 @@ from starlette.staticfiles import StaticFiles
 
 from lkas.integration.zmq.ports import Ports
 from lkas.runtime.exit_codes import exit_code_of_signal
+from lkas.runtime.heartbeat import HEARTBEAT_PERIOD_NS, Heartbeat
 from lkas.runtime.stop_signals import stop_signals
 from viewer import api
 from viewer.bridge import Bridge
@@ -53,12 +54,21 @@ def application(bridge: Bridge, hub: Hub) -> Starlette:
     )
 
 
-def run(listener: socket.socket, ports: Ports, *, max_clients: int, on_serving: Callable[[str], None]) -> int:
+def run(
+    listener: socket.socket,
+    ports: Ports,
+    *,
+    max_clients: int,
+    on_serving: Callable[[str], None],
+    heartbeat: Heartbeat | None = None,
+) -> int:
     """Serve until SIGINT or SIGTERM and return the exit code. `on_serving` receives the URL at the start."""
-    return asyncio.run(_serve(listener, ports, max_clients, on_serving))
+    return asyncio.run(_serve(listener, ports, max_clients, on_serving, heartbeat or Heartbeat(None)))
 
 
-async def _serve(listener: socket.socket, ports: Ports, max_clients: int, on_serving: Callable[[str], None]) -> int:
+async def _serve(
+    listener: socket.socket, ports: Ports, max_clients: int, on_serving: Callable[[str], None], heartbeat: Heartbeat
+) -> int:
     hub = Hub(max_clients)
     server = _Server(
         uvicorn.Config(
@@ -86,8 +96,15 @@ async def _serve(listener: socket.socket, ports: Ports, max_clients: int, on_ser
         loop.add_signal_handler(number, stop, number)
     url = url_of(listener)
     server.on_serving = lambda: on_serving(url)
+    beating = asyncio.create_task(_beat(heartbeat))
     await server.serve(sockets=[listener])
+    beating.cancel()
     return exit_code
+
+
+async def _beat(heartbeat: Heartbeat) -> None:
+    while heartbeat.beat():
+        await asyncio.sleep(HEARTBEAT_PERIOD_NS / 1e9)
 
 
 class _Server(uvicorn.Server):

@@ -30,7 +30,8 @@ from lkas.cli.settings import (
     set_up_output,
     with_free_ports,
 )
-from lkas.cli.supervise import StopSignals, states_sender, supervise
+from lkas.cli.supervise import EventSender, StopSignals, states_sender, supervise
+from lkas.clock import MonotonicClock
 from lkas.config import Configuration
 from lkas.page import ViewerConfig, page_url
 from lkas.runtime.exit_codes import EXIT_FAILED, EXIT_USAGE
@@ -38,6 +39,7 @@ from lkas.runtime.log import LogFormat, LogOptions, supervisor_line
 from lkas.runtime.log_options import LogFileOption, LogFormatOption, VerboseOption
 from lkas.runtime.processes import RunsWith, processes_of
 from lkas.runtime.reporter import ProcessReporter
+from lkas.runtime.run_limit import RunLimit, RunLimitError
 from lkas.runtime.scratch import scratch_folder
 from lkas.runtime.supervisor import Supervisor
 
@@ -122,7 +124,9 @@ def demo(
         viewer = [*_option("--port", port), *shared]
         if not no_browser and page.port:
             open_page_when_served(url, page.host, page.port)
-        code, run_metrics = _drive(configuration, instance, log_options, {"simulation": simulation, "viewer": viewer})
+        code, run_metrics = _drive(
+            configuration, instance, log_options, duration, {"simulation": simulation, "viewer": viewer}
+        )
         metrics = _joined(drive_json, run_metrics)
     if metrics is None and code == 0:
         fail("the simulation ended without metrics of the drive", EXIT_FAILED)
@@ -143,29 +147,41 @@ def _scratch_folder() -> TemporaryDirectory[str]:
 
 
 def _drive(
-    configuration: Configuration, instance: str, log_options: LogOptions, options: Mapping[str, Sequence[str]]
+    configuration: Configuration,
+    instance: str,
+    log_options: LogOptions,
+    duration_s: float | None,
+    options: Mapping[str, Sequence[str]],
 ) -> tuple[int, dict[str, Any]]:
     """Run all five processes until the drive ends; return the exit code and the metrics of the run."""
     from lkas.integration.zmq.client import BrokerClient, SupervisorClient
 
     stop = StopSignals()
+    limit = RunLimit(duration_s, MonotonicClock())
     ports = configured_ports(configuration)
     with (
         contextlib.closing(SupervisorClient(ports)) as sender,
         contextlib.closing(BrokerClient(ports, topics=("health", "control"))) as receiver,
     ):
-        reporter = ProcessReporter(states_sender(sender))
+        reporter, events = ProcessReporter(states_sender(sender)), EventSender(sender)
         processes = processes_of(
             RunsWith, instance=instance, configuration=configuration.to_json(), log=log_options, options=options
         )
-        supervisor = Supervisor(processes, on_change=reporter.update, log_line=supervisor_line(log_options))
+        supervisor = Supervisor(
+            processes, on_change=reporter.update, on_event=events.add, log_line=supervisor_line(log_options)
+        )
         metrics = DriveMetrics(supervisor, receiver)
 
         def each_step() -> None:
             reporter.repeat()
+            events.send()
             metrics.update()
+            limit.check()
 
-        code = supervise(supervisor, stop, each_step)
+        try:
+            code = supervise(supervisor, stop, each_step)
+        except RunLimitError as error:
+            fail(str(error), EXIT_FAILED)
         return code, metrics.result()
 
 

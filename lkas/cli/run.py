@@ -14,7 +14,7 @@ from lkas.cli.settings import (
     set_up_output,
     with_free_ports,
 )
-from lkas.cli.supervise import StopSignals, states_sender, supervise
+from lkas.cli.supervise import EventSender, StopSignals, states_sender, supervise
 from lkas.config import Configuration
 from lkas.runtime.log import LogOptions, supervisor_line
 from lkas.runtime.processes import RunsWith, processes_of
@@ -54,9 +54,14 @@ def _supervised(configuration: Configuration, instance: str, broadcast: bool, lo
     from lkas.integration.zmq.client import SupervisorClient
 
     with contextlib.closing(SupervisorClient(configured_ports(configuration))) as client:
-        reporter = ProcessReporter(states_sender(client))
-        supervisor = Supervisor(processes, on_change=reporter.update, log_line=log_line)
-        return supervise(supervisor, stop, reporter.repeat)
+        reporter, events = ProcessReporter(states_sender(client)), EventSender(client)
+        supervisor = Supervisor(processes, on_change=reporter.update, on_event=events.add, log_line=log_line)
+
+        def each_step() -> None:
+            reporter.repeat()
+            events.send()
+
+        return supervise(supervisor, stop, each_step)
 
 
 def _banner(configuration: Configuration, instance: str, broadcast: bool) -> str:

@@ -1,16 +1,21 @@
 """Runs a supervisor until Ctrl-C, SIGTERM, SIGHUP or the end of one of its processes."""
 
 import signal
+from collections import deque
 from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from lkas.health import Level
 from lkas.runtime.exit_codes import exit_code_of_signal
 from lkas.runtime.stop_signals import stop_signals
-from lkas.runtime.supervisor import ProcessState, Supervisor
+from lkas.runtime.supervisor import Supervisor
+from lkas.runtime.watched_process import ProcessState
 
 if TYPE_CHECKING:
     from lkas.integration.zmq.client import SupervisorClient
+
+MAX_WAITING_EVENTS = 100
 
 
 class StopSignals:
@@ -41,6 +46,24 @@ def supervise(supervisor: Supervisor, stop: StopSignals, each_step: Callable[[],
                     return code
     finally:
         supervisor.stop()
+
+
+class EventSender:
+    """Sends the supervisor's events to the broker; those that happen while it is away wait until it is back."""
+
+    def __init__(self, client: "SupervisorClient") -> None:
+        self._client = client
+        self._waiting: deque[tuple[Level, str]] = deque(maxlen=MAX_WAITING_EVENTS)
+
+    def add(self, level: Level, text: str) -> None:
+        """Queue an event: level and one sentence."""
+        self._waiting.append((level, text))
+        self.send()
+
+    def send(self) -> None:
+        """Send what waits, if the broker takes it."""
+        while self._waiting and self._client.send_event("process", *self._waiting[0]):
+            self._waiting.popleft()
 
 
 def states_sender(client: "SupervisorClient") -> Callable[[Sequence[ProcessState]], None]:

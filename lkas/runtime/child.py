@@ -9,18 +9,17 @@ import json
 import os
 import signal
 import sys
-import time
 from collections.abc import Mapping
 
 from lkas.config import Configuration, from_json
 from lkas.parameters import Section
 from lkas.runtime import log
 from lkas.runtime.exit_codes import EXIT_USAGE
+from lkas.runtime.heartbeat import Heartbeat
 from lkas.runtime.stop_signals import stop_signals
 
 ENVIRONMENT_KEY = "LKAS_CHILD"
 PARENT_KEY = "LKAS_PARENT"  # pid of the supervisor; the started program ends with it
-HEARTBEAT_PERIOD_NS = 100_000_000
 _PR_SET_PDEATHSIG = 1
 
 
@@ -36,15 +35,14 @@ class Child:
         broadcast: bool = False,
         verbose: bool = False,
         log_format: str = log.LogFormat.TEXT,
-        heartbeat_fd: int | None = None,
+        heartbeat: Heartbeat | None = None,
     ) -> None:
         self.name = name
         self.instance = instance
         self.broadcast = broadcast
         self._configuration = configuration
         self._log_options = log.LogOptions(verbose=verbose, format=log.LogFormat(log_format))
-        self._heartbeat_fd = heartbeat_fd
-        self._next_heartbeat_ns = 0
+        self._heartbeat = heartbeat or Heartbeat(None)
         self.stopping = False
 
     @classmethod
@@ -54,7 +52,7 @@ class Child:
         if text is None:
             print("this process is started by `lkas`; see `lkas --help`", file=sys.stderr)
             raise SystemExit(EXIT_USAGE)
-        child = cls(**json.loads(text))
+        child = cls(**json.loads(text), heartbeat=Heartbeat.from_environment())
         atexit.register(log.set_up(child.name, child._log_options).close)
         os.environ["LKAS_INSTANCE"] = child.instance
         die_with_parent(_supervisor_pid())
@@ -67,16 +65,8 @@ class Child:
         return from_json(sections, self._configuration)
 
     def heartbeat(self) -> None:
-        """Report that the loop is running. Called once per cycle; sends at most ten beats a second."""
-        now_ns = time.monotonic_ns()
-        if self._heartbeat_fd is None or now_ns < self._next_heartbeat_ns:
-            return
-        self._next_heartbeat_ns = now_ns + HEARTBEAT_PERIOD_NS
-        try:
-            os.write(self._heartbeat_fd, b".")
-        except BlockingIOError:
-            pass  # the pipe is full: the supervisor has beats to read
-        except BrokenPipeError:
+        """Report that the loop is running. Called once per cycle."""
+        if not self._heartbeat.beat():
             self.stopping = True
 
     def keeps_running(self) -> bool:

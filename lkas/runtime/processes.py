@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from lkas.runtime import launch
 from lkas.runtime.child import ENVIRONMENT_KEY, PARENT_KEY
+from lkas.runtime.heartbeat import HEARTBEAT_KEY
 from lkas.runtime.log import LogOptions
 
 
@@ -41,8 +42,10 @@ class Process(Struct, frozen=True, kw_only=True):
     def child_environment(self, heartbeat_fd: int | None) -> dict[str, str]:
         """Return the variables to add to the environment of the process."""
         variables = {PARENT_KEY: str(os.getpid())}
+        if heartbeat_fd is not None:
+            variables[HEARTBEAT_KEY] = str(heartbeat_fd)
         if self.settings is not None:
-            variables[ENVIRONMENT_KEY] = json.dumps({**self.settings, "name": self.name, "heartbeat_fd": heartbeat_fd})
+            variables[ENVIRONMENT_KEY] = json.dumps({**self.settings, "name": self.name})
         return variables
 
 
@@ -53,7 +56,8 @@ class ProcessRow(Struct, frozen=True, kw_only=True):
     module: str  # its `main` is the process
     runs_with: RunsWith
     restart: Restart = Restart.ALWAYS
-    heartbeat_limit_s: float | None = None  # with a limit: a child that takes settings; without: a program with options
+    heartbeat_limit_s: float = 3.0
+    takes_options: bool = False  # a program with command-line options; else a child that takes settings
 
     def process(self, settings: Mapping[str, object], options: Sequence[str] = ()) -> Process:
         """Return the process of this row, started with these settings or these command-line options."""
@@ -62,17 +66,25 @@ class ProcessRow(Struct, frozen=True, kw_only=True):
             command=python_command(self.module, *options),
             restart=self.restart,
             heartbeat_limit_s=self.heartbeat_limit_s,
-            settings=None if self.heartbeat_limit_s is None else settings,
+            settings=None if self.takes_options else settings,
         )
 
 
+# A simulation may wait for its server, or build a road, for some seconds.
 # In the order in which they are started. They are stopped in the reverse order.
 PROCESS_TABLE = (
-    ProcessRow(name="broker", module="lkas.integration.server", runs_with=RunsWith.BROADCAST, heartbeat_limit_s=3.0),
-    ProcessRow(name="decision", module="lkas.decision.server", runs_with=RunsWith.LKAS, heartbeat_limit_s=3.0),
-    ProcessRow(name="detection", module="lkas.detection.server", runs_with=RunsWith.LKAS, heartbeat_limit_s=3.0),
-    ProcessRow(name="simulation", module="simulation.cli", runs_with=RunsWith.DEMO, restart=Restart.ON_FAILURE),
-    ProcessRow(name="viewer", module="viewer.cli", runs_with=RunsWith.DEMO),
+    ProcessRow(name="broker", module="lkas.integration.server", runs_with=RunsWith.BROADCAST),
+    ProcessRow(name="decision", module="lkas.decision.server", runs_with=RunsWith.LKAS),
+    ProcessRow(name="detection", module="lkas.detection.server", runs_with=RunsWith.LKAS),
+    ProcessRow(
+        name="simulation",
+        module="simulation.cli",
+        runs_with=RunsWith.DEMO,
+        restart=Restart.ON_FAILURE,
+        heartbeat_limit_s=15.0,
+        takes_options=True,
+    ),
+    ProcessRow(name="viewer", module="viewer.cli", runs_with=RunsWith.DEMO, takes_options=True),
 )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from lkas.clock import Clock, MonotonicClock
-from lkas.runtime.supervisor import ProcessState
+from lkas.runtime.watched_process import ProcessState
 
 REPORT_PERIOD_NS = 1_000_000_000
 

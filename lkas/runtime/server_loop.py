@@ -6,10 +6,10 @@ A server has no I/O and no loop of its own, which keeps replay and tests simple;
 import logging
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
-from typing import Literal, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from lkas.clock import Clock
-from lkas.health import Percentiles
+from lkas.health import Level, Percentiles
 from lkas.runtime.child import Child
 from lkas.runtime.status import ProcessStatus, StatusTimer
 
@@ -19,8 +19,6 @@ InputsT_contra = TypeVar("InputsT_contra", contravariant=True)
 MessageT = TypeVar("MessageT")
 MessageT_co = TypeVar("MessageT_co", covariant=True)
 MessageT_contra = TypeVar("MessageT_contra", contravariant=True)
-
-Level = Literal["info", "warning", "error"]
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ import pytest
 from lkas.integration.client import CommandRefusedError, LKASClient
 from lkas.integration.shared_memory import ControlChannel, VehicleChannel
 from lkas.integration.shared_memory.messages import ControlMode
-from lkas.runtime.supervisor import HEALTHY_AFTER_S
+from lkas.runtime.watched_process import HEALTHY_AFTER_S
 from tests.support.stack import PATIENCE_S, Stack, segments, wait_until
 
 

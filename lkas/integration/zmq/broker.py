@@ -268,7 +268,8 @@ class LKASBroker:
             case EventReport():
                 self.broadcast_event(report.name, report.level, report.text, report.process)
             case ProcessesReport():
-                self._processes.take_list(report)
+                if self._processes.take_list(report):
+                    self.broadcast_health()
             case VehicleReport():
                 given_ns = self._state_from_caller_ns
                 if given_ns is None or self._clock.now_ns() - given_ns > STATE_CALLER_S * 1e9:

@@ -86,8 +86,9 @@ class BrokerConnection:
             )
         )
 
-    def event(self, name: str, level: Level, text: str) -> None:
-        self.report(EventReport(process=self.process, name=name, level=level, text=text[:1000]))
+    def event(self, name: str, level: Level, text: str) -> bool:
+        """Send an event. Returns False when no broker is connected."""
+        return self.report(EventReport(process=self.process, name=name, level=level, text=text[:1000]))
 
     def close(self) -> None:
         self._reports.close()

@@ -237,9 +237,9 @@ class SupervisorClient:
         """Report the child processes, about twice a second: after 2 s the list counts as old."""
         self._connection.report(ProcessesReport(processes=processes))
 
-    def send_event(self, name: str, level: Level, text: str) -> None:
-        """Send an event to viewers. `text` is one sentence."""
-        self._connection.event(name, level, text)
+    def send_event(self, name: str, level: Level, text: str) -> bool:
+        """Send an event to viewers. `text` is one sentence. Returns False when no broker is connected."""
+        return self._connection.event(name, level, text)
 
     def close(self) -> None:
         self._connection.close()

@@ -6,12 +6,12 @@ long raises `MalformedMessageError`. `timestamp` in the JSON is in epoch seconds
 
 import time
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct
 
-from lkas.health import Percentiles
+from lkas.health import Level, Percentiles
 from lkas.integration.shared_memory.messages import ControlMessage, DepartureStatus, DetectionMessage
 from lkas.parameters import Parameter
 
@@ -22,7 +22,6 @@ MAX_READ_GAP_NS = 1_000_000  # two clocks read within this time show the same mo
 Name = Annotated[str, Meta(min_length=1, max_length=64)]
 Text = Annotated[str, Meta(max_length=1000)]
 RequestId = Annotated[str, Meta(max_length=128)]
-Level = Literal["info", "warning", "error"]
 # JavaScript represents whole numbers exactly up to 2**53.
 Value = bool | Annotated[int, Meta(ge=-(2**53), le=2**53)] | float | Annotated[str, Meta(max_length=1000)] | None
 Pixels = list[tuple[float, float]]

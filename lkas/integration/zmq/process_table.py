@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from lkas.clock import Clock
-from lkas.health import Percentiles
+from lkas.health import NOT_RESPONDING, Percentiles
 from lkas.integration.zmq.messages import Health, ProcessEntry, ProcessesReport, ProcessHealth, StatusReport, epoch_s
 
 SILENT_AFTER_S = 2.0
@@ -33,9 +33,11 @@ class ProcessTable:
         if len(self._received) > MAX_PROCESSES:
             del self._received[next(iter(self._received))]
 
-    def take_list(self, report: ProcessesReport) -> None:
-        self._supervised = {entry.name: entry for entry in report.processes}
+    def take_list(self, report: ProcessesReport) -> bool:
+        """Store the list of a supervisor. Returns whether it differs from the one before."""
+        before, self._supervised = self._supervised, {entry.name: entry for entry in report.processes}
         self._supervised_at_ns = self._clock.now_ns()
+        return before != self._supervised
 
     def is_alive(self, process: str) -> bool:
         """Return whether this process has sent its status within SILENT_AFTER_S."""
@@ -62,7 +64,9 @@ class ProcessTable:
         restarts = listed.restarts if listed else None
         # A status with another pid is from a process that was replaced since.
         replaced = received is not None and listed is not None and listed.pid not in (None, received.status.pid)
-        if received is not None and self.is_alive(name) and not replaced:
+        is_listed = listed is not None and self._age_s(self._supervised_at_ns) <= SILENT_AFTER_S
+        hangs = listed is not None and is_listed and listed.state.startswith(NOT_RESPONDING)
+        if received is not None and self.is_alive(name) and not replaced and not hangs:
             status = received.status
             return ProcessHealth(
                 name=name,
@@ -74,7 +78,7 @@ class ProcessTable:
             )
         pid = listed.pid if listed else received.status.pid if received else None
         state = SILENT
-        if listed is not None and self._age_s(self._supervised_at_ns) <= SILENT_AFTER_S:
+        if listed is not None and is_listed:
             # A running process without a status is silent, unless it has just started.
             state = SILENT if listed.state == "running" and received is not None and not replaced else listed.state
         return ProcessHealth(name=name, pid=pid, state=state, rate_hz=None, age_ms=None, restarts=restarts)

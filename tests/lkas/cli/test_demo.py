@@ -12,7 +12,7 @@ def run_demo(monkeypatch):
     """Run the command without starting a process; return its first line and the options of the viewer."""
     started = {}
 
-    def drive(configuration, instance, log_options, options):
+    def drive(configuration, instance, log_options, duration_s, options):
         started.update(options)
         return 130, {}
 

@@ -27,9 +27,10 @@ def test_each_command_starts_its_processes_in_the_order_of_the_table(commands, n
 def test_a_child_gets_its_settings_and_sends_heartbeats():
     broker = start(*RunsWith)[0]
     assert broker.heartbeat_limit_s == 3.0
+    assert broker.child_environment(7)["LKAS_HEARTBEAT"] == "7"
     settings = json.loads(broker.child_environment(7)["LKAS_CHILD"])
     assert settings == {
-        "name": "broker", "heartbeat_fd": 7, "instance": "a", "configuration": "{}", "broadcast": True,
+        "name": "broker", "instance": "a", "configuration": "{}", "broadcast": True,
         "verbose": False, "log_format": "text"
     }  # fmt: skip
 

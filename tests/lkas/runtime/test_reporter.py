@@ -2,7 +2,7 @@
 
 from lkas.clock import FakeClock
 from lkas.runtime.reporter import ProcessReporter
-from lkas.runtime.supervisor import ProcessState
+from lkas.runtime.watched_process import ProcessState
 
 RUNNING = [ProcessState(name="a", pid=1, state="running", restarts=0)]
 RESTARTED = [ProcessState(name="a", pid=2, state="running", restarts=1)]

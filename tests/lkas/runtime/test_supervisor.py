@@ -13,7 +13,8 @@ from lkas.runtime.processes import Process, Restart
 from lkas.runtime.supervisor import Supervisor
 
 FOREVER = "import time\nwhile True: time.sleep(0.05)"
-BEATS = "import os, json, time\nfd = json.loads(os.environ['LKAS_CHILD'])['heartbeat_fd']\nos.write(fd, b'.')\n"
+BEATS = "import os, time\nfd = int(os.environ['LKAS_HEARTBEAT'])\nos.write(fd, b'.')\n"
+BEATS_FOREVER = BEATS + "while True:\n    time.sleep(0.02)\n    os.write(fd, b'.')\n"
 IGNORES_TERM = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('ready', flush=True)\n"
 
 
@@ -77,6 +78,47 @@ def test_a_process_that_fails_repeatedly_is_restarted_after_increasing_pauses(su
 def test_a_hung_process_is_killed_and_restarted(supervise):
     supervisor = supervise(python("a", BEATS + FOREVER, heartbeat_limit_s=0.3, settings={}))
     step_until(supervisor, lambda: supervisor.restarts == 1)
+
+
+def test_a_stopped_process_is_named_and_killed_and_its_return_is_told(supervise):
+    clock, events = FakeClock(), []
+    row = python("a", BEATS_FOREVER, heartbeat_limit_s=3.0)
+    supervisor = supervise(row, clock=clock, on_event=lambda level, text: events.append((level, text)))
+    step_until(supervisor, lambda: supervisor.states[0].state == "running")
+    pid = pid_of(supervisor, "a")
+    os.kill(pid, signal.SIGSTOP)
+    supervisor.step(0.1)  # the last heartbeats
+    for _ in range(3):
+        clock.advance(0.4)
+        supervisor.step(0)
+    assert supervisor.states[0].state == "not responding for 1 s"
+    assert events == [("warning", f"a does not respond (pid {pid}); it is killed after 3 s")]
+    for _ in range(5):
+        clock.advance(0.4)
+        supervisor.step(0)
+    step_until(supervisor, lambda: "is back" in events[-1][1] or clock.advance(0.1))
+    assert [text.split(" was")[0].split(" after")[0] for _, text in events[1:]] == [
+        "a did not respond for 3.2 s and",
+        "a is back",
+    ]
+
+
+def test_a_process_that_responds_again_is_not_killed(supervise):
+    clock, events = FakeClock(), []
+    supervisor = supervise(
+        python("a", BEATS_FOREVER, heartbeat_limit_s=3.0), clock=clock, on_event=lambda _, text: events.append(text)
+    )
+    step_until(supervisor, lambda: supervisor.states[0].state == "running")
+    pid = pid_of(supervisor, "a")
+    os.kill(pid, signal.SIGSTOP)
+    supervisor.step(0.1)
+    for _ in range(4):
+        clock.advance(0.4)
+        supervisor.step(0)
+    os.kill(pid, signal.SIGCONT)
+    step_until(supervisor, lambda: len(events) == 2)
+    assert events[1] == "a is back after 1.6 s"
+    assert (supervisor.restarts, pid_of(supervisor, "a")) == (0, pid)
 
 
 def test_time_in_which_the_supervisor_did_not_run_does_not_count_as_silence(supervise):
