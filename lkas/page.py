@@ -13,6 +13,9 @@ class ViewerConfig(Section, frozen=True, kw_only=True):
 
     host: Annotated[str, declare("Address the page is served on; loopback only")] = "127.0.0.1"
     port: Annotated[int, declare("Port the page is served on; 0 takes a free one", minimum=0, maximum=65535)] = 8080
+    allowed_hosts: Annotated[
+        str, declare("Other names of the page, with commas: what a proxy or tunnel calls it, such as car.example.org")
+    ] = ""
     max_clients: Annotated[
         int, declare("Pages and streams served at the same time; more are refused", minimum=1, maximum=1000)
     ] = 64

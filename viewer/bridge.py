@@ -10,10 +10,11 @@ import time
 from collections.abc import AsyncIterator
 from typing import cast
 
+import msgspec
 import zmq
 import zmq.asyncio
 
-from lkas.integration.zmq.messages import ActionRequest, ParameterRequest
+from lkas.integration.zmq.messages import ActionRequest, ParameterRequest, State
 from lkas.integration.zmq.ports import Ports
 from lkas.integration.zmq.sockets import connect
 from viewer import topics
@@ -34,7 +35,6 @@ class Bridge:
     def __init__(self, ports: Ports, hub: Hub) -> None:
         self.ports = ports
         self.malformed = 0
-        self.newest_frame_s: float | None = None  # monotonic, when the newest frame arrived
         self._hub = hub
         self._heard_s: float | None = None  # monotonic, when the last message of the broker arrived
         self._context = zmq.asyncio.Context()
@@ -67,6 +67,23 @@ class Bridge:
             silent_s=None if silent_s is None else round(silent_s, 3),
         )
 
+    def silence_reason(self) -> str:
+        """Why no message arrives from the broker, and the command that starts it."""
+        broker = self.broker_state()
+        since = "has sent no message" if broker.silent_s is None else f"has been silent for {broker.silent_s:.1f} s"
+        return f"broker at {broker.address} {since}; start it with `lkas --broadcast`"
+
+    def missing_frame_reason(self, waited_s: float) -> str:
+        """Why no frame arrived within this time."""
+        if not self.broker_state().alive:
+            return f"{self.silence_reason()}, or a capture process with `simulation`"
+        return f"no frame within {waited_s:g} s: the broker runs, but no simulation writes camera_feed"
+
+    def is_paused(self) -> bool:
+        """Return whether the simulation is paused, by its newest state."""
+        found = self._hub.newest("state")
+        return found is not None and msgspec.json.decode(found[0], type=State).paused
+
     def _subscribe_frames(self, has_viewers: bool) -> None:
         if not self._broadcast.closed:
             self._broadcast.setsockopt(zmq.SUBSCRIBE if has_viewers else zmq.UNSUBSCRIBE, topics.FRAME.encode())
@@ -89,7 +106,6 @@ class Bridge:
             for topic, text in newest_text.items():
                 self._hub.publish_topic(topic, text, stays_valid=topic == topics.PARAMETERS)
             if newest_frame is not None:
-                self.newest_frame_s = self._heard_s
                 self._hub.publish_frame(newest_frame)
 
     async def _batch(self) -> AsyncIterator[list[bytes]]:

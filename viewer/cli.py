@@ -104,7 +104,7 @@ def viewer(
             run(
                 listener,
                 Ports(zmq_config.port_base, zmq_config.host),
-                max_clients=viewer_config.max_clients,
+                configuration=viewer_config,
                 on_serving=announce,
                 heartbeat=Heartbeat.from_environment(),
             )

@@ -5,16 +5,18 @@ messages that must all arrive (events, acks). A viewer that reads slowly misses 
 """
 
 import asyncio
-import math
+import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from viewer.event_log import EventLog
 from viewer.wire import MAX_CREDIT, PageFrame
 
 MAX_EVENTS = 100
 FRESH_S = 1.0  # a new viewer gets no telemetry older than this
+STREAM_SHARE = 0.75  # of the seats, for streams at most: pages of operators always find one
 _MAX_MESSAGES = 2 * MAX_EVENTS
 
 
@@ -85,54 +87,97 @@ class Hub:
 
     def __init__(self, max_clients: int) -> None:
         self.max_clients = max_clients
+        self.events = EventLog()
+        self.newest_frame: PageFrame | None = None
+        self.frame_s: float | None = None  # monotonic, when it arrived
         self._outboxes: set[Outbox] = set()
-        self._topics: dict[str, tuple[str, float]] = {}  # text, and until when (monotonic s) a new viewer gets it
+        self._seats: dict[str, int] = {"page": 0, "stream": 0}
+        self._topics: dict[str, tuple[str, float, bool]] = {}  # text, its arrival (monotonic s), whether it stays valid
         self._events: deque[str] = deque(maxlen=MAX_EVENTS)
         self._on_viewers: Callable[[bool], None] = lambda has_viewers: None
         self._closed = False
 
     def __len__(self) -> int:
-        return len(self._outboxes)
+        """The number of pages and streams."""
+        return sum(self._seats.values())
 
     @property
-    def is_full(self) -> bool:
-        return len(self._outboxes) >= self.max_clients
+    def wants_frames(self) -> bool:
+        """Whether anybody takes frames now."""
+        return bool(self._outboxes)
+
+    def is_full(self, kind: str) -> bool:
+        """Return whether a "page" or a "stream" finds no seat. Streams leave some to pages."""
+        if kind == "stream" and self._seats["stream"] >= max(1, int(STREAM_SHARE * self.max_clients)):
+            return True
+        return len(self) >= self.max_clients
+
+    def newest(self, topic: str) -> tuple[str, float] | None:
+        """Return the newest message of a topic and its age in s, or None before the first."""
+        if topic not in self._topics:
+            return None
+        text, arrival_s, _ = self._topics[topic]
+        return text, time.monotonic() - arrival_s
 
     def set_viewers_callback(self, callback: Callable[[bool], None]) -> None:
         """Call `callback` with True when the first viewer joins and with False when the last one has left."""
         self._on_viewers = callback
 
+    def full_reason(self, kind: str) -> str:
+        """Return why `is_full`."""
+        return (
+            f"{self._seats['page']} pages and {self._seats['stream']} streams are served: no seat is left for another "
+            f"{kind}; viewer.max_clients = {self.max_clients}, of which streams get {STREAM_SHARE:.0%}"
+        )
+
     @contextmanager
-    def subscribed(self, outbox: Outbox) -> Iterator[Outbox]:
-        """Deliver every message to this outbox inside the `with` block."""
-        for topic, (text, good_until_s) in self._topics.items():
-            if time.monotonic() <= good_until_s:
+    def seat(self, kind: str) -> Iterator[None]:
+        """Take a seat inside the `with` block."""
+        self._seats[kind] += 1
+        try:
+            yield
+        finally:
+            self._seats[kind] -= 1
+
+    @contextmanager
+    def subscribed(self, outbox: Outbox, seat: str | None = "page") -> Iterator[Outbox]:
+        """Deliver every message to this outbox inside the `with` block. `seat` None: for a single frame.
+
+        It first gets the newest frame, also one of a paused simulation, what is known of each topic, and the events.
+        """
+        for topic, (text, arrival_s, stays_valid) in self._topics.items():
+            if stays_valid or time.monotonic() - arrival_s <= FRESH_S:
                 outbox.offer_topic(topic, text)
         for text in self._events:
             outbox.offer_message(text)
+        if self.newest_frame is not None and seat is not None:
+            outbox.offer_frame(self.newest_frame)
         self._outboxes.add(outbox)
         if self._closed:
             outbox.close()
         if len(self._outboxes) == 1:
             self._on_viewers(True)
         try:
-            yield outbox
+            with contextlib.nullcontext() if seat is None else self.seat(seat):
+                yield outbox
         finally:
             self._outboxes.discard(outbox)
             if not self._outboxes:
                 self._on_viewers(False)
 
     def publish_frame(self, frame: PageFrame) -> None:
+        self.newest_frame, self.frame_s = frame, time.monotonic()
         for outbox in self._outboxes:
             outbox.offer_frame(frame)
 
     def publish_topic(self, topic: str, text: str, *, stays_valid: bool = False) -> None:
         """Send the newest message of a topic. `stays_valid`: a new viewer gets it, however old it is."""
-        self._topics[topic] = text, math.inf if stays_valid else time.monotonic() + FRESH_S
+        self._topics[topic] = text, time.monotonic(), stays_valid
         for outbox in self._outboxes:
             outbox.offer_topic(topic, text)
 
     def publish_event(self, text: str) -> None:
+        self.events.add(text)
         self._events.append(text)
         for outbox in self._outboxes:
             outbox.offer_message(text)

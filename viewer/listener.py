@@ -6,6 +6,8 @@ import socket
 
 from lkas.page import page_url
 
+SILENT_LIMIT_MS = 20_000
+
 
 class AddressError(Exception):
     """The page cannot be served at this address; the message says why and what to do."""
@@ -24,6 +26,8 @@ def listen(host: str, port: int) -> socket.socket:
         )
     listener = socket.socket(socket.AF_INET6 if address.version == 6 else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # ends connections whose other side has stopped reading
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENT_LIMIT_MS)
     try:
         listener.bind((str(address), port))
         listener.listen(128)

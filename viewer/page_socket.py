@@ -6,7 +6,6 @@ import time
 import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from viewer.api import too_many_viewers
 from viewer.bridge import Bridge
 from viewer.hub import Hub, Outbox
 from viewer.wire import Credit, PageFrame, decode_page_message
@@ -27,8 +26,8 @@ class PageSockets:
     async def serve(self, websocket: WebSocket) -> None:
         """Serve one page until it closes."""
         await websocket.accept()
-        if self._hub.is_full:
-            await websocket.close(_TRY_AGAIN_LATER, too_many_viewers(self._hub)[:120])
+        if self._hub.is_full("page"):
+            await websocket.close(_TRY_AGAIN_LATER, self._hub.full_reason("page")[:120])
             return
         with self._hub.subscribed(Outbox()) as outbox:
             tasks = [

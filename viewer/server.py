@@ -9,18 +9,25 @@ from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Mount, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
+from lkas.integration.client import LKASClient
 from lkas.integration.zmq.ports import Ports
+from lkas.page import ViewerConfig
 from lkas.runtime.exit_codes import exit_code_of_signal
 from lkas.runtime.heartbeat import HEARTBEAT_PERIOD_NS, Heartbeat
 from lkas.runtime.stop_signals import stop_signals
-from viewer import api
+from viewer.api import routes as api_routes
+from viewer.api.problem import problem_response
 from viewer.bridge import Bridge
 from viewer.hub import Hub
 from viewer.listener import url_of
+from viewer.local_frames import LocalFrames
 from viewer.page_socket import PageSockets
 from viewer.security import Guard
 from viewer.wire import MAX_INBOUND_BYTES
@@ -30,49 +37,62 @@ GRACEFUL_SHUTDOWN_S = 1
 ABORT_AFTER_S = 0.4  # a client that does not read never closes its connection
 
 
-def application(bridge: Bridge, hub: Hub) -> Starlette:
+def application(bridge: Bridge, hub: Hub, client: LKASClient, allowed_hosts: str = "") -> Starlette:
     """The ASGI application with all routes."""
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        receiving = asyncio.create_task(bridge.run())
+        tasks = [asyncio.create_task(bridge.run()), asyncio.create_task(LocalFrames(bridge, hub, client).run())]
         try:
             yield
         finally:
-            receiving.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await receiving
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            client.close()
 
     return Starlette(
         routes=[
-            *api.routes(bridge, hub),
+            *api_routes(bridge, hub, client),
             WebSocketRoute("/ws", PageSockets(bridge, hub).serve),
             Mount("/", StaticFiles(directory=STATIC, html=True)),
         ],
-        middleware=[Middleware(Guard)],
+        middleware=[Middleware(Guard, allowed_hosts=allowed_hosts)],
+        exception_handlers={HTTPException: _problem},
         lifespan=lifespan,
     )
+
+
+async def _problem(request: Request, error: Exception) -> Response:
+    """Return what the routing refuses (no such path, another method) like every other error."""
+    assert isinstance(error, HTTPException)
+    headers = dict(error.headers or {})
+    return problem_response(error.status_code, f"{request.method} {request.url.path}: {error.detail}", headers)
 
 
 def run(
     listener: socket.socket,
     ports: Ports,
     *,
-    max_clients: int,
+    configuration: ViewerConfig,
     on_serving: Callable[[str], None],
     heartbeat: Heartbeat | None = None,
 ) -> int:
     """Serve until SIGINT or SIGTERM and return the exit code. `on_serving` receives the URL at the start."""
-    return asyncio.run(_serve(listener, ports, max_clients, on_serving, heartbeat or Heartbeat(None)))
+    return asyncio.run(_serve(listener, ports, configuration, on_serving, heartbeat or Heartbeat(None)))
 
 
 async def _serve(
-    listener: socket.socket, ports: Ports, max_clients: int, on_serving: Callable[[str], None], heartbeat: Heartbeat
+    listener: socket.socket,
+    ports: Ports,
+    configuration: ViewerConfig,
+    on_serving: Callable[[str], None],
+    heartbeat: Heartbeat,
 ) -> int:
-    hub = Hub(max_clients)
+    hub = Hub(configuration.max_clients)
     server = _Server(
         uvicorn.Config(
-            application(Bridge(ports, hub), hub),
+            application(Bridge(ports, hub), hub, LKASClient(), configuration.allowed_hosts),
             ws="websockets-sansio",
             ws_per_message_deflate=False,  # JPEG does not get smaller and the CPU time is 25 times as high
             ws_max_size=MAX_INBOUND_BYTES,

@@ -115,6 +115,7 @@ class BrokerChannels:
         self._newest_command: ControlMessage | None = None
         self._stamps = VehicleStamps()
         self._session = 0  # of the world
+        self._is_paused = False
         self._error: str | None = None
 
     @contextlib.contextmanager
@@ -137,6 +138,10 @@ class BrokerChannels:
                 with self._image.view() as image:
                     if image is not None:
                         yield image
+                if self._broker.take_new_subscriber("frame") and self._is_paused:  # no new one comes for it
+                    newest = self._image.latest()
+                    if newest is not None:
+                        yield newest
             for channel in (self._detection, self._control, self._vehicle):
                 message = channel.read()
                 if message is not None:
@@ -164,6 +169,7 @@ class BrokerChannels:
                 self._broker.broadcast_control(message)
             case VehicleState():
                 self._session = message.session
+                self._is_paused = message.paused
                 self._broker.broadcast_state(self._stamps.complete(message), self._newest_command)
 
 

@@ -1,4 +1,4 @@
-"""Bounds a run in real time: a `--duration` is world time, and a world that does not start or stands still has none."""
+"""Bounds a run in real time: a `--duration` is world time, and a world that does not start or is paused has none."""
 
 from lkas.clock import Clock
 
@@ -27,5 +27,5 @@ class RunLimit:
         if (self._clock.now_ns() - self._start_ns) / 1e9 > limit_s:
             raise RunLimitError(
                 f"--duration {self._duration_s:g}: the world did not reach this time within {limit_s:g} s of real "
-                "time; it did not start, stood still or is too slow: see the messages above"
+                "time; it did not start, was paused or is too slow: see the messages above"
             )

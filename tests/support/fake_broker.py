@@ -29,6 +29,8 @@ class FakeBroker:
     def __init__(self, ports: Ports, *, rate_hz: float = 30.0) -> None:
         self.ports = ports
         self.has_frame_subscribers = False
+        self._newest_image: tuple[float, dict] | None = None
+        self._is_frozen = False
         self.frame_id = 0
         self.lines_px: list[list] = []  # of the newest frame: left, right
         self._frame_period_s = 1 / rate_hz
@@ -67,7 +69,7 @@ class FakeBroker:
 
     def stop_frames(self) -> int:
         """Send no more frames. Returns the id of the last one, which was sent before this returns."""
-        self.frames_on = False
+        self.frames_on, self._is_frozen = False, True
         rounds, deadline_s = self._rounds, time.monotonic() + PATIENCE_S
         while self._rounds < rounds + 2:  # the first round may have read `frames_on` before
             assert time.monotonic() < deadline_s
@@ -128,6 +130,9 @@ class FakeBroker:
         subscribed, topic = message[0] == 1, message[1:]
         if topic == b"frame":  # XPUB_VERBOSE reports each subscription, but only the last unsubscription
             self.has_frame_subscribers = subscribed
+            is_still = self.paused or self._is_frozen
+            if subscribed and is_still and self._newest_image is not None:  # as the real one, for a paused world
+                self._send_frame(*self._newest_image)
         if subscribed and topic == b"parameters":
             self._send("parameters", self._parameters())
 
@@ -138,10 +143,9 @@ class FakeBroker:
             self.frame_id += 1
             t_s = self.frame_id * 1.7 if self.jumps else t_s
             stamps["frame_id"] = self.frame_id
+            self._newest_image = t_s, dict(stamps)
             if self.has_frame_subscribers:
-                image = self._road.draw(t_s, SPEED_MPS)
-                _, jpeg = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 80])
-                self._send("frame", messages.FrameHeader(width=800, height=600, **stamps), jpeg.tobytes())
+                self._send_frame(*self._newest_image)
             self._send("detection", self._detection(t_s, stamps))
             self._send("control", self._control(t_s, stamps))
         state = messages.State(
@@ -156,6 +160,11 @@ class FakeBroker:
             **stamps,
         )
         self._send("state", state)
+
+    def _send_frame(self, t_s: float, stamps: dict) -> None:
+        image = self._road.draw(t_s, SPEED_MPS)
+        _, jpeg = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 80])
+        self._send("frame", messages.FrameHeader(width=800, height=600, **stamps), jpeg.tobytes())
 
     def _detection(self, t_s: float, stamps: dict) -> messages.Detection:
         lines_px = [self._road.line_px(side, t_s) for side in (1, -1)]

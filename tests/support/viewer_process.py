@@ -39,13 +39,13 @@ def get(url: str, **options: Any) -> httpx.Response:
 
 
 @contextmanager
-def running_viewer(ports: Ports, *arguments: str) -> Iterator[ViewerProcess]:
+def running_viewer(ports: Ports, *arguments: str, environment: dict[str, str] | None = None) -> Iterator[ViewerProcess]:
     """Start a viewer of the broker at these ports; terminate it at the end of the `with` block."""
     process = subprocess.Popen(
         [sys.executable, "-m", "viewer", "--port", "0", "--broker", f"{ports.host}:{ports.base}", *arguments],
         stdout=subprocess.PIPE,
         text=True,
-        env={name: value for name, value in os.environ.items() if not name.startswith("LKAS_")},
+        env={name: value for name, value in os.environ.items() if not name.startswith("LKAS_")} | (environment or {}),
     )
     lines: Queue[str] = Queue()
     assert process.stdout is not None

@@ -30,6 +30,7 @@ class Broadcaster:
         self._jpeg_quality = jpeg_quality
         self._on_malformed = on_malformed
         self._subscriptions: set[bytes] = set()
+        self._new_topics: set[str] = set()
         self._newest: dict[str, bytes] = {}
         self._held_back: dict[str, Struct] = {}
         self._sent_ns: dict[str, int] = {}
@@ -39,6 +40,7 @@ class Broadcaster:
     def read_subscriptions(self) -> None:
         """Update the subscriptions and send the newest messages again to new subscribers."""
         for topic in self._new_subscriptions():
+            self._new_topics.add(topic)
             if topic in self._newest:
                 self._send(topic, self._newest[topic])
 
@@ -51,6 +53,12 @@ class Broadcaster:
     def wants(self, topic: str) -> bool:
         """Return whether a viewer subscribes to this topic or to a prefix of it."""
         return any(topic.encode().startswith(prefix) for prefix in self._subscriptions)
+
+    def take_new_subscriber(self, topic: str) -> bool:
+        """Return whether a viewer subscribed to this topic since the last call."""
+        is_new = topic in self._new_topics
+        self._new_topics.discard(topic)
+        return is_new
 
     def send(self, topic: str, message: Struct) -> None:
         """Broadcast one message, or hold it back until its topic may be sent again. Only the newest is held back."""

@@ -126,6 +126,10 @@ class LKASBroker:
         """Return whether a viewer subscribes to this topic, so that a caller can skip the work."""
         return self._broadcaster.wants(topic)
 
+    def take_new_subscriber(self, topic: str) -> bool:
+        """Return whether a viewer subscribed to this topic since the last call, so that it can get the newest."""
+        return self._broadcaster.take_new_subscriber(topic)
+
     def broadcast_frame(self, image_rgb: np.ndarray, frame_id: int, *, session: int = 0, capture_ns: int = 0) -> bool:
         """Encode one (H, W, 3) uint8 RGB image as JPEG and send it. Returns False, at no cost, without a subscriber.
 

@@ -4,7 +4,7 @@ import { byId, setAttribute, setText } from "./dom.js";
 import { showNotice } from "./notices.js";
 
 const RESULT_SHOWN_MS = 1800;
-const REPORT_DELAY_MS = 1000; // from the answer of the simulation to the state that it reports
+const REPORT_DELAY_MS = 5000; // from the answer of the simulation to the state that it reports
 
 /** Sends the actions; the button and a notice show the result. */
 export class Actions {

@@ -56,13 +56,26 @@ export class Connection {
     socket.onmessage = ({ data }) => this.#receive(data);
     socket.onclose = ({ reason }) => {
       if (this.isOpen) this.#retryMs = FIRST_RETRY_MS;
+      const wasRefused = !this.isOpen && !reason;
       this.isOpen = false;
       this.closeReason = reason;
+      if (wasRefused) this.#explainRefusal();
       this.#notify("close", reason);
       setTimeout(() => this.connect(), this.#retryMs * (0.8 + 0.4 * Math.random()));
       this.#retryMs = Math.min(this.#retryMs * 1.7, MAX_RETRY_MS);
     };
     this.#socket = socket;
+  }
+
+  /** A proxy that changes the host name gets the page, but no WebSocket: say so instead of trying for ever. */
+  async #explainRefusal() {
+    try {
+      await fetch("healthz");
+    } catch {
+      return; // the viewer is not there at all
+    }
+    if (!this.isOpen)
+      this.closeReason = `the viewer refuses the address ${location.host}: add its name to viewer.allowed_hosts`;
   }
 
   /** @param {object} message @returns {boolean} whether it was sent */
