@@ -23,6 +23,7 @@ from lkas.decision.parameters import DecisionParameters
 from lkas.decision.speed import SpeedController
 from lkas.decision.state_machine import DRIVING, ENGAGED, Situation, StateMachine
 from lkas.decision.steering import Steering
+from lkas.decision.steering_side import REMEDIES, SteeringFault
 from lkas.decision.timeline import predicted_lanes
 from lkas.decision.vehicle_facts import with_facts
 from lkas.decision.vehicle_input import Discontinuity, VehicleInput
@@ -68,11 +69,13 @@ class LaneKeeper:
         self._last: ControlMessage | None = None
         self._now_s = 0.0  # of the last decision
         self._restored_steering: float | None = None
+        self._fault = SteeringFault.NONE  # that was reported
 
     # ------------------------------------------------------------ actions and parameters
 
     def resume(self) -> None:
-        """Leave the minimum risk stop once the car is at standstill."""
+        """Leave the minimum risk stop once the car is at standstill, and judge the steering anew."""
+        self._steering.forget_fault()
         self._machine.resume()
 
     def override(self, active: Any) -> None:
@@ -130,10 +133,14 @@ class LaneKeeper:
         if detection is not None:
             camera = self._vehicle.camera or self._camera
             self._visibility.update(now_s, detection, self._vehicle.session, camera, self._estimator)
+            heading = self._visibility.take_heading()
+            if heading is not None:
+                self._steering.see(*heading)
         self._visibility.advance(now_s, dt_s)
         if self._vehicle.is_fresh:
             self._estimator.save_checkpoint()
         lane = self._estimator.state()
+        self._report_fault()
         mode = self._machine.update(self._situation(now_s, dt_s, lane))
         request = self._request(now_s, dt_s, mode, lane)
         output = self._limiter.apply(
@@ -205,6 +212,7 @@ class LaneKeeper:
             self._restored_steering = None
             self._visibility.forget_newest()
             self._driver.reset()
+            self._steering.forget_fault()
         is_elsewhere = discontinuity in (Discontinuity.NEW_SESSION, Discontinuity.POSITION)
         if is_elsewhere:
             self._limiter.reset_speed()
@@ -226,6 +234,7 @@ class LaneKeeper:
             offset_m=lane.offset_m if lane is not None else None,
             driver_reason=self._driver.steering_reason,
             is_speed_implausible=self._limiter.is_speed_implausible,
+            steering_fault=self._steering.fault.value,
         )
 
     # ------------------------------------------------------------ steering, speed and warning
@@ -236,16 +245,24 @@ class LaneKeeper:
         steering.advance(now_s, dt_s, speed_mps, self._vehicle.yaw_rate_radps, self._vehicle.wheel_rad)
         throttle, brake = self._speed.pedals(mode, lane, self._visibility.ratio, self._vehicle.speed_mps, dt_s)
         last_rad = self._limiter.steer_rad
-        may_steer = mode in STEERING_MODES
+        may_steer = mode in STEERING_MODES and self._steering.fault is SteeringFault.NONE
         if lane is not None and may_steer and (mode in ENGAGED or self._visibility.is_lane_known(now_s)):
             steer_rad, needed_radpm = steering.follow(lane, now_s, dt_s, speed_mps)
         elif may_steer:
             # Engaged without a lane: a keeper that has just taken over keeps the last command.
             steer_rad, needed_radpm = steering.hold(last_rad, dt_s, speed_mps, fades=mode not in ENGAGED)
         else:
-            fades = mode is ControlMode.MANUAL or not self._parameters.enabled
+            has_fault = self._steering.fault is not SteeringFault.NONE
+            fades = mode is ControlMode.MANUAL or not self._parameters.enabled or has_fault
             steer_rad, needed_radpm = steering.release(last_rad, dt_s, fades=fades)
         return ControlRequest(steer_rad=steer_rad, throttle=throttle, brake=brake, needed_curvature_radpm=needed_radpm)
+
+    def _report_fault(self) -> None:
+        """Add an event when the drive has shown that the steering or the yaw rate has the wrong sign."""
+        fault = self._steering.fault
+        if fault is not self._fault and fault is not SteeringFault.NONE:
+            self._machine.add_event("steering", "error", f"{fault.value}; {REMEDIES[fault]}")
+        self._fault = fault
 
     def _report_fallback(self, reason: str | None) -> None:
         """Add an event when a controller has failed and its fallback steers, or when it steers again (None)."""

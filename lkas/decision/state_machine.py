@@ -53,6 +53,7 @@ class Situation(Struct, frozen=True, kw_only=True):
     offset_m: float | None  # of the ego origin from the lane centre
     driver_reason: str | None = None  # why the driver steers; None: the driver does not
     is_speed_implausible: bool = False  # it fell faster than the car can brake
+    steering_fault: str = ""  # what the drive has shown to be wrong with the steering
 
 
 class StateMachine:
@@ -118,6 +119,8 @@ class StateMachine:
             return (ControlMode.MANUAL, now.driver_reason) if now.driver_reason != self.reason else None
         if self.mode is ControlMode.MANUAL:
             return ControlMode.STANDBY, "the driver released the steering"
+        if now.steering_fault and self.mode in DRIVING:
+            return ControlMode.MINIMUM_RISK, now.steering_fault
         if self.mode is ControlMode.STANDBY:
             return self._from_standby(now)
         if self.mode is ControlMode.MINIMUM_RISK:
@@ -136,6 +139,8 @@ class StateMachine:
         return None
 
     def _may_engage(self, now: Situation) -> bool:
+        if now.steering_fault:
+            return False
         if self._is_rearming:
             is_centred = now.offset_m is not None and abs(now.offset_m) <= MAX_REARM_OFFSET_M
             return self._valid_s >= self._parameters.rearm_time_s and is_centred
@@ -175,7 +180,7 @@ class StateMachine:
             return None
         if self._is_standing(now):
             return (ControlMode.STANDBY, "resumed") if self._is_resume_requested else None
-        if self._valid_s >= self._parameters.recovery_time_s:
+        if self._valid_s >= self._parameters.recovery_time_s and not now.steering_fault:
             return self._keeping(now, "lane found again")
         return None
 

@@ -16,6 +16,7 @@ from lkas.decision.controllers.plugin import PluginController
 from lkas.decision.lane import LaneState
 from lkas.decision.parameters import DecisionParameters
 from lkas.decision.steering_model import SteeringModel
+from lkas.decision.steering_side import SteeringFault
 from lkas.integration.shared_memory.messages import LimiterFlag, SteeringTerms
 from lkas.vehicle import VehicleConfig
 
@@ -86,6 +87,19 @@ class Steering:
         self._controller.reset()
         self._handover.reset()
         self._command = None
+
+    @property
+    def fault(self) -> SteeringFault:
+        """What the drive has shown to be wrong with the steering."""
+        return self._model.side.fault
+
+    def forget_fault(self) -> None:
+        """Judge the steering anew: another session, or the driver wants to try again."""
+        self._model.side.reset()
+
+    def see(self, exposed_s: float, heading_rad: float, lane_curvature_radpm: float) -> None:
+        """Use the heading to the lane and the lane's curvature of a detection, to check the side of the steering."""
+        self._model.side.see(exposed_s, heading_rad, lane_curvature_radpm)
 
     def advance(
         self, now_s: float, dt_s: float, speed_mps: float, yaw_rate_radps: float | None, wheel_rad: float | None

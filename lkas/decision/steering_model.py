@@ -14,6 +14,7 @@ from msgspec import structs
 from lkas.decision.bicycle import KINEMATIC_BELOW_MPS, Bicycle
 from lkas.decision.lane import LaneState
 from lkas.decision.steering_lag import SteeringLag
+from lkas.decision.steering_side import SteeringSide
 
 PREDICTION_STEP_S = 0.02
 TRIM_TIME_CONSTANT_S = 0.1  # short, because a gust acts at once
@@ -29,6 +30,7 @@ class SteeringModel:
         self._delay_s = delay_s
         self._lag = SteeringLag(steering_lag_s)
         self._trim_mps2 = trim_mps2
+        self.side = SteeringSide()
         self.reset(0.0)
 
     def reset(self, steer_rad: float) -> None:
@@ -66,6 +68,8 @@ class SteeringModel:
         self._wheel_rad = wheel_rad
         steady_radps = speed_mps * self._bicycle.curvature_radpm(wheel_rad, speed_mps)
         yaw_lag_s = self._bicycle.yaw_lag_s(speed_mps)
+        commanded_radpm = self._bicycle.curvature_radpm(command_rad, speed_mps)
+        self.side.advance(dt_s, (self._lag.lag_s, yaw_lag_s), commanded_radpm, speed_mps, yaw_rate_radps)
         self._model_yaw_radps = _low_pass(self._model_yaw_radps, steady_radps, yaw_lag_s, dt_s)
         if yaw_rate_radps is None or speed_mps < KINEMATIC_BELOW_MPS:
             return

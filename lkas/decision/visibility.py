@@ -26,6 +26,7 @@ class LaneVisibility:
         self._extractor = LineExtractor()
         self.newest: DetectionMessage | None = None
         self.refusal: str | None = None  # why the newest detection was not used
+        self._heading: tuple[float, float, float] | None = None
         self.reset()
 
     def reset(self) -> None:
@@ -68,11 +69,20 @@ class LaneVisibility:
             return
         self._newest_exposed_s = exposed_s
         self.newest = detection
-        left, right = estimator.measure(exposed_s, self._extractor.lines(detection, camera))
+        lines = self._extractor.lines(detection, camera)
+        if detection.lane_model is not None and lines:
+            slopes, curvatures = zip(*(line.coefficients[1:3] for line in lines), strict=True)
+            self._heading = exposed_s, -sum(slopes) / len(lines), sum(curvatures) / len(lines)
+        left, right = estimator.measure(exposed_s, lines)
         self._left_s = now_s if left else self._left_s
         self._right_s = now_s if right else self._right_s
         if left or right:
             self._accepted_exposed_s = exposed_s
+
+    def take_heading(self) -> tuple[float, float, float] | None:
+        """Return exposure time, heading to the lane (left positive) and its curvature of a new lane model, or None."""
+        heading, self._heading = self._heading, None
+        return heading
 
     def advance(self, now_s: float, dt_s: float) -> None:
         """Update the visibility ratio after dt."""

@@ -1,0 +1,127 @@
+"""Whether steering acts to the side that the command says: commands against the yaw rate, and against the camera.
+
+A car with the wrong sign leaves its lane faster the more it is corrected. Over windows of a quarter of a second the
+change of heading that the commands should cause is compared with the integral of the measured yaw rate, and with the
+change of heading to the lane that the camera sees, plus the turning of the lane. The two gains are regressions through
+the origin with exponential forgetting: about 1 with the right sign, about -1 with the wrong one. Left is positive.
+"""
+
+import math
+from enum import Enum
+
+WINDOW_S = 0.25
+MEMORY_S = 2.0
+MIN_INFORMATION_RAD2 = 4e-4  # sum of squared expected changes: a camera noise of 0.3 degrees is then a gain of 0.25
+WRONG_GAIN = -0.35
+RIGHT_GAIN = 0.2
+MIN_SPEED_MPS = 0.5
+
+
+class SteeringFault(Enum):
+    """What is wrong; the value is the reason in a command."""
+
+    NONE = ""
+    STEERING = "steering acts the other way: the car turns against the command"
+    YAW_RATE = "yaw_rate_radps has the wrong sign: the camera sees the other turning"
+
+
+REMEDIES = {
+    SteeringFault.STEERING: "steering = +1 is to the right: check the sign in your simulator or car (left_positive of "
+    "SimulationLink, SteeringWiring of a car); `lkas action resume` tries again at standstill",
+    SteeringFault.YAW_RATE: "yaw_rate_radps is positive to the left; `lkas action resume` tries again at standstill",
+}
+
+
+class SteeringSide:
+    """Call `advance` in each step and `see` for each detection with a lane."""
+
+    def __init__(self) -> None:
+        self._yaw = _Gain()
+        self._camera = _Gain()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all: another car, place or session."""
+        self._wheel_rad = self._yaw_rate_radps = 0.0
+        self._expected_rad = self._measured_rad = self._travelled_m = 0.0
+        self._window_s = 0.0
+        self._start = (0.0, 0.0)
+        self._seen: tuple[float, float, float, float, float] | None = None
+        self._has_yaw = True
+        self._yaw.reset()
+        self._camera.reset()
+
+    def advance(
+        self,
+        dt_s: float,
+        lags_s: tuple[float, float],
+        curvature_radpm: float,
+        speed_mps: float,
+        yaw_rate_radps: float | None,
+    ) -> None:
+        """Advance by dt. `curvature_radpm` belongs to the command that reaches the wheel; `lags_s` of wheel and yaw."""
+        if dt_s <= 0:
+            return
+        steady_radps = speed_mps * curvature_radpm
+        self._wheel_rad = _low_pass(self._wheel_rad, steady_radps, lags_s[0], dt_s)
+        self._yaw_rate_radps = _low_pass(self._yaw_rate_radps, self._wheel_rad, lags_s[1], dt_s)
+        if speed_mps < MIN_SPEED_MPS:
+            return
+        self._expected_rad += self._yaw_rate_radps * dt_s
+        self._travelled_m += speed_mps * dt_s
+        self._has_yaw &= yaw_rate_radps is not None
+        self._measured_rad += (yaw_rate_radps or 0.0) * dt_s
+        self._window_s += dt_s
+        if self._window_s >= WINDOW_S:
+            if self._has_yaw:
+                self._yaw.add(self._expected_rad - self._start[0], self._measured_rad - self._start[1], self._window_s)
+            self._start, self._window_s, self._has_yaw = (self._expected_rad, self._measured_rad), 0.0, True
+
+    def see(self, exposed_s: float, heading_rad: float, lane_curvature_radpm: float) -> None:
+        """Use what a detection says: the car's heading relative to the lane, and the lane's curvature at the car."""
+        before = self._seen
+        now = exposed_s, heading_rad, lane_curvature_radpm, self._expected_rad, self._travelled_m
+        if before is None or not 0 < exposed_s - before[0] <= 4 * WINDOW_S:
+            self._seen = now
+            return
+        if exposed_s - before[0] < WINDOW_S:
+            return
+        turned_rad = (before[2] + lane_curvature_radpm) / 2 * (now[4] - before[4])
+        self._camera.add(now[3] - before[3], heading_rad - before[1] + turned_rad, exposed_s - before[0])
+        self._seen = now
+
+    @property
+    def gains(self) -> tuple[float | None, float | None]:
+        """The gains of yaw rate and camera; None while the drive does not tell."""
+        return self._yaw.value, self._camera.value
+
+    @property
+    def fault(self) -> SteeringFault:
+        """What the drive has shown."""
+        yaw, camera = self.gains
+        if camera is not None and camera <= WRONG_GAIN:
+            return SteeringFault.STEERING
+        if yaw is not None and yaw <= WRONG_GAIN:
+            return SteeringFault.YAW_RATE if camera is not None and camera >= RIGHT_GAIN else SteeringFault.STEERING
+        return SteeringFault.NONE
+
+
+class _Gain:
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        self._xx = self._xy = 0.0
+
+    def add(self, expected_rad: float, found_rad: float, elapsed_s: float) -> None:
+        keep = math.exp(-elapsed_s / MEMORY_S)
+        self._xx = keep * self._xx + expected_rad**2
+        self._xy = keep * self._xy + expected_rad * found_rad
+
+    @property
+    def value(self) -> float | None:
+        return None if self._xx < MIN_INFORMATION_RAD2 else self._xy / self._xx
+
+
+def _low_pass(value: float, target: float, lag_s: float, dt_s: float) -> float:
+    return value + (target - value) * (1.0 - math.exp(-dt_s / lag_s) if lag_s > 0 else 1.0)
