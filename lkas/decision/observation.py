@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 
 from lkas.decision.measurement import LineMeasurement
+from lkas.scale import FULL_SIZE, Scale
 
 MIN_MEASUREMENT_SIGMA = (0.02, 0.002, 1.5e-4, 1e-5)  # of a single measurement of c0 to c3
 
@@ -16,12 +17,13 @@ MIN_MEASUREMENT_SIGMA = (0.02, 0.002, 1.5e-4, 1e-5)  # of a single measurement o
 class ObservationModel:
     """Means and variances of line coefficients."""
 
-    def __init__(self, sigma_ratio: float) -> None:
+    def __init__(self, sigma_ratio: float, scale: Scale = FULL_SIZE) -> None:
         self._sigma_ratio = sigma_ratio
+        self._min_sigma = [sigma * scale.length ** (1 - order) for order, sigma in enumerate(MIN_MEASUREMENT_SIGMA)]
 
     def variance(self, line: LineMeasurement, order: int = 0) -> float:
         """Return the variance of the coefficient of this order (0 to 3)."""
-        return max(self._sigma_ratio * line.sigmas[order], MIN_MEASUREMENT_SIGMA[order]) ** 2
+        return max(self._sigma_ratio * line.sigmas[order], self._min_sigma[order]) ** 2
 
     def heading(self, lines: Sequence[LineMeasurement]) -> tuple[float, float]:
         """Return mean (rad) and variance of the car's heading relative to the lines."""

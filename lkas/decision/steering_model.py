@@ -11,7 +11,7 @@ from collections import deque
 
 from msgspec import structs
 
-from lkas.decision.bicycle import KINEMATIC_BELOW_MPS, Bicycle
+from lkas.decision.bicycle import Bicycle
 from lkas.decision.lane import LaneState
 from lkas.decision.steering_lag import SteeringLag
 
@@ -67,11 +67,11 @@ class SteeringModel:
         steady_radps = speed_mps * self._bicycle.curvature_radpm(wheel_rad, speed_mps)
         yaw_lag_s = self._bicycle.yaw_lag_s(speed_mps)
         self._model_yaw_radps = _low_pass(self._model_yaw_radps, steady_radps, yaw_lag_s, dt_s)
-        if yaw_rate_radps is None or speed_mps < KINEMATIC_BELOW_MPS:
+        if yaw_rate_radps is None or speed_mps < self._bicycle.kinematic_below_mps:
             return
         residual_radpm = (yaw_rate_radps - self._model_yaw_radps) / speed_mps
         trim_radpm = _low_pass(self.trim_radpm, residual_radpm, TRIM_TIME_CONSTANT_S, dt_s)
-        limit_radpm = min(MAX_TRIM_RADPM, self._trim_mps2 / speed_mps**2)
+        limit_radpm = min(MAX_TRIM_RADPM / self._bicycle.scale.length, self._trim_mps2 / speed_mps**2)
         self.trim_radpm = min(limit_radpm, max(-limit_radpm, trim_radpm))
 
     def predict(self, lane: LaneState, now_s: float, speed_mps: float, *, past_lag: bool) -> LaneState:
