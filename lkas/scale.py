@@ -7,7 +7,9 @@ are multiplied by the scale, times and speeds by its square root, and curvatures
 
 import math
 
-from msgspec import Struct
+from msgspec import Struct, structs
+
+from lkas.integration.shared_memory.messages import CameraGeometry
 
 FULL_SIZE_LANE_M, MIN_FULL_SIZE_LANE_M = 3.5, 2.2  # a narrower lane is a model's
 FULL_SIZE_WHEELBASE_M, MIN_FULL_SIZE_WHEELBASE_M = 2.7, 1.5  # a shorter car is a model
@@ -39,3 +41,13 @@ def scale_of_lane(lane_width_m: float) -> Scale:
 def scale_of_car(wheelbase_m: float) -> Scale:
     """Return the scale of a car with this wheelbase."""
     return FULL_SIZE if wheelbase_m >= MIN_FULL_SIZE_WHEELBASE_M else Scale(wheelbase_m / FULL_SIZE_WHEELBASE_M)
+
+
+def at_full_size(camera: CameraGeometry, scale: Scale) -> CameraGeometry:
+    """Return the camera of a model car as it would be mounted on the full-size one."""
+    if scale == FULL_SIZE:
+        return camera
+    length = scale.length
+    return structs.replace(
+        camera, height_m=camera.height_m / length, x_m=camera.x_m / length, y_m=camera.y_m / length
+    )

@@ -26,12 +26,14 @@ from lkas.decision.measurement import LEFT, RIGHT, LineMeasurement
 from lkas.decision.observation import ObservationModel, lateral_distance_m
 from lkas.decision.odometry import Odometry
 from lkas.decision.parameters import DecisionParameters
+from lkas.scale import FULL_SIZE
 
 STANDSTILL_MPS = 0.1
 MAX_STEP_S = 0.02  # of a prediction
 UNKNOWN_SPEED_MPS = 20.0  # uncertainty grows as at this speed while the speed is unknown
 
 DEFAULT_WIDTH_M, DEFAULT_WIDTH_SIGMA_M = 3.5, 0.25  # until both lines have been visible
+MODEL_WIDTH_SIGMA_M = 1.2  # at full size: lanes of model roads have any width beside their cars
 
 # A measured curvature rate is the mean over the visible stretch. It differs from the local one by this part of a usual
 # rate.
@@ -154,11 +156,11 @@ class LaneEstimator:
 
     def _acquire(self, lines: tuple[LineMeasurement, ...]) -> tuple[bool, bool]:
         """Initialise the filter with this image. A width estimated earlier is kept if only one line is visible."""
-        scale = self._bicycle.scale
-        length = scale.length
+        scale, length = self._bicycle.scale, self._bicycle.scale.length
         width_m, width_variance = self._filter.width
         if width_variance == 0.0:
-            width_m, width_variance = DEFAULT_WIDTH_M * length, (DEFAULT_WIDTH_SIGMA_M * length) ** 2
+            sigma_m = DEFAULT_WIDTH_SIGMA_M if scale == FULL_SIZE else MODEL_WIDTH_SIGMA_M
+            width_m, width_variance = DEFAULT_WIDTH_M * length, (sigma_m * length) ** 2
         sides = [line.side for line in lines]
         if len(lines) == 2:
             measured_m = abs(lateral_distance_m(lines[0]) - lateral_distance_m(lines[1]))

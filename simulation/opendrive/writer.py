@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from lkas.scale import scale_of_lane
 from simulation.opendrive.geometry import spiral_nodes
 
 MARK_WIDTH_M = 0.15
@@ -60,10 +61,12 @@ def road_xml(
     bank_deg: float = 0.0,
 ) -> str:
     """Complete file with one road; a closed road is linked to its own start. A positive bank raises the left side."""
-    colour = f'weight="standard" color="white" width="{MARK_WIDTH_M:g}"'
+    length = scale_of_lane(lane_width_m).length
+    mark_m, dash_m, gap_m, shoulder_m = (size_m * length for size_m in (MARK_WIDTH_M, DASH_M, GAP_M, SHOULDER_WIDTH_M))
+    colour = f'weight="standard" color="white" width="{mark_m:g}"'
     solid = f'<roadMark sOffset="0" type="solid" {colour}/>'
-    dashes = f'<line length="{DASH_M:g}" space="{GAP_M:g}" tOffset="0" sOffset="0" width="{MARK_WIDTH_M:g}"/>'
-    pattern = f'<type name="broken" width="{MARK_WIDTH_M:g}">{dashes}</type>'
+    dashes = f'<line length="{dash_m:g}" space="{gap_m:g}" tOffset="0" sOffset="0" width="{mark_m:g}"/>'
+    pattern = f'<type name="broken" width="{mark_m:g}">{dashes}</type>'
     broken = f'<roadMark sOffset="0" type="broken" {colour}>{pattern}</roadMark>'
     none = '<roadMark sOffset="0" type="none"/>'
     ends = (
@@ -90,7 +93,7 @@ def road_xml(
     <lanes>
       <laneSection s="0">
         <left>
-{_lane_xml(2, "shoulder", SHOULDER_WIDTH_M, none, is_closed)}
+{_lane_xml(2, "shoulder", shoulder_m, none, is_closed)}
 {_lane_xml(1, "driving", lane_width_m, solid, is_closed)}
         </left>
         <center>
@@ -98,7 +101,7 @@ def road_xml(
         </center>
         <right>
 {_lane_xml(-1, "driving", lane_width_m, solid, is_closed)}
-{_lane_xml(-2, "shoulder", SHOULDER_WIDTH_M, none, is_closed)}
+{_lane_xml(-2, "shoulder", shoulder_m, none, is_closed)}
         </right>
       </laneSection>
     </lanes>
