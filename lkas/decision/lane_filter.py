@@ -18,6 +18,8 @@ from lkas.decision.measurement import LEFT, RIGHT
 from lkas.scale import FULL_SIZE, Scale
 
 CURVATURE_RATE_JERK_MPS3 = 1.6  # twice the usual lateral jerk in a transition curve
+MIN_DESIGN_SPEED_MPS = 8.0  # of roads
+MIN_MODEL_DESIGN_SPEED_MPS = 3.0  # of model roads, at full size: their bends are as sharp as crossings
 MIN_WIDTH_M, MAX_WIDTH_M = 2.0, 6.0
 
 # Spectral densities of the process noise, per second.
@@ -148,5 +150,6 @@ class LaneFilter:
 
 def usual_curvature_rate_radpm2(speed_mps: float, scale: Scale = FULL_SIZE) -> float:
     """Return a usual change of curvature per metre on roads built for this speed."""
-    full_size = min(5e-4, CURVATURE_RATE_JERK_MPS3 / max(speed_mps / scale.speed, 8.0) ** 3)
-    return full_size / scale.length**2
+    min_mps = MIN_DESIGN_SPEED_MPS if scale == FULL_SIZE else MIN_MODEL_DESIGN_SPEED_MPS
+    usual = CURVATURE_RATE_JERK_MPS3 / max(speed_mps / scale.speed, min_mps) ** 3
+    return min(5e-4, usual) if scale == FULL_SIZE else usual / scale.length**2

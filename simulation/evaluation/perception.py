@@ -12,12 +12,16 @@ from msgspec import structs
 
 from lkas.frames import wrap_rad
 from lkas.integration.shared_memory.messages import Calibration, LaneLine, LaneModel, Pose
+from lkas.scale import FULL_SIZE
 from simulation.embedded.world import EmbeddedWorld
 from simulation.evaluation.line_errors import true_line
+from simulation.opendrive.default_route import min_radius_m
 from simulation.world import Tick, Truth
 
-RANGE_S, MIN_RANGE_M, MAX_RANGE_M = 3.0, 10.0, 60.0  # length of the visible lane
+RANGE_S, MAX_RANGE_M = 3.0, 60.0  # length of the visible lane
+MIN_RANGE_RATIO = 0.5  # of the smallest radius that is driven
 MAX_VIEW_ANGLE_RAD = math.radians(35)  # half of a camera's field of view
+MAX_MODEL_TURN_RAD = math.radians(20)  # of a model road within the visible lane: further, no cubic fits its sharp bends
 RANGE_POINTS = 8
 SIGMAS = (0.01, 0.001, 1e-4, 1e-5)  # reported standard deviations of c0 to c3; no noise is added
 
@@ -27,8 +31,11 @@ class TruthPerception:
 
     def __init__(self, world: EmbeddedWorld) -> None:
         self._route, self._curve = world.route, world.route.curve
-        length = self._route.road_map.scale.length
-        self._min_range_m, self._max_range_m = MIN_RANGE_M * length, MAX_RANGE_M * length
+        scale = self._route.road_map.scale
+        length = scale.length
+        self._min_range_m = MIN_RANGE_RATIO * min_radius_m(self._route.road_map)
+        self._max_turn_rad = MAX_VIEW_ANGLE_RAD if scale == FULL_SIZE else MAX_MODEL_TURN_RAD
+        self._max_range_m, self._range_s = MAX_RANGE_M * length, RANGE_S * scale.time
         self._sigmas = [sigma * length ** (1 - order) for order, sigma in enumerate(SIGMAS)]
         self._s_m: float | None = None
 
@@ -53,9 +60,9 @@ class TruthPerception:
     def _range_m(self, truth: Truth, yaw_rad: float) -> float:
         """Return the length of the lane within the field of view."""
         assert self._s_m is not None
-        range_m = min(self._max_range_m, max(self._min_range_m, RANGE_S * truth.speed_mps))
+        range_m = min(self._max_range_m, max(self._min_range_m, self._range_s * truth.speed_mps))
         while range_m > self._min_range_m:
-            if abs(wrap_rad(self._curve.pose(self._s_m + range_m)[2] - yaw_rad)) < MAX_VIEW_ANGLE_RAD:
+            if abs(wrap_rad(self._curve.pose(self._s_m + range_m)[2] - yaw_rad)) < self._max_turn_rad:
                 break
             range_m = max(self._min_range_m, 0.8 * range_m)
         return range_m

@@ -73,11 +73,11 @@ def default_route(road_map: RoadMap) -> Route:
         starts = starts[:SEARCHED_STARTS]
     candidates = [stretch for start in starts for stretch in _candidates(start, straight_on, clearance)]
     best = max(candidates, key=lambda stretch: stretch.length_m, default=None)
-    min_length_m, min_radius_m = MIN_LENGTH_M * road_map.scale.length, _min_radius_m(road_map)
+    min_length_m = MIN_LENGTH_M * road_map.scale.length
     if best is None or best.length_m < min_length_m:
         length_m = 0.0 if best is None else best.length_m
         raise OpenDriveError(
-            f"{road_map.path}: the longest stretch with markings and no bend tighter than R = {min_radius_m:.3g} m is "
+            f"{road_map.path}: the longest stretch with markings and no bend tighter than R = {min_radius_m(road_map):.3g} m is "
             f"{length_m:.0f} m long, expected at least {min_length_m:.3g} m; name roads to go over, or take --route turns"
         )
     if best.is_closed:
@@ -85,7 +85,8 @@ def default_route(road_map: RoadMap) -> Route:
     return Route(road_map, best.legs, is_closed=False, stretch=Stretch(best.start_m, best.end_m, best.end_reason))
 
 
-def _min_radius_m(road_map: RoadMap) -> float:
+def min_radius_m(road_map: RoadMap) -> float:
+    """Return the radius of the sharpest bends that the default route drives."""
     scale = road_map.scale
     return MIN_RADIUS_M if scale == FULL_SIZE else MIN_MODEL_RADIUS_M * scale.length
 
@@ -99,8 +100,8 @@ def _clearance(road_map: RoadMap, leg: Leg) -> LegClearance:
     reasons = np.full(len(curvature), None, dtype=object)
     reasons[is_unmarked[:-1] & is_unmarked[1:]] = UNMARKED
     reasons[np.minimum(width_m[:-1], width_m[1:]) < MIN_LANE_WIDTH_M * road_map.scale.length] = NARROW
-    min_radius_m = _min_radius_m(road_map)
-    reasons[curvature > 1 / min_radius_m] = f"before a bend tighter than R = {min_radius_m:.3g} m"
+    sharpest_m = min_radius_m(road_map)
+    reasons[curvature > 1 / sharpest_m] = f"before a bend tighter than R = {sharpest_m:.3g} m"
     obstructions: list[Obstruction] = []
     for reason, from_m, to_m in zip(reasons.tolist(), nodes.s_m[:-1].tolist(), nodes.s_m[1:].tolist(), strict=True):
         if reason is None:
