@@ -7,11 +7,12 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from lkas.scale import scale_of_lane
+from lkas.scale import FULL_SIZE, scale_of_lane
 from simulation.opendrive.geometry import spiral_nodes
 
 MARK_WIDTH_M = 0.15
 DASH_M, GAP_M = 3.0, 9.0
+MODEL_DASH_M, MODEL_GAP_M = 1.4, 1.4  # of a model road, at full size: 0.2 m each at 1:7
 SHOULDER_WIDTH_M = 0.75
 
 
@@ -61,8 +62,11 @@ def road_xml(
     bank_deg: float = 0.0,
 ) -> str:
     """Complete file with one road; a closed road is linked to its own start. A positive bank raises the left side."""
-    length = scale_of_lane(lane_width_m).length
-    mark_m, dash_m, gap_m, shoulder_m = (size_m * length for size_m in (MARK_WIDTH_M, DASH_M, GAP_M, SHOULDER_WIDTH_M))
+    scale = scale_of_lane(lane_width_m)
+    pattern_m = (DASH_M, GAP_M) if scale == FULL_SIZE else (MODEL_DASH_M, MODEL_GAP_M)
+    mark_m, shoulder_m, dash_m, gap_m = (
+        size_m * scale.length for size_m in (MARK_WIDTH_M, SHOULDER_WIDTH_M, *pattern_m)
+    )
     colour = f'weight="standard" color="white" width="{mark_m:g}"'
     solid = f'<roadMark sOffset="0" type="solid" {colour}/>'
     dashes = f'<line length="{dash_m:g}" space="{gap_m:g}" tOffset="0" sOffset="0" width="{mark_m:g}"/>'

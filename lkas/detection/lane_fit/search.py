@@ -16,8 +16,6 @@ from lkas.detection.lane_fit.kernel_structs import CourseSearch, LateralHistogra
 from lkas.detection.lane_fit.rectify import HALF_WIDTH_LANES, RoadView
 from lkas.detection.lane_fit.ridges import Peaks
 
-MAX_HEADING_RAD = 0.16
-MAX_CURVATURE_RADPM = 1 / 60
 STAGES = np.array([0.4, 0.63, 1.0])  # share of the view that each stage uses
 STEP_M = 0.4  # lateral step of the grid at the stage's far end
 BIN_M = 0.2
@@ -69,8 +67,8 @@ def find_course(peaks: Peaks, view: RoadView, around: Course | None = None) -> C
         half_width_m=half_width_m,
         stages=STAGES,
         step_m=STEP_M,
-        max_heading_rad=MAX_HEADING_RAD,
-        max_curvature_radpm=MAX_CURVATURE_RADPM,
+        max_heading_rad=view.bends.max_heading_rad,
+        max_curvature_radpm=view.bends.searched_radpm,
         straight_bonus=STRAIGHT_BONUS,
         bin_m=BIN_M,
         bins=math.ceil(2 * half_width_m / BIN_M) + 2,
