@@ -18,10 +18,11 @@ class Bends(Struct, frozen=True):
     fitted_radpm: float  # the same in the fit
     unknown_sigma_radpm: float  # of the curvature, without a measurement of the car's motion
     max_range_m: float  # from the camera; farther, a bend has left the image
+    are_sharp: bool  # so that the lines of a lane have different curvatures
 
 
-FULL_SIZE_BENDS = Bends(0.16, 1 / 60, 1 / 25, 1 / 40, math.inf)
-MODEL_BENDS = Bends(0.35, 1 / 4.5, 1 / 3.5, 1 / 6, 10.0)
+FULL_SIZE_BENDS = Bends(0.16, 1 / 60, 1 / 25, 1 / 40, math.inf, False)
+MODEL_BENDS = Bends(0.35, 1 / 4.5, 1 / 3.5, 1 / 6, 10.0, True)
 
 
 def bends_of(scale: Scale) -> Bends:

@@ -9,6 +9,7 @@ from lkas.scale import FULL_SIZE, Scale
 MAX_LATERAL_ACCEL_MPS2 = 6.0  # a car that keeps its lane stays below
 MIN_SPEED_MPS = 3.0  # a slower car may turn on the spot
 TURNING_SIGMA_RADPS = 0.018  # yaw rate of a car that keeps its lane, relative to the lane
+MODEL_TURNING_SIGMA_RADPS = 0.1  # the same on a model road, at full size: its bends start suddenly
 GAIN_SIGMA_RATIO = 0.05  # relative error of speed and yaw rate
 
 
@@ -32,9 +33,10 @@ def curvature_from_yaw_rate(vehicle: VehicleState | None, scale: Scale = FULL_SI
     yaw_rate_radps, speed_mps = vehicle.yaw_rate_radps, vehicle.speed_mps
     if not (math.isfinite(yaw_rate_radps) and MIN_SPEED_MPS * scale.speed <= speed_mps < math.inf):
         return None
+    turning_sigma_radps = TURNING_SIGMA_RADPS if scale == FULL_SIZE else MODEL_TURNING_SIGMA_RADPS / scale.time
     per_m = scale.length / speed_mps
     radpm = yaw_rate_radps * per_m
-    return CurvaturePrior(radpm, math.hypot(TURNING_SIGMA_RADPS / scale.time * per_m, GAIN_SIGMA_RATIO * radpm))
+    return CurvaturePrior(radpm, math.hypot(turning_sigma_radps * per_m, GAIN_SIGMA_RATIO * radpm))
 
 
 def roll_from_lateral_acceleration(vehicle: VehicleState | None, lean_deg_per_mps2: float) -> float:

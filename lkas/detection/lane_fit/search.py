@@ -74,6 +74,7 @@ def find_course(peaks: Peaks, view: RoadView, around: Course | None = None) -> C
         bins=math.ceil(2 * half_width_m / BIN_M) + 2,
         first_points=FIRST_STAGE_PEAKS,
         is_local=around is not None,
+        is_circular=view.bends.are_sharp,
     )
     start = (0.0, 0.0) if around is None else (around.heading_rad, around.curvature_radpm)
     return Course(*_kernels.search_course(x_m, y_m, weight, search, start, np.empty(3 * len(x_m))))
@@ -89,7 +90,7 @@ def choose_lane(
     `previous`: the guess of the frame before; lines near its positions are preferred.
     """
     half_width_m = HALF_WIDTH_LANES * lane_width_m
-    position_m, height = _histogram_peaks(peaks, course, half_width_m)
+    position_m, height = _histogram_peaks(peaks, course, half_width_m, view.bends.are_sharp)
     if previous is not None:
         height = [strength * _nearness(at_m, previous) for at_m, strength in zip(position_m, height, strict=True)]
     pair = _best_pair(position_m, height, lane_width_m, width_spread)
@@ -99,7 +100,9 @@ def choose_lane(
     return _best_single(position_m, height, course, lane_width_m)
 
 
-def _histogram_peaks(peaks: Peaks, course: Course, half_width_m: float) -> tuple[list[float], list[float]]:
+def _histogram_peaks(
+    peaks: Peaks, course: Course, half_width_m: float, is_circular: bool
+) -> tuple[list[float], list[float]]:
     """Position and height of the peaks of the lateral histogram on a course, rightmost first."""
     bins = max(MIN_BINS, 2 * round(half_width_m / FINE_BIN_M))
     position_m, height = np.empty(bins), np.empty(bins)
@@ -110,6 +113,7 @@ def _histogram_peaks(peaks: Peaks, course: Course, half_width_m: float) -> tuple
         bin_m=FINE_BIN_M,
         bins=bins,
         min_height=MIN_HEIGHT,
+        is_circular=is_circular,
     )
     count = _kernels.histogram_peaks(peaks.x_m, peaks.y_m, peaks.weight, histogram, position_m, height)
     return position_m[:count].tolist(), height[:count].tolist()
