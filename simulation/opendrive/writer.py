@@ -16,6 +16,22 @@ MODEL_DASH_M, MODEL_GAP_M = 1.4, 1.4  # of a model road, at full size: 0.2 m eac
 SHOULDER_WIDTH_M = 0.75
 
 
+class Paint(NamedTuple):
+    """The markings: solid white edge lines and a broken centre line."""
+
+    width_m: float
+    dash_m: float
+    gap_m: float
+    centre_colour: str = "white"
+
+    @staticmethod
+    def of_road(lane_width_m: float) -> "Paint":
+        """Return the paint of a road with lanes of this width."""
+        scale = scale_of_lane(lane_width_m)
+        sizes_m = (MARK_WIDTH_M, DASH_M, GAP_M) if scale == FULL_SIZE else (MARK_WIDTH_M, MODEL_DASH_M, MODEL_GAP_M)
+        return Paint(*(size_m * scale.length for size_m in sizes_m))
+
+
 class Piece(NamedTuple):
     """A line, an arc or a clothoid: curvature changes linearly from start to end; left positive."""
 
@@ -60,18 +76,17 @@ def road_xml(
     note: str,
     climb_ratio: float = 0.0,
     bank_deg: float = 0.0,
+    paint: Paint | None = None,
 ) -> str:
     """Complete file with one road; a closed road is linked to its own start. A positive bank raises the left side."""
-    scale = scale_of_lane(lane_width_m)
-    pattern_m = (DASH_M, GAP_M) if scale == FULL_SIZE else (MODEL_DASH_M, MODEL_GAP_M)
-    mark_m, shoulder_m, dash_m, gap_m = (
-        size_m * scale.length for size_m in (MARK_WIDTH_M, SHOULDER_WIDTH_M, *pattern_m)
-    )
-    colour = f'weight="standard" color="white" width="{mark_m:g}"'
-    solid = f'<roadMark sOffset="0" type="solid" {colour}/>'
-    dashes = f'<line length="{dash_m:g}" space="{gap_m:g}" tOffset="0" sOffset="0" width="{mark_m:g}"/>'
+    paint = paint or Paint.of_road(lane_width_m)
+    shoulder_m, mark_m = SHOULDER_WIDTH_M * scale_of_lane(lane_width_m).length, paint.width_m
+    white = f'weight="standard" color="white" width="{mark_m:g}"'
+    centre = f'weight="standard" color="{paint.centre_colour}" width="{mark_m:g}"'
+    solid = f'<roadMark sOffset="0" type="solid" {white}/>'
+    dashes = f'<line length="{paint.dash_m:g}" space="{paint.gap_m:g}" tOffset="0" sOffset="0" width="{mark_m:g}"/>'
     pattern = f'<type name="broken" width="{mark_m:g}">{dashes}</type>'
-    broken = f'<roadMark sOffset="0" type="broken" {colour}>{pattern}</roadMark>'
+    broken = f'<roadMark sOffset="0" type="broken" {centre}>{pattern}</roadMark>'
     none = '<roadMark sOffset="0" type="none"/>'
     ends = (
         '    <link>\n      <predecessor elementType="road" elementId="1" contactPoint="end"/>\n'
