@@ -25,7 +25,7 @@ Bends = Sequence[tuple[float, float]]
 BENDS: Bends = ((180, 114), (250, 100), (125, -80), (125, 150), (1000, -14), (125, 130), (400, -40))
 
 SMALL_LANE_WIDTH_M, SMALL_STRAIGHT_M, SMALL_CLOTHOID_M = 0.5, 2.0, 0.6
-SMALL_BENDS: Bends = ((2.0, 100), (1.25, -80), (0.75, 150), (4.0, -30), (1.0, 120), (1.5, 100))
+SMALL_BENDS: Bends = ((1.5, 110), (0.75, 90), (1.25, -90), (2.5, 90), (0.75, 140), (1.25, -60), (2.5, 80))
 
 DUCKIE_LANE_WIDTH_M, DUCKIE_STRAIGHT_M = 0.2, 0.6
 DUCKIE_PAINT = Paint(width_m=0.024, dash_m=0.05, gap_m=0.025, centre_colour="yellow")  # a Duckietown's tape

@@ -8,6 +8,7 @@ from lkas.scale import FULL_SIZE, Scale
 
 MAX_LATERAL_ACCEL_MPS2 = 6.0  # a car that keeps its lane stays below
 MIN_SPEED_MPS = 3.0  # a slower car may turn on the spot
+MIN_MODEL_SPEED_MPS = 1.0  # the same of a model car, at full size: it drives around sharp bends
 TURNING_SIGMA_RADPS = 0.018  # yaw rate of a car that keeps its lane, relative to the lane
 MODEL_TURNING_SIGMA_RADPS = 0.1  # the same on a model road, at full size: its bends start suddenly
 GAIN_SIGMA_RATIO = 0.05  # relative error of speed and yaw rate
@@ -31,7 +32,8 @@ def curvature_from_yaw_rate(vehicle: VehicleState | None, scale: Scale = FULL_SI
     if vehicle is None or vehicle.yaw_rate_radps is None or vehicle.speed_mps is None:
         return None
     yaw_rate_radps, speed_mps = vehicle.yaw_rate_radps, vehicle.speed_mps
-    if not (math.isfinite(yaw_rate_radps) and MIN_SPEED_MPS * scale.speed <= speed_mps < math.inf):
+    min_mps = MIN_SPEED_MPS if scale == FULL_SIZE else MIN_MODEL_SPEED_MPS * scale.speed
+    if not (math.isfinite(yaw_rate_radps) and min_mps <= speed_mps < math.inf):
         return None
     turning_sigma_radps = TURNING_SIGMA_RADPS if scale == FULL_SIZE else MODEL_TURNING_SIGMA_RADPS / scale.time
     per_m = scale.length / speed_mps

@@ -35,7 +35,6 @@ SIGMA_HEADING_RAD = 0.3
 # rate cannot be separated from that of the invisible part below the camera.
 SEGMENTS = np.array([0.0, 0.25, 0.42, 0.65])
 ONE_SEGMENT = SEGMENTS[:1]  # a cubic
-USUAL_RATE = 5e-5  # 1/m², of a straight road
 USUAL_RATE_OF_ONE = 4e-4  # a single segment has to follow all changes in the view
 RATE_PER_SQUARE = 2.0  # usual rate of a bend over its curvature squared: transitions as short as half the radius
 MAX_SLOPE = 0.8  # of a line against the car's axis; a steeper line is a poor function of x
@@ -77,7 +76,7 @@ class Problem:
             curvature_radpm=expected.radpm,
             sigma_heading_rad=SIGMA_HEADING_RAD,
             sigma_curvature_radpm=expected.sigma_radpm,
-            sigma_rate_radpm2=USUAL_RATE if has_many else USUAL_RATE_OF_ONE,
+            sigma_rate_radpm2=view.bends.usual_rate_radpm2 if has_many else USUAL_RATE_OF_ONE,
             sigma_pitch_rad=pitch_sigma_rad,
             sigma_sag_radpm=sag_sigma_radpm,
             rate_per_square=RATE_PER_SQUARE if has_many else 0.0,
