@@ -6,7 +6,7 @@ R = 1000 m to R = 125 m, each with clothoids at its start and end, so that curva
 small_loop.xodr: a model road at 1:10 with lanes of 0.5 m, whose right lane bends with R = 1 m and more.
 
 duckie_loop.xodr: a road of a Duckietown, lanes of 0.2 m between dashed yellow and solid white tape, whose right lane
-turns by 90 degrees with R = 0.3 m and without transition curves.
+turns by 90 degrees with R = 0.3 m and 0.4 m and without transition curves.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ SMALL_BENDS: Bends = ((1.5, 110), (0.75, 90), (1.25, -90), (2.5, 90), (0.75, 140
 
 DUCKIE_LANE_WIDTH_M, DUCKIE_STRAIGHT_M = 0.2, 0.6
 DUCKIE_PAINT = Paint(width_m=0.024, dash_m=0.05, gap_m=0.025, centre_colour="yellow")  # a Duckietown's tape
-DUCKIE_BENDS: Bends = ((0.2, 90), (0.2, 90), (0.4, -90), (0.2, 90), (0.2, 90), (0.2, 90))
+DUCKIE_BENDS: Bends = ((0.3, 90), (0.3, 90), (0.4, -90), (0.3, 90), (0.3, 90), (0.3, 90))
 
 
 def closing_straights(bends: Bends, straight_m: float, clothoid_m: float, period_m: float) -> np.ndarray:

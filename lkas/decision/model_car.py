@@ -6,13 +6,20 @@ from lkas.decision.parameters import DecisionParameters
 from lkas.parameters import declared
 from lkas.scale import FULL_SIZE, Scale
 
-ALSO_SCALED = ("hold_offset_m", "warning_earliest_m", "warning_least_speed_mps")  # beside the controllers' parameters
+ALSO_SCALED = (  # beside the controllers' parameters
+    "speed_gain_per_s",
+    "speed_integral_per_s2",
+    "longitudinal_jerk_mps3",
+    "hold_offset_m",
+    "warning_earliest_m",
+    "warning_least_speed_mps",
+)
 # Unit -> exponents of length and time; accelerations and m/s per acceleration are the same at every size.
 DIMENSIONS = {"m": (1, 0), "m/s": (1, -1), "m/s³": (1, -3), "s": (0, 1), "1/s": (0, -1), "1/s²": (0, -2), "1/s³": (0, -3)}
 
 
 def tuned_for(parameters: DecisionParameters, scale: Scale) -> DecisionParameters:
-    """Return the parameters with the lengths, times and speeds of the controllers scaled.
+    """Return the parameters with the lengths, times and speeds of the control laws scaled.
 
     Speeds and accelerations of the drive itself, such as the set speed, are those of the real car and stay.
     """

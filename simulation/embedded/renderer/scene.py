@@ -18,6 +18,7 @@ from simulation.opendrive.road_map import Road, RoadMap
 
 STROKE_STEP_M = 1.0  # along the road; at R = 125 m a chord of 1 m is 1 mm off its arc
 RIBBON_STEP_M = 2.0
+MODEL_STEP_RATIO = 0.25  # of both steps on model roads: their bends are sharper
 VERGE_M = 0.9
 MISSING_BLOCK_M = 6.0  # length of a stretch of missing paint
 PAVED_LANES = (
@@ -75,7 +76,7 @@ def build_scene(road_map: RoadMap, condition: Condition, seed: int) -> Scene:
                 ends = [*(mark.s_m for mark in lane.marks[1:]), section.end_m - section.s_m]
                 for mark, end_m in zip(lane.marks, ends, strict=False):
                     for stroke in mark.strokes:
-                        quads = _stroke_quads(road, section, lane_id, mark, stroke, end_m, STROKE_STEP_M * length)
+                        quads = _stroke_quads(road, section, lane_id, mark, stroke, end_m, STROKE_STEP_M * _step_ratio(length))
                         painted[mark.is_yellow] += _without_missing(quads, condition.missing, random)
     origin_m = _origin_m(road_map)
     layers = [
@@ -114,8 +115,12 @@ def _edges(paved: list[int]) -> tuple[int, int]:
     return left if left > 0 else left + 1, right if right < 0 else right - 1
 
 
+def _step_ratio(length: float) -> float:
+    return length if length == 1.0 else length * MODEL_STEP_RATIO
+
+
 def _stations(section: LaneSection, length: float) -> np.ndarray:
-    steps = math.ceil((section.end_m - section.s_m) / (RIBBON_STEP_M * length))
+    steps = math.ceil((section.end_m - section.s_m) / (RIBBON_STEP_M * _step_ratio(length)))
     return np.linspace(section.s_m, section.end_m, steps + 1)
 
 
