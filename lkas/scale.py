@@ -48,6 +48,4 @@ def at_full_size(camera: CameraGeometry, scale: Scale) -> CameraGeometry:
     if scale == FULL_SIZE:
         return camera
     length = scale.length
-    return structs.replace(
-        camera, height_m=camera.height_m / length, x_m=camera.x_m / length, y_m=camera.y_m / length
-    )
+    return structs.replace(camera, height_m=camera.height_m / length, x_m=camera.x_m / length, y_m=camera.y_m / length)

@@ -3,7 +3,8 @@
     curvature = tan(steer) / (L + K v²),   side slip at the centre of gravity = curvature (b - C v²)
 
 L is the wheelbase, b the distance from the rear axle, K the understeer gradient and C the slip of the rear tyres
-(C = mass x front share / rear cornering stiffness). Below 3 m/s (a model car: scaled) both relations are purely kinematic.
+(C = mass x front share / rear cornering stiffness). Below 3 m/s, scaled for a model car, both relations are
+purely kinematic.
 Source: Rajamani, Vehicle Dynamics and Control.
 """
 

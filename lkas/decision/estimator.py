@@ -137,7 +137,9 @@ class LaneEstimator:
         for row, order in ((CURVATURE_ROW, 2), (RATE_ROW, 3)):
             mean, variance = self._observe.mean(accepted, order)
             if row is RATE_ROW:
-                variance += (RATE_MEAN_ERROR_RATIO * usual_curvature_rate_radpm2(self._speed_mps, self._bicycle.scale)) ** 2
+                variance += (
+                    RATE_MEAN_ERROR_RATIO * usual_curvature_rate_radpm2(self._speed_mps, self._bicycle.scale)
+                ) ** 2
             if self._filter.is_expected(row, mean, variance, GATE_SIGMAS):
                 self._filter.update(row, mean, variance)
         self._check_width(lines, accepted)

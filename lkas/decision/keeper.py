@@ -18,8 +18,8 @@ from lkas.decision.estimator import LaneEstimator
 from lkas.decision.events import DecisionEvent
 from lkas.decision.lane import LaneState
 from lkas.decision.limiter import ControlRequest, Limiter
-from lkas.decision.outputs import control_message, timeline_message
 from lkas.decision.model_car import tuned_for
+from lkas.decision.outputs import control_message, timeline_message
 from lkas.decision.parameters import DecisionParameters
 from lkas.decision.speed import SpeedController
 from lkas.decision.state_machine import DRIVING, ENGAGED, Situation, StateMachine

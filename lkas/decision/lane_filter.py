@@ -119,7 +119,9 @@ class LaneFilter:
         p = f @ self._p @ f.T
         distance_m, rate_sigma = noise_speed_mps * dt_s, usual_curvature_rate_radpm2(noise_speed_mps, scale)
         p[OFFSET, OFFSET] += OFFSET_NOISE_M2 * scale.length**2 / scale.time * dt_s
-        p[HEADING, HEADING] += (HEADING_NOISE_RAD2 if has_yaw_rate else HEADING_NOISE_NO_YAW_RATE_RAD2) / scale.time * dt_s
+        p[HEADING, HEADING] += (
+            (HEADING_NOISE_RAD2 if has_yaw_rate else HEADING_NOISE_NO_YAW_RATE_RAD2) / scale.time * dt_s
+        )
         p[CURVATURE, CURVATURE] += (CURVATURE_NOISE_RATIO * rate_sigma) ** 2 * distance_m
         p[RATE, RATE] += rate_sigma**2 * 2 * dt_s / rate_time_s
         p[WIDTH, WIDTH] += WIDTH_NOISE_M * scale.length * distance_m

@@ -166,12 +166,19 @@ class Limiter:
 
     def _braking_for_bend_mps2(self, curvature_radpm: float, speed_mps: float, max_steer_rad: float) -> float:
         """The deceleration towards the speed at which the bend is within the limits; 0 when it is already."""
-        if not math.isfinite(curvature_radpm) or curvature_radpm == 0.0 or speed_mps < STANDSTILL_MPS * self._bicycle.scale.speed:
+        if (
+            not math.isfinite(curvature_radpm)
+            or curvature_radpm == 0.0
+            or speed_mps < STANDSTILL_MPS * self._bicycle.scale.speed
+        ):
             return 0.0
         allowed_mps = math.sqrt(MAX_LATERAL_MPS2 / abs(curvature_radpm))
         if abs(self._bicycle.steer_rad(curvature_radpm, speed_mps)) > max_steer_rad:
             allowed_mps = 0.0
-        return min(MAX_BEND_BRAKING_MPS2, max(0.0, (speed_mps - allowed_mps) / (BEND_BRAKING_TIME_S * self._bicycle.scale.time)))
+        return min(
+            MAX_BEND_BRAKING_MPS2,
+            max(0.0, (speed_mps - allowed_mps) / (BEND_BRAKING_TIME_S * self._bicycle.scale.time)),
+        )
 
 
 def _limited_pedals(request: ControlRequest) -> tuple[float, float, LimiterFlag]:

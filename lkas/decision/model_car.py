@@ -15,7 +15,15 @@ ALSO_SCALED = (  # beside the controllers' parameters
     "warning_least_speed_mps",
 )
 # Unit -> exponents of length and time; accelerations and m/s per acceleration are the same at every size.
-DIMENSIONS = {"m": (1, 0), "m/s": (1, -1), "m/s³": (1, -3), "s": (0, 1), "1/s": (0, -1), "1/s²": (0, -2), "1/s³": (0, -3)}
+DIMENSIONS = {
+    "m": (1, 0),
+    "m/s": (1, -1),
+    "m/s³": (1, -3),
+    "s": (0, 1),
+    "1/s": (0, -1),
+    "1/s²": (0, -2),
+    "1/s³": (0, -3),
+}
 
 
 def tuned_for(parameters: DecisionParameters, scale: Scale) -> DecisionParameters:

@@ -122,7 +122,9 @@ class VehicleInput:
         speed_mps = max(
             _plausible(before.speed_mps, MAX_SPEED_MPS) or 0.0, _plausible(state.speed_mps, MAX_SPEED_MPS) or 0.0
         )
-        return moved_m > MAX_JUMP_M * self._scale.length + 1.5 * speed_mps * max(0.0, state.timestamp - before.timestamp)
+        return moved_m > MAX_JUMP_M * self._scale.length + 1.5 * speed_mps * max(
+            0.0, state.timestamp - before.timestamp
+        )
 
 
 def _plausible(value: float | None, limit: float) -> float | None:

@@ -1,8 +1,9 @@
 """The stretch of a map that an evaluation drives by default.
 
 It is the longest of all stretches that take the link with the smallest change of heading at each junction and end where
-the road ends, at their own start, before a bend tighter than R = 20 m (a model road: its scale times 4.2 m), before a stretch without markings or too narrow
-for a car, or after 5 km. In a map of more than 10,000 lanes only stretches from the first 60 are compared.
+the road ends, at their own start, before a bend tighter than R = 20 m (of a model road: 4.2 m times its scale), before
+a stretch without markings or too narrow for a car, or after 5 km. In a map of more than 10,000 lanes only stretches
+from the first 60 are compared.
 """
 
 import functools
@@ -77,8 +78,9 @@ def default_route(road_map: RoadMap) -> Route:
     if best is None or best.length_m < min_length_m:
         length_m = 0.0 if best is None else best.length_m
         raise OpenDriveError(
-            f"{road_map.path}: the longest stretch with markings and no bend tighter than R = {min_radius_m(road_map):.3g} m is "
-            f"{length_m:.0f} m long, expected at least {min_length_m:.3g} m; name roads to go over, or take --route turns"
+            f"{road_map.path}: the longest stretch with markings and no bend tighter than "
+            f"R = {min_radius_m(road_map):.3g} m is {length_m:.0f} m long, expected at least {min_length_m:.3g} m; "
+            "name roads to go over, or take --route turns"
         )
     if best.is_closed:
         return Route(road_map, best.legs, is_closed=True, stretch=Stretch(0.0, best.end_m, best.end_reason))

@@ -50,7 +50,9 @@ class Network:
         }
         self._drivable = {leg for leg in self._length_m if self._is_drivable(leg)}
         if not self._drivable:
-            raise OpenDriveError(f"{road_map.path}: no lane of type driving is at least {self._min_lane_width_m:.2g} m wide")
+            raise OpenDriveError(
+                f"{road_map.path}: no lane of type driving is at least {self._min_lane_width_m:.2g} m wide"
+            )
 
     def starts(self) -> list[Leg]:
         """Possible first legs of a path: those outside junctions and along the road's direction come first."""

@@ -79,7 +79,9 @@ class MpcController:
 
     def update(self, lane: LaneState, speed_mps: float, dt_s: float, *, is_limited: bool = False) -> SteeringCommand:
         regulated = self._regulator.update(lane, speed_mps, dt_s, is_limited=is_limited)
-        blend = bounded((speed_mps / self._bicycle.scale.speed - BLEND_START_MPS) / (BLEND_END_MPS - BLEND_START_MPS), 1.0)
+        blend = bounded(
+            (speed_mps / self._bicycle.scale.speed - BLEND_START_MPS) / (BLEND_END_MPS - BLEND_START_MPS), 1.0
+        )
         if blend <= 0.0 or dt_s <= 0.0 or not math.isfinite(lane.offset_m + regulated.curvature_radpm):
             return regulated
         if self._plan is not None:
@@ -99,7 +101,10 @@ class MpcController:
 
     def _make_plan(self, lane: LaneState, speed_mps: float, regulated: SteeringCommand, dt_s: float) -> str | None:
         """Make a plan that continues the last one, or the command of `lqr`. Returns why there is none, or None."""
-        if self._problem is None or abs(speed_mps - self._problem.speed_mps) > SPEED_STEP_MPS * self._bicycle.scale.speed:
+        if (
+            self._problem is None
+            or abs(speed_mps - self._problem.speed_mps) > SPEED_STEP_MPS * self._bicycle.scale.speed
+        ):
             self._problem = QuadraticProgram(speed_mps, self._bicycle, self._parameters)
         errors = lane_errors(lane, speed_mps, self._bicycle)
         max_m = self._parameters.correction_mps2 * self._parameters.mpc_offset_worth_m

@@ -2,7 +2,8 @@
 
 All of it is quadrilaterals on the road surface, hills and banks included, with the same orientation seen from above.
 Coordinates are relative to a local origin, the start of the first road, and those of a model road are divided by its
-scale, so that textures, verges and trees fit it. So neither float32 nor the phase of the textures depends on where the map lies.
+scale, so that textures, verges and trees fit it. So neither float32 nor the phase of the textures depends on where the
+map lies.
 """
 
 import math
@@ -47,7 +48,7 @@ class Scene(NamedTuple):
 
 
 def build_scene(road_map: RoadMap, condition: Condition, seed: int) -> Scene:
-    """Build all layers; `seed` determines missing paint, seams and skid marks. A model road is enlarged to full size."""
+    """Build all layers, a model road enlarged to full size; `seed` gives missing paint, seams and skid marks."""
     length = road_map.scale.length
     random = np.random.default_rng([seed, 10])
     verges: list[np.ndarray] = []
@@ -76,7 +77,9 @@ def build_scene(road_map: RoadMap, condition: Condition, seed: int) -> Scene:
                 ends = [*(mark.s_m for mark in lane.marks[1:]), section.end_m - section.s_m]
                 for mark, end_m in zip(lane.marks, ends, strict=False):
                     for stroke in mark.strokes:
-                        quads = _stroke_quads(road, section, lane_id, mark, stroke, end_m, STROKE_STEP_M * _step_ratio(length))
+                        quads = _stroke_quads(
+                            road, section, lane_id, mark, stroke, end_m, STROKE_STEP_M * _step_ratio(length)
+                        )
                         painted[mark.is_yellow] += _without_missing(quads, condition.missing, random)
     origin_m = _origin_m(road_map)
     layers = [
@@ -203,7 +206,9 @@ def _stains(
         if random.random() < amount:
             s_m = _stations(section, length)
             wander_m = 0.05 * length * np.sin(s_m / length / random.uniform(3, 9) + random.uniform(0, 6))
-            middle = _border(road, section, lane_id, s_m) + length * random.uniform(0.3, 0.6) * (-1 if lane_id > 0 else 1)
+            middle = _border(road, section, lane_id, s_m) + length * random.uniform(0.3, 0.6) * (
+                -1 if lane_id > 0 else 1
+            )
             middle = middle + wander_m
             found.append(_strip(road, s_m, middle + SEAM_WIDTH_M * length / 2, middle - SEAM_WIDTH_M * length / 2))
     start_m, end_m = section.s_m / length, section.end_m / length  # at full size
