@@ -2,6 +2,8 @@
 
 import pytest
 
+from lkas.frames import PinholeCamera, line_pixels
+from lkas.integration.shared_memory.messages import LaneLine
 from lkas.scale import FULL_SIZE, Scale, at_full_size, scale_of_car, scale_of_lane
 from lkas.vehicle import CameraConfig
 
@@ -35,3 +37,14 @@ def test_a_camera_is_enlarged_without_its_angles():
     assert (large.height_m, large.x_m, large.y_m) == pytest.approx((1.2, 0.6, -0.1))
     assert (large.pitch_rad, large.focal_px) == (camera.pitch_rad, camera.focal_px)
     assert at_full_size(camera, FULL_SIZE) is camera
+
+
+def test_a_line_is_drawn_from_where_it_enters_the_image_of_a_low_camera():
+    """12 cm up: from 4 cm ahead, not from 30 cm."""
+    camera = CameraConfig(width_px=640, height_px=480, hfov_deg=130, height_m=0.12, pitch_deg=20).geometry()
+    sigmas = {f"sigma_c{order}": 0.001 for order in range(4)}
+    line = LaneLine(c0=0.03, c1=0.0, c2=0.0, **sigmas, x_min_m=0.1, x_max_m=0.6, confidence=1.0)
+    pixels = line_pixels(line, camera, 480)
+    assert pixels[:, 1].max() == pytest.approx(PinholeCamera(camera).pixel_of_ground(0.036, 0.03)[1], abs=1)
+    assert pixels[:, 1].max() > 400
+    assert pixels[:, 1].min() == pytest.approx(PinholeCamera(camera).pixel_of_ground(0.6, 0.03)[1], abs=1)

@@ -11,7 +11,7 @@ import numpy as np
 from lkas.detection.lane_fit import _kernels
 from lkas.detection.lane_fit.bends import FULL_SIZE_BENDS, Bends
 from lkas.detection.lane_fit.kernel_structs import ViewCamera, ViewSampling
-from lkas.frames import NEAREST_M, PinholeCamera
+from lkas.frames import PinholeCamera
 from lkas.integration.shared_memory.messages import CameraGeometry
 
 MAX_ROWS = 96
@@ -115,7 +115,7 @@ def _view_camera(camera: PinholeCamera) -> ViewCamera:
     return ViewCamera(
         axes=np.array(camera.axes),
         height_m=geometry.height_m,
-        nearest_m=NEAREST_M,
+        nearest_m=camera.nearest_m,
         focal_px=geometry.focal_px,
         cx_px=geometry.cx_px,
         cy_px=geometry.cy_px,
