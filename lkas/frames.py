@@ -118,7 +118,7 @@ class PinholeCamera:
         return ground
 
     def pixel_of_ground(self, x_m: float, y_m: float) -> tuple[float, float] | None:
-        """One ground point of the ego frame -> its pixel; None unless it is at least `nearest_m` ahead of the camera."""
+        """One ground point of the ego frame -> its pixel; None unless it is `nearest_m` ahead of the camera."""
         g = self.geometry
         right, down, depth = _in_axes(self.axes, x_m - g.x_m, y_m - g.y_m, -g.height_m)
         if not depth >= self.nearest_m:

@@ -41,7 +41,7 @@ def test_a_camera_is_enlarged_without_its_angles():
 
 def test_a_line_is_drawn_from_where_it_enters_the_image_of_a_low_camera():
     """12 cm up: from 4 cm ahead, not from 30 cm."""
-    camera = CameraConfig(width_px=640, height_px=480, hfov_deg=130, height_m=0.12, pitch_deg=20).geometry()
+    camera = CameraConfig(width_px=640, height_px=480, hfov_deg=130, height_m=0.12, pitch_deg=20, x_m=0.0).geometry()
     sigmas = {f"sigma_c{order}": 0.001 for order in range(4)}
     line = LaneLine(c0=0.03, c1=0.0, c2=0.0, **sigmas, x_min_m=0.1, x_max_m=0.6, confidence=1.0)
     pixels = line_pixels(line, camera, 480)
