@@ -42,6 +42,8 @@ Point = tuple[float, float]
 Axes = tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]]
 
 NEAREST_M = 0.1  # depth; nearer points have no pixel
+LINE_FROM_M, LINE_TO_M = 0.3, 1.0  # ahead of the camera: a line starts and ends at least so far ahead
+LOW_CAMERA_M = 1.0  # a lower camera is a model's: these distances shrink with its height
 MIN_FALL = 1e-6  # of a ray, per depth; a flatter one never meets the ground
 CROSSING_STEPS = 3  # a row of the image is nearly perpendicular to the lane, so each step gains at least one digit
 
@@ -52,6 +54,7 @@ class PinholeCamera:
 
     def __init__(self, geometry: CameraGeometry) -> None:
         self.geometry = geometry
+        self.nearest_m = NEAREST_M * _low_ratio(geometry)
         self.lens = Lens(geometry.k1, geometry.k2, geometry.p1, geometry.p2, geometry.k3)
         self._lens = self.lens if self.lens.has_distortion else None
         self.axes = _axes(geometry)  # right, down, forward, in the ego frame
@@ -92,7 +95,7 @@ class PinholeCamera:
             pixels = self._lens.distort(pixels)
         pixels *= self.geometry.focal_px
         pixels += (self.geometry.cx_px, self.geometry.cy_px)
-        pixels[depth < NEAREST_M] = np.nan
+        pixels[depth < self.nearest_m] = np.nan
         return pixels
 
     def image_from_ground(self, x_m: np.ndarray, y_m: np.ndarray) -> np.ndarray:
@@ -115,10 +118,10 @@ class PinholeCamera:
         return ground
 
     def pixel_of_ground(self, x_m: float, y_m: float) -> tuple[float, float] | None:
-        """One ground point of the ego frame -> its pixel; None unless it is at least 0.1 m in front of the camera."""
+        """One ground point of the ego frame -> its pixel; None unless it is `nearest_m` ahead of the camera."""
         g = self.geometry
         right, down, depth = _in_axes(self.axes, x_m - g.x_m, y_m - g.y_m, -g.height_m)
-        if not depth >= NEAREST_M:
+        if not depth >= self.nearest_m:
             return None
         u, v = self._pixel_of(right, down, depth)
         return (u, v) if math.isfinite(u) and math.isfinite(v) else None
@@ -169,7 +172,14 @@ def line_pixels(line: LaneLine, geometry: CameraGeometry, height_px: int, points
 
 def _visible_range_m(line: LaneLine, geometry: CameraGeometry, last_row_m: tuple[Point, Point]) -> tuple[float, float]:
     """Distances ahead of the camera at which a line enters the image and at which its seen part ends."""
-    return max(0.3, _crossing_m(line, last_row_m) - geometry.x_m), max(1.0, line.x_max_m - geometry.x_m)
+    ratio = _low_ratio(geometry)
+    near_m = max(LINE_FROM_M * ratio, _crossing_m(line, last_row_m) - geometry.x_m)
+    return near_m, max(LINE_TO_M * ratio, line.x_max_m - geometry.x_m)
+
+
+def _low_ratio(geometry: CameraGeometry) -> float:
+    """1, or less for the low camera of a model car."""
+    return min(1.0, geometry.height_m / LOW_CAMERA_M)
 
 
 def _crossing_m(line: LaneLine, ends_m: tuple[Point, Point]) -> float:

@@ -16,7 +16,7 @@ class CameraConfig(Section, frozen=True, kw_only=True):
     height_px: Annotated[int, declare("Image height", unit="px", minimum=64, maximum=4096)] = 600
     rate_hz: Annotated[float, declare("Frames per second of world time", unit="Hz", minimum=1, maximum=100)] = 30.0
     hfov_deg: Annotated[float, declare("Horizontal field of view", unit="deg", minimum=10, maximum=150)] = 70.0
-    height_m: Annotated[float, declare("Height above the ground", unit="m", minimum=0.05, maximum=5)] = 1.4
+    height_m: Annotated[float, declare("Height above the ground", unit="m", minimum=0.03, maximum=5)] = 1.4
     pitch_deg: Annotated[float, declare("Pitch, positive looks down", unit="deg", minimum=-30, maximum=45)] = 4.0
     yaw_deg: Annotated[float, declare("Yaw, positive looks left", unit="deg", minimum=-45, maximum=45)] = 0.0
     roll_deg: Annotated[float, declare("Roll, positive leans right", unit="deg", minimum=-45, maximum=45)] = 0.0
@@ -60,11 +60,11 @@ class CameraConfig(Section, frozen=True, kw_only=True):
 class VehicleConfig(Section, frozen=True, kw_only=True):
     """The dimensions of the car and the steering response that a controller assumes."""
 
-    wheelbase_m: Annotated[float, declare("Distance between the axles", unit="m", minimum=0.1, maximum=10)] = 2.7
+    wheelbase_m: Annotated[float, declare("Distance between the axles", unit="m", minimum=0.05, maximum=10)] = 2.7
     cg_to_rear_axle_m: Annotated[
-        float, declare("Centre of gravity ahead of the rear axle", unit="m", minimum=0.05, maximum=8)
+        float, declare("Centre of gravity ahead of the rear axle", unit="m", minimum=0.02, maximum=8)
     ] = 1.45
-    width_m: Annotated[float, declare("Width over the tyres' outer edges", unit="m", minimum=0.05, maximum=3)] = 1.85
+    width_m: Annotated[float, declare("Width over the tyres' outer edges", unit="m", minimum=0.03, maximum=3)] = 1.85
     max_steer_deg: Annotated[float, declare("Road-wheel angle of steering = 1", unit="deg", minimum=1, maximum=80)] = (
         35.0
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from setuptools.command.build_py import build_py
 
-PATTERNS = ("*.yaml", "maps/*.xodr", "scenarios/*.yaml")
+PATTERNS = ("*.yaml", "maps/*.xodr", "scenarios/*.yaml", "scenarios/*/*.yaml")
 
 
 class BuildWithConfigs(build_py):

@@ -5,7 +5,7 @@
 
 from pathlib import Path
 
-from configs.maps.make_loop import loop_xml
+from configs.maps.make_loop import duckie_loop_xml, loop_xml, small_loop_xml
 from lkas.cli.settings import SECTIONS
 from lkas.config import default_yaml
 from lkas.integration.shared_memory.c_header import c_header
@@ -23,6 +23,8 @@ def derived_files() -> dict[Path, str]:
     return {
         ROOT / "configs/default.yaml": default_yaml(ALL_SECTIONS),
         ROOT / "configs/maps/loop.xodr": loop_xml(),
+        ROOT / "configs/maps/small_loop.xodr": small_loop_xml(),
+        ROOT / "configs/maps/duckie_loop.xodr": duckie_loop_xml(),
         ROOT / "lkas/include/lkas_messages.h": c_header(),
         STUB: channel_stub(),
     }

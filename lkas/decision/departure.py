@@ -5,7 +5,7 @@ slip and d'' = v (r - v curvature), a wheel reaches the left line at the smalles
 Where d'' points towards the line, only the part beyond two sigma of v² curvature counts: extrapolated over one and a
 half seconds, the error of the curvature and the oscillations of a car that keeps its lane would cause most warnings.
 
-Zones follow ISO 17361: no warning while the wheel is further from the line than `earliest_margin_m`, which grows with
+Zones follow ISO 17361: no warning while the wheel is further from the line than `_earliest_margin_m`, which grows with
 the lateral speed, and none later than 0.3 m beyond the line. Within the zone a drift is reported when the TTLC is
 short, or the line is within two sigma of the wheel, for a confirmation time; a departure when a wheel is on the line.
 There is no warning for a line that the driver indicates to cross, nor at low speed.
@@ -77,7 +77,7 @@ class DepartureWarning:
 
     def margins_m(self, lane: LaneState) -> tuple[float, float]:
         """Return the left and right margins from the tyre's outer to the line's inner edge; negative: beyond it."""
-        centred_m = lane.width_m / 2 - HALF_LINE_M - self._half_width_m
+        centred_m = lane.width_m / 2 - HALF_LINE_M * self._bicycle.scale.length - self._half_width_m
         return centred_m - lane.offset_m, centred_m + lane.offset_m
 
     def update(self, lane: LaneState, speed_mps: float, dt_s: float, driver: DriverInput) -> Departure:
@@ -118,23 +118,27 @@ class DepartureWarning:
         return self._status is not DepartureStatus.CENTERED
 
     @property
+    def _end_margin_m(self) -> float:
+        return DEPARTURE_END_MARGIN_M * self._bicycle.scale.length
+
+    @property
     def _departure_margin_m(self) -> float:
         """The margin at or below which the status is `departure`, with hysteresis."""
-        return DEPARTURE_END_MARGIN_M if self._status is DepartureStatus.DEPARTURE else 0.0
+        return self._end_margin_m if self._status is DepartureStatus.DEPARTURE else 0.0
 
     def _is_drift(self, margin_m: float, ttlc_s: float | None, towards_mps: float, *, uncertain_m: float) -> bool:
         """Whether the car drifts towards this side, with hysteresis."""
         p = self._parameters
-        max_ttlc_s, earliest_m = p.drift_ttlc_s, earliest_margin_m(towards_mps, p.warning_earliest_m)
+        max_ttlc_s, earliest_m = p.drift_ttlc_s, self._earliest_margin_m(towards_mps)
         if self._is_warning:
-            max_ttlc_s, earliest_m = max_ttlc_s * DRIFT_END_RATIO, earliest_m + DEPARTURE_END_MARGIN_M
-            uncertain_m += DEPARTURE_END_MARGIN_M
+            max_ttlc_s, earliest_m = max_ttlc_s * DRIFT_END_RATIO, earliest_m + self._end_margin_m
+            uncertain_m += self._end_margin_m
         return margin_m <= earliest_m and (margin_m < uncertain_m or (ttlc_s is not None and ttlc_s < max_ttlc_s))
 
-
-def earliest_margin_m(towards_mps: float, slow_m: float) -> float:
-    """Return the largest margin of a warning at this lateral speed (ISO 17361); `slow_m` is the one of slow drifts."""
-    return max(slow_m, min(MAX_EARLIEST_MARGIN_M, EARLIEST_TIME_S * towards_mps))
+    def _earliest_margin_m(self, towards_mps: float) -> float:
+        """The largest margin of a warning at this lateral speed (ISO 17361)."""
+        fast_m = min(MAX_EARLIEST_MARGIN_M * self._bicycle.scale.length, EARLIEST_TIME_S * towards_mps)
+        return max(self._parameters.warning_earliest_m, fast_m)
 
 
 def time_to_reach_s(distance_m: float, speed_mps: float, acceleration_mps2: float) -> float | None:

@@ -26,12 +26,14 @@ from lkas.decision.measurement import LEFT, RIGHT, LineMeasurement
 from lkas.decision.observation import ObservationModel, lateral_distance_m
 from lkas.decision.odometry import Odometry
 from lkas.decision.parameters import DecisionParameters
+from lkas.scale import FULL_SIZE
 
 STANDSTILL_MPS = 0.1
 MAX_STEP_S = 0.02  # of a prediction
 UNKNOWN_SPEED_MPS = 20.0  # uncertainty grows as at this speed while the speed is unknown
 
 DEFAULT_WIDTH_M, DEFAULT_WIDTH_SIGMA_M = 3.5, 0.25  # until both lines have been visible
+MODEL_WIDTH_SIGMA_M = 1.2  # at full size: lanes of model roads have any width beside their cars
 
 # A measured curvature rate is the mean over the visible stretch. It differs from the local one by this part of a usual
 # rate.
@@ -56,7 +58,7 @@ class LaneEstimator:
 
     def configure(self, parameters: DecisionParameters) -> None:
         """Use the `measurement_sigma_ratio` of these parameters from now on."""
-        self._observe = ObservationModel(parameters.measurement_sigma_ratio)
+        self._observe = ObservationModel(parameters.measurement_sigma_ratio, self._bicycle.scale)
 
     def reset(self) -> None:
         """Forget the lane and the odometry."""
@@ -77,12 +79,13 @@ class LaneEstimator:
 
     def predict(self, now_s: float, speed_mps: float | None, yaw_rate_radps: float | None) -> None:
         """Predict to `now_s`; None means unknown. At standstill neither state nor uncertainty changes."""
+        scale = self._bicycle.scale
         is_first, then_s = self._now_s is None, self._now_s or 0.0
         dt_s = 0.0 if is_first else now_s - then_s
         self._now_s = now_s
         if speed_mps is None:
-            speed_mps, yaw_rate_radps, noise_speed_mps = 0.0, 0.0, UNKNOWN_SPEED_MPS
-        elif speed_mps < STANDSTILL_MPS:
+            speed_mps, yaw_rate_radps, noise_speed_mps = 0.0, 0.0, UNKNOWN_SPEED_MPS * scale.speed
+        elif speed_mps < STANDSTILL_MPS * scale.speed:
             speed_mps, yaw_rate_radps, noise_speed_mps = 0.0, 0.0, 0.0
         else:
             noise_speed_mps = speed_mps
@@ -134,7 +137,9 @@ class LaneEstimator:
         for row, order in ((CURVATURE_ROW, 2), (RATE_ROW, 3)):
             mean, variance = self._observe.mean(accepted, order)
             if row is RATE_ROW:
-                variance += (RATE_MEAN_ERROR_RATIO * usual_curvature_rate_radpm2(self._speed_mps)) ** 2
+                variance += (
+                    RATE_MEAN_ERROR_RATIO * usual_curvature_rate_radpm2(self._speed_mps, self._bicycle.scale)
+                ) ** 2
             if self._filter.is_expected(row, mean, variance, GATE_SIGMAS):
                 self._filter.update(row, mean, variance)
         self._check_width(lines, accepted)
@@ -153,13 +158,15 @@ class LaneEstimator:
 
     def _acquire(self, lines: tuple[LineMeasurement, ...]) -> tuple[bool, bool]:
         """Initialise the filter with this image. A width estimated earlier is kept if only one line is visible."""
+        scale, length = self._bicycle.scale, self._bicycle.scale.length
         width_m, width_variance = self._filter.width
         if width_variance == 0.0:
-            width_m, width_variance = DEFAULT_WIDTH_M, DEFAULT_WIDTH_SIGMA_M**2
+            sigma_m = DEFAULT_WIDTH_SIGMA_M if scale == FULL_SIZE else MODEL_WIDTH_SIGMA_M
+            width_m, width_variance = DEFAULT_WIDTH_M * length, (sigma_m * length) ** 2
         sides = [line.side for line in lines]
         if len(lines) == 2:
             measured_m = abs(lateral_distance_m(lines[0]) - lateral_distance_m(lines[1]))
-            width_m = min(MAX_WIDTH_M, max(MIN_WIDTH_M, measured_m))
+            width_m = min(MAX_WIDTH_M * length, max(MIN_WIDTH_M * length, measured_m))
             width_variance = sum(self._observe.variance(line) for line in lines)
         offset_m = sum(line.side * width_m / 2 - lateral_distance_m(line) for line in lines) / len(lines)
         offset_variance = max(self._observe.variance(line) for line in lines)
@@ -169,7 +176,7 @@ class LaneEstimator:
         curvature, curvature_variance = self._observe.mean(lines, 2)
         rate, rate_variance = self._observe.mean(lines, 3)
         self.reset_lane()
-        usual_rate = usual_curvature_rate_radpm2(self._speed_mps)
+        usual_rate = usual_curvature_rate_radpm2(self._speed_mps, self._bicycle.scale)
         self._filter.initialize(
             (offset_m, heading_rad, curvature, 0.0, width_m),
             (offset_variance, heading_variance, curvature_variance, usual_rate**2, width_variance),
@@ -203,7 +210,7 @@ class LaneEstimator:
             elif since_s is None:
                 self._side_rejected_since_s[side] = now_s
             elif now_s - since_s >= WIDTH_CHANGE_AFTER_S:
-                self._filter.inflate_width(WIDTH_CHANGE_SIGMA_M)
+                self._filter.inflate_width(WIDTH_CHANGE_SIGMA_M * self._bicycle.scale.length)
                 self._side_rejected_since_s[side] = None
 
     def _is_expected(self, line: LineMeasurement) -> bool:

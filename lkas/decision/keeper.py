@@ -18,6 +18,7 @@ from lkas.decision.estimator import LaneEstimator
 from lkas.decision.events import DecisionEvent
 from lkas.decision.lane import LaneState
 from lkas.decision.limiter import ControlRequest, Limiter
+from lkas.decision.model_car import tuned_for
 from lkas.decision.outputs import control_message, timeline_message
 from lkas.decision.parameters import DecisionParameters
 from lkas.decision.speed import SpeedController
@@ -57,15 +58,17 @@ class LaneKeeper:
         self._camera = camera.geometry()
         self._config, self._facts = vehicle, VehicleFacts()  # the configured car; what the world says of it
         self._bicycle = Bicycle(vehicle, parameters)
-        self._steering = Steering(parameters, vehicle, self._bicycle, self._report_fallback)
-        self._visibility = LaneVisibility()
-        self._estimator = LaneEstimator(self._bicycle, parameters)
-        self._speed = SpeedController(parameters)
-        self._limiter = Limiter(self._bicycle, parameters)
-        self._machine = StateMachine(parameters)
-        self._departure = DepartureWarning(vehicle.width_m, self._bicycle, parameters)
+        scale = self._bicycle.scale
+        tuned = tuned_for(parameters, scale)
+        self._steering = Steering(tuned, vehicle, self._bicycle, self._report_fallback)
+        self._visibility = LaneVisibility(scale)
+        self._estimator = LaneEstimator(self._bicycle, tuned)
+        self._speed = SpeedController(tuned, self._bicycle)
+        self._limiter = Limiter(self._bicycle, tuned)
+        self._machine = StateMachine(tuned, scale)
+        self._departure = DepartureWarning(vehicle.width_m, self._bicycle, tuned)
         self._driver = DriverInput()
-        self._vehicle = VehicleInput()
+        self._vehicle = VehicleInput(scale)
         self._last: ControlMessage | None = None
         self._now_s = 0.0  # of the last decision
         self._restored_steering: float | None = None
@@ -93,10 +96,15 @@ class LaneKeeper:
         if not declaration.live:
             raise ParameterError(f"decision.{name} is read once, at the start: set it with --set and start again")
         if _concerns_controller(declaration, parameters.controller):
-            self._steering.configure(parameters)
+            self._steering.configure(tuned_for(parameters, self._bicycle.scale))
         self._parameters = parameters
+        self._tune()
+
+    def _tune(self) -> None:
+        """Give all parts except the controller the parameters for a car of this scale."""
+        tuned = tuned_for(self._parameters, self._bicycle.scale)
         for part in (self._estimator, self._machine, self._speed, self._limiter, self._departure):
-            part.configure(parameters)
+            part.configure(tuned)
 
     def restore(self, last: ControlMessage) -> None:
         """Take over from a predecessor: continue with its last command and mode."""
@@ -192,10 +200,12 @@ class LaneKeeper:
         self._facts = facts
         car, self._parameters, refused = with_facts(self._config, self._parameters, facts)
         self._bicycle.configure(car, self._parameters)
-        self._steering.set_vehicle(self._parameters, car, self._limiter.steer_rad)
+        scale = self._bicycle.scale
+        self._steering.set_vehicle(tuned_for(self._parameters, scale), car, self._limiter.steer_rad)
         self._departure.set_width(car.width_m)
-        for part in (self._speed, self._limiter):
-            part.configure(self._parameters)
+        for judge in (self._visibility, self._machine, self._vehicle):
+            judge.set_scale(scale)
+        self._tune()
         for text in refused:
             self._machine.add_event("vehicle", "warning", text)
 

@@ -15,8 +15,11 @@ import numpy as np
 from lkas.decision.bicycle import Bicycle
 from lkas.decision.lane import CURVATURE_RATE_TIME_CONSTANT_S, LaneState
 from lkas.decision.measurement import LEFT, RIGHT
+from lkas.scale import FULL_SIZE, Scale
 
 CURVATURE_RATE_JERK_MPS3 = 1.6  # twice the usual lateral jerk in a transition curve
+MIN_DESIGN_SPEED_MPS = 8.0  # of roads
+MIN_MODEL_DESIGN_SPEED_MPS = 3.0  # of model roads, at full size: their bends are as sharp as crossings
 MIN_WIDTH_M, MAX_WIDTH_M = 2.0, 6.0
 
 # Spectral densities of the process noise, per second.
@@ -27,6 +30,7 @@ CURVATURE_NOISE_RATIO = 1.2  # of a usual curvature rate, squared, per metre: ro
 WIDTH_NOISE_M = 1e-4  # m² per metre of distance
 # Lower bounds of the sigmas: the errors of one camera do not average out.
 MIN_SIGMA = np.array([0.01, 0.001, 1e-4, 1e-6, 0.01])
+STATE_LENGTHS = np.array([1, 0, -1, -2, 1])  # exponents of length in the units of the state
 
 OFFSET, HEADING, CURVATURE, RATE, WIDTH = range(5)
 _IDENTITY = np.eye(5)
@@ -97,9 +101,10 @@ class LaneFilter:
         self, dt_s: float, speed_mps: float, yaw_rate_radps: float, noise_speed_mps: float, *, has_yaw_rate: bool
     ) -> None:
         """Predict by dt. Process noise grows with `noise_speed_mps`; `has_yaw_rate`: the yaw rate was measured."""
-        x, ds_m = self._x, speed_mps * dt_s
+        x, ds_m, scale = self._x, speed_mps * dt_s, self._bicycle.scale
+        rate_time_s = CURVATURE_RATE_TIME_CONSTANT_S * scale.time
         slip_m = self._bicycle.slip_per_curvature_m(speed_mps)
-        rate_decay = math.exp(-dt_s / CURVATURE_RATE_TIME_CONSTANT_S)
+        rate_decay = math.exp(-dt_s / rate_time_s)
         x[OFFSET] += ds_m * x[HEADING] + yaw_rate_radps * dt_s * slip_m
         if has_yaw_rate:
             x[HEADING] += yaw_rate_radps * dt_s - ds_m * (x[CURVATURE] + ds_m / 2 * x[RATE])
@@ -112,12 +117,14 @@ class LaneFilter:
         f[CURVATURE, RATE] = ds_m
         f[RATE, RATE] = rate_decay
         p = f @ self._p @ f.T
-        distance_m, rate_sigma = noise_speed_mps * dt_s, usual_curvature_rate_radpm2(noise_speed_mps)
-        p[OFFSET, OFFSET] += OFFSET_NOISE_M2 * dt_s
-        p[HEADING, HEADING] += (HEADING_NOISE_RAD2 if has_yaw_rate else HEADING_NOISE_NO_YAW_RATE_RAD2) * dt_s
+        distance_m, rate_sigma = noise_speed_mps * dt_s, usual_curvature_rate_radpm2(noise_speed_mps, scale)
+        p[OFFSET, OFFSET] += OFFSET_NOISE_M2 * scale.length**2 / scale.time * dt_s
+        p[HEADING, HEADING] += (
+            (HEADING_NOISE_RAD2 if has_yaw_rate else HEADING_NOISE_NO_YAW_RATE_RAD2) / scale.time * dt_s
+        )
         p[CURVATURE, CURVATURE] += (CURVATURE_NOISE_RATIO * rate_sigma) ** 2 * distance_m
-        p[RATE, RATE] += rate_sigma**2 * 2 * dt_s / CURVATURE_RATE_TIME_CONSTANT_S
-        p[WIDTH, WIDTH] += WIDTH_NOISE_M * distance_m
+        p[RATE, RATE] += rate_sigma**2 * 2 * dt_s / rate_time_s
+        p[WIDTH, WIDTH] += WIDTH_NOISE_M * scale.length * distance_m
         self._p = p
 
     def is_expected(self, row: np.ndarray, value: float, variance: float, sigmas: float) -> bool:
@@ -137,11 +144,14 @@ class LaneFilter:
 
     def apply_bounds(self) -> None:
         """Apply the lower bounds of the sigmas and the bounds of the width; call it after the updates of an image."""
-        self._x[WIDTH] = min(MAX_WIDTH_M, max(MIN_WIDTH_M, self._x[WIDTH]))
-        missing = MIN_SIGMA**2 - self._p.diagonal()
+        length = self._bicycle.scale.length
+        self._x[WIDTH] = min(MAX_WIDTH_M * length, max(MIN_WIDTH_M * length, self._x[WIDTH]))
+        missing = (MIN_SIGMA * length**STATE_LENGTHS) ** 2 - self._p.diagonal()
         self._p[np.diag_indices(5)] += np.maximum(0.0, missing)
 
 
-def usual_curvature_rate_radpm2(speed_mps: float) -> float:
+def usual_curvature_rate_radpm2(speed_mps: float, scale: Scale = FULL_SIZE) -> float:
     """Return a usual change of curvature per metre on roads built for this speed."""
-    return min(5e-4, CURVATURE_RATE_JERK_MPS3 / max(speed_mps, 8.0) ** 3)
+    min_mps = MIN_DESIGN_SPEED_MPS if scale == FULL_SIZE else MIN_MODEL_DESIGN_SPEED_MPS
+    usual = CURVATURE_RATE_JERK_MPS3 / max(speed_mps / scale.speed, min_mps) ** 3
+    return min(5e-4, usual) if scale == FULL_SIZE else usual / scale.length**2

@@ -84,7 +84,7 @@ class Limiter:
         if speed_mps is not None and math.isfinite(speed_mps):
             self._known_speed_mps = abs(speed_mps)
         if self._known_speed_mps is None:
-            return INITIAL_SPEED_MPS
+            return INITIAL_SPEED_MPS * self._bicycle.scale.speed
         gained_mps = UNKNOWN_ACCELERATION_MPS2 * max(0.0, age_s) if math.isfinite(age_s) else MAX_SPEED_MPS
         return min(MAX_SPEED_MPS, max(self._min_plausible_mps, self._known_speed_mps + gained_mps))
 
@@ -93,7 +93,7 @@ class Limiter:
         """Whether the car reports a speed below what it can have."""
         if self._known_speed_mps is None:
             return False
-        return self._known_speed_mps < self._min_plausible_mps - MAX_SPEED_ERROR_MPS
+        return self._known_speed_mps < self._min_plausible_mps - MAX_SPEED_ERROR_MPS * self._bicycle.scale.speed
 
     def apply(
         self, request: ControlRequest, dt_s: float, speed_mps: float | None, age_s: float, max_steer_rad: float | None
@@ -120,7 +120,7 @@ class Limiter:
             self._steer_rad, steering = 0.0, 0.0
             flags |= LimiterFlag.NO_STEERING_RANGE
         else:
-            if bound_mps >= STANDSTILL_MPS:
+            if bound_mps >= STANDSTILL_MPS * self._bicycle.scale.speed:
                 steer_rad, steer_flags = self._limited_steer_rad(steer_rad, dt_s, bound_mps, max_steer_rad)
                 flags |= steer_flags
                 self._steer_rad = steer_rad
@@ -145,20 +145,20 @@ class Limiter:
         limited_rad = min(max_steer_rad, max(-max_steer_rad, steer_rad))
         if limited_rad != steer_rad:
             flags |= LimiterFlag.STEERING_ANGLE
-        speed2 = speed_mps * speed_mps
+        speed2, time = speed_mps * speed_mps, bicycle.scale.time
         max_rad = bicycle.steer_rad(MAX_LATERAL_MPS2 / speed2, speed_mps)
         if abs(limited_rad) > max_rad:
             flags |= LimiterFlag.LATERAL_ACCELERATION
             limited_rad = math.copysign(max_rad, limited_rad)
 
         last_radpm = bicycle.curvature_radpm(last_rad, speed_mps)
-        change_radpm = MAX_LATERAL_JERK_MPS3 / speed2 * dt_s
+        change_radpm = MAX_LATERAL_JERK_MPS3 / time / speed2 * dt_s
         low_rad = bicycle.steer_rad(last_radpm - change_radpm, speed_mps)
         high_rad = bicycle.steer_rad(last_radpm + change_radpm, speed_mps)
         if not low_rad <= limited_rad <= high_rad:
             flags |= LimiterFlag.LATERAL_JERK
             limited_rad = min(high_rad, max(low_rad, limited_rad))
-        turn_rad = MAX_STEERING_RATE_RADPS * dt_s
+        turn_rad = MAX_STEERING_RATE_RADPS / time * dt_s
         if abs(limited_rad - last_rad) > turn_rad:
             flags |= LimiterFlag.STEERING_RATE
             limited_rad = last_rad + math.copysign(turn_rad, limited_rad - last_rad)
@@ -166,12 +166,19 @@ class Limiter:
 
     def _braking_for_bend_mps2(self, curvature_radpm: float, speed_mps: float, max_steer_rad: float) -> float:
         """The deceleration towards the speed at which the bend is within the limits; 0 when it is already."""
-        if not math.isfinite(curvature_radpm) or curvature_radpm == 0.0 or speed_mps < STANDSTILL_MPS:
+        if (
+            not math.isfinite(curvature_radpm)
+            or curvature_radpm == 0.0
+            or speed_mps < STANDSTILL_MPS * self._bicycle.scale.speed
+        ):
             return 0.0
         allowed_mps = math.sqrt(MAX_LATERAL_MPS2 / abs(curvature_radpm))
         if abs(self._bicycle.steer_rad(curvature_radpm, speed_mps)) > max_steer_rad:
             allowed_mps = 0.0
-        return min(MAX_BEND_BRAKING_MPS2, max(0.0, (speed_mps - allowed_mps) / BEND_BRAKING_TIME_S))
+        return min(
+            MAX_BEND_BRAKING_MPS2,
+            max(0.0, (speed_mps - allowed_mps) / (BEND_BRAKING_TIME_S * self._bicycle.scale.time)),
+        )
 
 
 def _limited_pedals(request: ControlRequest) -> tuple[float, float, LimiterFlag]:

@@ -18,10 +18,12 @@ from lkas.integration.shared_memory.messages import (
     LaneMessage,
     LineOrigin,
 )
+from lkas.scale import FULL_SIZE, Scale
 
 LEFT, RIGHT = 1.0, -1.0
 MIN_CONFIDENCE = 0.05  # a line that is wrong nineteen times out of twenty is not used
 MAX_LATERAL_M = 8.0  # beside the car; a line further away does not bound its lane
+MIN_LENGTH_M = 1.0  # of a line given by two image points
 MAX_HEADING_RAD = 0.7
 MAX_CURVATURE_RADPM, MAX_CURVATURE_RATE_RADPM2 = 0.3, 0.1  # no car can turn so sharply
 MAX_SIGMA = 100.0  # a larger one carries no information
@@ -60,7 +62,9 @@ class LineMeasurement(NamedTuple):
 class LineExtractor:
     """Extracts the usable lines of detections; caches the camera projection for those without a LaneModel."""
 
-    def __init__(self) -> None:
+    def __init__(self, scale: Scale = FULL_SIZE) -> None:
+        """`scale` is the car's."""
+        self._scale = scale
         self._camera: PinholeCamera | None = None
 
     def lines(self, detection: DetectionMessage, camera: CameraGeometry) -> tuple[LineMeasurement, ...]:
@@ -73,7 +77,7 @@ class LineExtractor:
                 self._from_image(LEFT, detection.left_lane, camera),
                 self._from_image(RIGHT, detection.right_lane, camera),
             )
-        lines = tuple(line for line in found if line is not None and _is_plausible(line))
+        lines = tuple(line for line in found if line is not None and _is_plausible(line, self._scale.length))
         if len(lines) == 2 and lines[0].coefficients[0] <= lines[1].coefficients[0]:
             return ()  # the left line is right of the right one: neither is reliable
         return lines
@@ -87,11 +91,14 @@ class LineExtractor:
         if self._camera is None or self._camera.geometry != geometry:
             self._camera = PinholeCamera(geometry)
         (x1, y1), (x2, y2) = self._camera.ground_from_image(pixels)
-        if not x2 - x1 > 1.0:  # also false for NaN: a point above the horizon
+        if not x2 - x1 > MIN_LENGTH_M * self._scale.length:  # also false for NaN: a point above the horizon
             return None
         slope = float((y2 - y1) / (x2 - x1))
         coefficients = (float(y1) - slope * float(x1), slope, 0.0, 0.0)
-        return LineMeasurement(side, coefficients, _scaled(STRAIGHT_LINE_SIGMAS, lane.confidence))
+        a, b, c, d = STRAIGHT_LINE_SIGMAS
+        length = self._scale.length
+        sigmas = a * length, b, c / length, d / length**2
+        return LineMeasurement(side, coefficients, _scaled(sigmas, lane.confidence))
 
 
 def _from_line(side: float, line: LaneLine | None) -> LineMeasurement | None:
@@ -108,12 +115,12 @@ def _scaled(sigmas: tuple[float, float, float, float], confidence: float) -> tup
     return a * factor, b * factor, c * factor, d * factor
 
 
-def _is_plausible(line: LineMeasurement) -> bool:
+def _is_plausible(line: LineMeasurement, length: float) -> bool:
     return (
         all(map(math.isfinite, line.coefficients + line.sigmas))
-        and abs(line.coefficients[0]) < MAX_LATERAL_M
+        and abs(line.coefficients[0]) < MAX_LATERAL_M * length
         and abs(line.coefficients[1]) < MAX_HEADING_RAD
-        and abs(line.coefficients[2]) < MAX_CURVATURE_RADPM
-        and abs(line.coefficients[3]) < MAX_CURVATURE_RATE_RADPM2
-        and 0.0 <= min(line.sigmas) <= max(line.sigmas) < MAX_SIGMA
+        and abs(line.coefficients[2]) < MAX_CURVATURE_RADPM / length
+        and abs(line.coefficients[3]) < MAX_CURVATURE_RATE_RADPM2 / length**2
+        and 0.0 <= min(line.sigmas) <= max(line.sigmas) < MAX_SIGMA / length**2
     )

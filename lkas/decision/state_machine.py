@@ -18,6 +18,7 @@ from msgspec import Struct
 from lkas.decision.events import DecisionEvent, Level
 from lkas.decision.parameters import DecisionParameters
 from lkas.integration.shared_memory.messages import ControlMode
+from lkas.scale import FULL_SIZE, Scale
 
 MAX_VEHICLE_AGE_S = 0.5
 HOLD_RECOVERY_S = 0.1
@@ -59,14 +60,20 @@ class Situation(Struct, frozen=True, kw_only=True):
 class StateMachine:
     """The mode, its reason and the timers of its hysteresis."""
 
-    def __init__(self, parameters: DecisionParameters) -> None:
+    def __init__(self, parameters: DecisionParameters, scale: Scale = FULL_SIZE) -> None:
+        """`scale` is the car's."""
         self._events: list[DecisionEvent] = []
+        self.set_scale(scale)
         self.configure(parameters)
         self.reset("starting")
 
     def configure(self, parameters: DecisionParameters) -> None:
         """Use these parameters from the next step on."""
         self._parameters = parameters
+
+    def set_scale(self, scale: Scale) -> None:
+        """Judge standstill and offset for a car of this scale."""
+        self._scale = scale
 
     def reset(self, reason: str) -> None:
         """Return to standby without an event, such as in a new session."""
@@ -142,7 +149,7 @@ class StateMachine:
         if now.steering_fault:
             return False
         if self._is_rearming:
-            is_centred = now.offset_m is not None and abs(now.offset_m) <= MAX_REARM_OFFSET_M
+            is_centred = now.offset_m is not None and abs(now.offset_m) <= MAX_REARM_OFFSET_M * self._scale.length
             return self._valid_s >= self._parameters.rearm_time_s and is_centred
         return self._valid_s >= self._parameters.engage_time_s and self._valid_s > 0 and now.is_in_lane
 
@@ -197,7 +204,7 @@ class StateMachine:
         return now.vehicle_age_s is None or now.vehicle_age_s > MAX_VEHICLE_AGE_S or now.is_speed_implausible
 
     def _is_standing(self, now: Situation) -> bool:
-        return now.speed_mps is not None and now.speed_mps < STANDSTILL_MPS
+        return now.speed_mps is not None and now.speed_mps < STANDSTILL_MPS * self._scale.speed
 
     def _enter(self, mode: ControlMode, reason: str) -> None:
         previous, self.mode, self.reason = self.mode, mode, reason

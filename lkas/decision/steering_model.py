@@ -11,7 +11,7 @@ from collections import deque
 
 from msgspec import structs
 
-from lkas.decision.bicycle import KINEMATIC_BELOW_MPS, Bicycle
+from lkas.decision.bicycle import Bicycle
 from lkas.decision.lane import LaneState
 from lkas.decision.steering_lag import SteeringLag
 from lkas.decision.steering_side import SteeringSide
@@ -71,11 +71,11 @@ class SteeringModel:
         commanded_radpm = self._bicycle.curvature_radpm(command_rad, speed_mps)
         self.side.advance(dt_s, (self._lag.lag_s, yaw_lag_s), commanded_radpm, speed_mps, yaw_rate_radps)
         self._model_yaw_radps = _low_pass(self._model_yaw_radps, steady_radps, yaw_lag_s, dt_s)
-        if yaw_rate_radps is None or speed_mps < KINEMATIC_BELOW_MPS:
+        if yaw_rate_radps is None or speed_mps < self._bicycle.kinematic_below_mps:
             return
         residual_radpm = (yaw_rate_radps - self._model_yaw_radps) / speed_mps
         trim_radpm = _low_pass(self.trim_radpm, residual_radpm, TRIM_TIME_CONSTANT_S, dt_s)
-        limit_radpm = min(MAX_TRIM_RADPM, self._trim_mps2 / speed_mps**2)
+        limit_radpm = min(MAX_TRIM_RADPM / self._bicycle.scale.length, self._trim_mps2 / speed_mps**2)
         self.trim_radpm = min(limit_radpm, max(-limit_radpm, trim_radpm))
 
     def predict(self, lane: LaneState, now_s: float, speed_mps: float, *, past_lag: bool) -> LaneState:

@@ -26,7 +26,7 @@ def predicted_lanes(
     slip_m = bicycle.slip_per_curvature_m(speed_mps)
     lag_s = bicycle.lag_s(speed_mps) if controller is not None and controller.models_lag else 0.0
     response = 1 - math.exp(-h_s / lag_s) if lag_s > 0 else 1.0
-    rate_decay = math.exp(-h_s / CURVATURE_RATE_TIME_CONSTANT_S)
+    rate_decay = math.exp(-h_s / (CURVATURE_RATE_TIME_CONSTANT_S * bicycle.scale.time))
     yield lane
     for _ in range(POINTS - 1):
         for _ in range(STEPS_PER_POINT):

@@ -4,6 +4,7 @@ import math
 from enum import Enum
 
 from lkas.integration.shared_memory.messages import CameraGeometry, VehicleFacts, VehicleState
+from lkas.scale import FULL_SIZE, Scale
 
 MAX_FUTURE_S = 0.02  # a state may carry a stamp one tick after the time it is compared with
 MAX_AGE_S = 0.1  # an older yaw rate or wheel angle does not describe the present
@@ -24,12 +25,18 @@ class Discontinuity(Enum):
 class VehicleInput:
     """Keeps the newest plausible vehicle state. Values that are not finite or implausibly large count as unknown."""
 
-    def __init__(self) -> None:
+    def __init__(self, scale: Scale = FULL_SIZE) -> None:
+        """`scale` is the car's."""
+        self.set_scale(scale)
         self.session: int | None = None
         self._state: VehicleState | None = None
         self._now_s: float | None = None
         self._speed: tuple[float, float] | None = None  # (m/s, world time)
         self.max_steer_rad: float | None = None
+
+    def set_scale(self, scale: Scale) -> None:
+        """Judge jumps of a car of this scale."""
+        self._scale = scale
 
     def restore(self, session: int) -> None:
         """Continue in the session of a predecessor."""
@@ -115,7 +122,9 @@ class VehicleInput:
         speed_mps = max(
             _plausible(before.speed_mps, MAX_SPEED_MPS) or 0.0, _plausible(state.speed_mps, MAX_SPEED_MPS) or 0.0
         )
-        return moved_m > MAX_JUMP_M + 1.5 * speed_mps * max(0.0, state.timestamp - before.timestamp)
+        return moved_m > MAX_JUMP_M * self._scale.length + 1.5 * speed_mps * max(
+            0.0, state.timestamp - before.timestamp
+        )
 
 
 def _plausible(value: float | None, limit: float) -> float | None:

@@ -12,6 +12,7 @@ from lkas.decision.measurement import LineExtractor
 from lkas.decision.vehicle_input import MAX_FUTURE_S
 from lkas.integration.shared_memory.messages import CameraGeometry, DetectionMessage
 from lkas.integration.shared_memory.stamps import is_unstamped, stamped
+from lkas.scale import FULL_SIZE, Scale
 
 LOST_AFTER_S = 0.5  # an exposure older than this counts as lost
 VISIBLE_FOR_S = 0.3  # a line counts as visible for this time after a measurement of it was accepted
@@ -22,12 +23,17 @@ RATIO_TIME_CONSTANT_S = 2.0
 class LaneVisibility:
     """Passes detections to the estimator and records which lines it accepted, and when."""
 
-    def __init__(self) -> None:
-        self._extractor = LineExtractor()
+    def __init__(self, scale: Scale = FULL_SIZE) -> None:
+        """`scale` is the car's."""
+        self.set_scale(scale)
         self.newest: DetectionMessage | None = None
         self.refusal: str | None = None  # why the newest detection was not used
         self._heading: tuple[float, float, float] | None = None
         self.reset()
+
+    def set_scale(self, scale: Scale) -> None:
+        """Judge lines for a car of this scale."""
+        self._extractor = LineExtractor(scale)
 
     def reset(self) -> None:
         """Forget what was visible. The newest detection is kept for its frame id."""

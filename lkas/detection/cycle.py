@@ -23,6 +23,7 @@ from lkas.integration.shared_memory.messages import (
 from lkas.plugins.guard import PluginError
 from lkas.runtime.server_loop import Level
 from lkas.runtime.status import ProcessStatus
+from lkas.scale import FULL_SIZE, Scale
 
 WAIT_S = 0.1  # the longest wait for a frame, so that heartbeats and requests are served in between
 SILENT_S = 1.0  # without a frame for longer: the camera does not send
@@ -52,12 +53,13 @@ class DetectionServer:
 
     wait_s = WAIT_S
 
-    def __init__(self, detector: LaneDetector, clock: Clock) -> None:
+    def __init__(self, detector: LaneDetector, clock: Clock, scale: Scale = FULL_SIZE) -> None:
+        """`scale` is the road's."""
         self.frame_rate = RateMeter()
         self.latency = LatencyTable()
         self.state = WAITING
         self.calibration: Calibration | None = None  # the newest
-        self._line_tracks = LineTracks()
+        self._line_tracks = LineTracks(scale)
         self._detector = Guard(detector, self._on_failure)
         self._clock = clock
         self._events: list[DetectionEvent] = []

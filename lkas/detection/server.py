@@ -19,6 +19,7 @@ from lkas.runtime.child import Child
 from lkas.runtime.exit_codes import EXIT_FAILED, EXIT_USAGE
 from lkas.runtime.server_loop import run
 from lkas.runtime.threads import use_one_thread
+from lkas.scale import scale_of_lane
 from lkas.vehicle import CameraConfig
 
 if TYPE_CHECKING:
@@ -105,7 +106,8 @@ def _serve(
         return 0
     tracks = open_if_free(TracksChannel)
     channels = DetectionChannels(ImageChannel(), VehicleChannel(), detections, tracks)
-    server = DetectionServer(create_detector(parameters.method, parameters, camera), clock)
+    scale = scale_of_lane(parameters.lane_width_m)
+    server = DetectionServer(create_detector(parameters.method, parameters, camera), clock, scale)
     if client is not None:
         client.register_callback(server.update_parameter)
     logger.info("method %s, %s", parameters.method, server.state)

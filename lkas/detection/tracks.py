@@ -10,6 +10,7 @@ import numpy as np
 from msgspec import Struct
 
 from lkas.integration.shared_memory.messages import LaneLine, LineType, Track, TrackState, VehicleState
+from lkas.scale import FULL_SIZE, Scale
 
 SAME_LINE_M = 0.6  # a line's largest step between two frames
 COAST_S = 0.5
@@ -35,7 +36,9 @@ class _TrackedLine(Struct):
 class LineTracks:
     """Tracks up to eight lines; updated with the lines of every frame."""
 
-    def __init__(self) -> None:
+    def __init__(self, scale: Scale = FULL_SIZE) -> None:
+        """`scale` is the road's."""
+        self._scale = scale
         self._next_id = 1
         self.reset()
 
@@ -52,7 +55,7 @@ class LineTracks:
                 self.reset()
             else:
                 for track in self._tracks:
-                    _move(track, elapsed_s, vehicle)
+                    _move(track, elapsed_s, vehicle, DRIFT_SIGMA_MPS * self._scale.speed)
         self._timestamp = timestamp
         for track in self._tracks:
             track.is_seen = False
@@ -64,7 +67,7 @@ class LineTracks:
         matched: dict[int, _TrackedLine] = {}
         for distance_m, row, column in pairs:
             track = self._tracks[column]
-            if distance_m < SAME_LINE_M and row not in matched and not track.is_seen:
+            if distance_m < SAME_LINE_M * self._scale.length and row not in matched and not track.is_seen:
                 matched[row] = track
                 track.is_seen = True
         for row, line in enumerate(lines):
@@ -87,7 +90,7 @@ class LineTracks:
         track.coefficients, track.sigmas, track.confidence = coefficients, sigmas, line.confidence
 
 
-def _move(track: _TrackedLine, elapsed_s: float, vehicle: VehicleState | None) -> None:
+def _move(track: _TrackedLine, elapsed_s: float, vehicle: VehicleState | None, drift_sigma_mps: float) -> None:
     """Transform into the ego frame `elapsed_s` later: the car moves along the line's curve, and turns."""
     if vehicle is None or vehicle.speed_mps is None or vehicle.yaw_rate_radps is None:
         ahead_m = turn_rad = 0.0  # unknown motion; the sigmas grow
@@ -104,7 +107,7 @@ def _move(track: _TrackedLine, elapsed_s: float, vehicle: VehicleState | None) -
     track.coefficients = powers @ track.coefficients
     track.coefficients[0] -= ahead_m * math.sin(turn_rad / 2)
     track.coefficients[1] -= turn_rad
-    track.sigmas = np.hypot(track.sigmas, [DRIFT_SIGMA_MPS * elapsed_s, TURN_SIGMA_RADPS * elapsed_s, 0.0, 0.0])
+    track.sigmas = np.hypot(track.sigmas, [drift_sigma_mps * elapsed_s, TURN_SIGMA_RADPS * elapsed_s, 0.0, 0.0])
     track.confidence *= CONFIDENCE_DECAY
 
 

@@ -38,7 +38,7 @@ class Pedals:
         """Advance by one step and return the acceleration in m/s²; pedals are clamped to [0, 1]."""
         p = self._p
         throttle, brake = min(1.0, max(0.0, throttle)), min(1.0, max(0.0, brake))
-        max_drive_mps2 = min(p.drive_mps2, p.power_w / p.mass_kg / max(speed_mps, 1.0))
+        max_drive_mps2 = min(p.drive_mps2, p.power_w / p.mass_kg / max(speed_mps, p.scale.speed))
         target_mps2 = throttle * max_drive_mps2 - brake * p.brake_mps2
         self.acceleration_mps2 += (target_mps2 - self.acceleration_mps2) * self._share
         return self.acceleration_mps2

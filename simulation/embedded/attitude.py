@@ -6,6 +6,7 @@ import numpy as np
 
 from lkas.frames import wrap_rad
 from lkas.integration.shared_memory.messages import Pose
+from lkas.scale import FULL_SIZE, Scale
 from simulation.embedded.dynamics import ExternalInputs
 from simulation.embedded.plant import CarState
 from simulation.opendrive.routes import Route
@@ -53,8 +54,10 @@ class BodyMotion:
     Positive pitch lowers the nose, positive roll the right side.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, scale: Scale = FULL_SIZE) -> None:
         self._random = np.random.default_rng([seed, 13])
+        self._spring_radps = SPRING_RADPS / scale.time
+        self._rough_at_mps = ROUGH_AT_MPS * scale.speed
         self.reset()
 
     def reset(self) -> None:
@@ -68,19 +71,18 @@ class BodyMotion:
         The springs carry the forces of the tyres: on a slope these balance gravity too, in a banked bend they are
         smaller than the centripetal force.
         """
-        rough = ROUGH_RAD * min(1.0, car.speed_mps / ROUGH_AT_MPS)
+        rough = ROUGH_RAD * min(1.0, car.speed_mps / self._rough_at_mps)
         # White noise scaled so that the body angles have the standard deviation `rough`.
-        push = rough * math.sqrt(4 * DAMPING_RATIO / (SPRING_RADPS * dt_s))
+        push = rough * math.sqrt(4 * DAMPING_RATIO / (self._spring_radps * dt_s))
         noise = self._random.standard_normal(2).tolist()
         target_pitch_rad = -PITCH_RAD_PER_MPS2 * (car.acceleration_mps2 - inputs.gravity_forward_mps2) + push * noise[0]
         target_roll_rad = (
             ROLL_RAD_PER_MPS2 * (car.lateral_acceleration_mps2 - inputs.gravity_left_mps2) + push * noise[1]
         )
-        self._pitch_radps += _angular_acceleration(target_pitch_rad - self.pitch_rad, self._pitch_radps) * dt_s
-        self._roll_radps += _angular_acceleration(target_roll_rad - self.roll_rad, self._roll_radps) * dt_s
+        self._pitch_radps += self._angular_acceleration(target_pitch_rad - self.pitch_rad, self._pitch_radps) * dt_s
+        self._roll_radps += self._angular_acceleration(target_roll_rad - self.roll_rad, self._roll_radps) * dt_s
         self.pitch_rad += self._pitch_radps * dt_s
         self.roll_rad += self._roll_radps * dt_s
 
-
-def _angular_acceleration(error_rad: float, rate_radps: float) -> float:
-    return SPRING_RADPS**2 * error_rad - 2 * DAMPING_RATIO * SPRING_RADPS * rate_radps
+    def _angular_acceleration(self, error_rad: float, rate_radps: float) -> float:
+        return self._spring_radps**2 * error_rad - 2 * DAMPING_RATIO * self._spring_radps * rate_radps

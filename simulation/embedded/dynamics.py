@@ -11,7 +11,9 @@ Control, ch. 2 and 13; W.-H. Hucho, Aerodynamics of Road Vehicles, ch. 5 (side f
 
 import math
 
-from msgspec import Struct
+from msgspec import Struct, structs
+
+from lkas.scale import FULL_SIZE, Scale
 
 GRAVITY_MPS2 = 9.81
 AIR_KGPM3 = 1.2
@@ -20,11 +22,29 @@ KINEMATIC_LAG_S = 0.05  # time constant with which yaw rate and side slip follow
 MIN_GRIP_RATIO = 0.1  # share of an axle's grip that remains for lateral force under full braking
 ROLLING_FROM_MPS = 0.2  # below, rolling resistance fades to 0
 
+# By Froude's similarity: the power of the length scale with which each parameter of a model changes.
+LENGTH_POWERS = {
+    "mass_kg": 3.0,
+    "yaw_inertia_kgm2": 5.0,
+    "cg_to_front_m": 1.0,
+    "cg_to_rear_m": 1.0,
+    "cg_height_m": 1.0,
+    "front_cornering_n_per_rad": 3.0,
+    "rear_cornering_n_per_rad": 3.0,
+    "steering_dead_time_s": 0.5,
+    "steering_lag_s": 0.5,
+    "steering_rate_radps": -0.5,
+    "power_w": 3.5,
+    "pedal_lag_s": 0.5,
+    "drag_per_m": -1.0,
+    "frontal_area_m2": 2.0,
+}
+
 Motion = tuple[float, ...]  # x, y, yaw, speed, side speed, yaw rate of the centre of gravity
 
 
 class CarParameters(Struct, frozen=True, kw_only=True):
-    """A mid-size car."""
+    """A mid-size car; `scaled` makes a model of it."""
 
     mass_kg: float = 1550.0
     yaw_inertia_kgm2: float = 2400.0
@@ -47,6 +67,15 @@ class CarParameters(Struct, frozen=True, kw_only=True):
     frontal_area_m2: float = 2.2
     side_force_per_rad: float = 2.4  # aerodynamic coefficient per angle of the air flow
     yaw_moment_per_rad: float = 0.5  # about the middle of the wheelbase; turns the car away from the wind
+
+    scale: Scale = FULL_SIZE
+
+    def scaled(self, scale: Scale) -> "CarParameters":
+        """Return a model of this car that moves like it, with the same accelerations and the times of its scale."""
+        if scale == FULL_SIZE:
+            return self
+        changes = {name: getattr(self, name) * scale.length**power for name, power in LENGTH_POWERS.items()}
+        return structs.replace(self, scale=scale, **changes)
 
     @property
     def wheelbase_m(self) -> float:
@@ -86,12 +115,15 @@ class SingleTrack:
         self._front_stiffness = p.front_cornering_n_per_rad / p.mass_kg  # m/s² per rad, under the static load
         self._rear_stiffness = p.rear_cornering_n_per_rad / p.mass_kg
         self._side_force_kgpm = AIR_KGPM3 / 2 * p.frontal_area_m2 * p.side_force_per_rad
+        self._kinematic_below_mps = KINEMATIC_BELOW_MPS * p.scale.speed
+        self._dynamic_range_mps = (DYNAMIC_ABOVE_MPS - KINEMATIC_BELOW_MPS) * p.scale.speed
+        self._kinematic_lag_s = KINEMATIC_LAG_S * p.scale.time
         self._yaw_moment_kg = AIR_KGPM3 / 2 * p.frontal_area_m2 * p.wheelbase_m * p.yaw_moment_per_rad
 
     def resistance_mps2(self, speed_mps: float) -> float:
         """Deceleration by rolling resistance and air drag."""
         p = self._p
-        return p.rolling_mps2 * min(1.0, speed_mps / ROLLING_FROM_MPS) + p.drag_per_m * speed_mps**2
+        return p.rolling_mps2 * min(1.0, speed_mps / (ROLLING_FROM_MPS * p.scale.speed)) + p.drag_per_m * speed_mps**2
 
     def rates(self, motion: Motion, steer_rad: float, pedal_mps2: float, inputs: ExternalInputs) -> Motion:
         """Time derivative of the motion. `pedal_mps2`: requested by engine (positive) or brakes (negative)."""
@@ -133,11 +165,11 @@ class SingleTrack:
             yaw_mps2 += turning_nm / p.yaw_inertia_kgm2
         side_rate = lateral_mps2 - yaw_rate * speed
 
-        dynamic = min(1.0, max(0.0, (speed - KINEMATIC_BELOW_MPS) / (DYNAMIC_ABOVE_MPS - KINEMATIC_BELOW_MPS)))
+        dynamic = min(1.0, max(0.0, (speed - self._kinematic_below_mps) / self._dynamic_range_mps))
         if dynamic < 1.0:
             kinematic_yaw_rate = speed * math.tan(steer) / p.wheelbase_m
-            slow_yaw = (kinematic_yaw_rate - yaw_rate) / KINEMATIC_LAG_S
-            slow_side = (kinematic_yaw_rate * rear_m - side) / KINEMATIC_LAG_S
+            slow_yaw = (kinematic_yaw_rate - yaw_rate) / self._kinematic_lag_s
+            slow_side = (kinematic_yaw_rate * rear_m - side) / self._kinematic_lag_s
             # The grip limits how fast the side slip of a sliding car can decay.
             turning_mps2, grip_mps2 = yaw_rate * speed, friction * inputs.gravity_normal_mps2
             slow_side = min(grip_mps2, max(-grip_mps2, slow_side + turning_mps2)) - turning_mps2

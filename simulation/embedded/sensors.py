@@ -9,6 +9,7 @@ import math
 import numpy as np
 from msgspec import Struct
 
+from lkas.scale import FULL_SIZE, Scale
 from simulation.embedded.dynamics import CALM, ExternalInputs
 from simulation.embedded.plant import CarState
 
@@ -34,10 +35,11 @@ class Readings(Struct, frozen=True):
 class Sensors:
     """Wheel speed, gyroscope, steering angle and accelerometer, read once a tick."""
 
-    def __init__(self, seed: int, tick_s: float) -> None:
+    def __init__(self, seed: int, tick_s: float, scale: Scale = FULL_SIZE) -> None:
         self._random = np.random.default_rng([seed, 1])
-        scale, bias = self._random.standard_normal(2).tolist()
-        self._speed_scale = 1 + SPEED_SCALE_SIGMA * scale
+        radius, bias = self._random.standard_normal(2).tolist()
+        self._speed_sigma_mps = SPEED_SIGMA_MPS * scale.speed
+        self._speed_scale = 1 + SPEED_SCALE_SIGMA * radius
         self._bias_radps = YAW_RATE_BIAS_SIGMA_RADPS * bias
         # A Gauss-Markov process with constant variance.
         self._bias_decay = math.exp(-tick_s / YAW_RATE_BIAS_TIME_S)
@@ -48,7 +50,7 @@ class Sensors:
         noise = self._random.standard_normal(6).tolist()
         self._bias_radps = self._bias_decay * self._bias_radps + self._bias_noise_radps * noise[5]
         # Wheel sensors report exactly 0 at standstill, and never a negative speed.
-        speed_mps = self._speed_scale * car.speed_mps + SPEED_SIGMA_MPS * noise[0]
+        speed_mps = self._speed_scale * car.speed_mps + self._speed_sigma_mps * noise[0]
         longitudinal_mps2 = car.acceleration_mps2 - inputs.gravity_forward_mps2
         lateral_mps2 = car.lateral_acceleration_mps2 - inputs.gravity_left_mps2
         return Readings(

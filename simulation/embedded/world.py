@@ -11,6 +11,7 @@ from msgspec import Struct
 from lkas.config import config_folder
 from lkas.frames import wrap_rad
 from lkas.integration.shared_memory.messages import CameraGeometry, ControlMessage, Pose, VehicleState
+from lkas.scale import scale_of_car
 from lkas.vehicle import CameraConfig, VehicleConfig
 from simulation.conditions import CONDITIONS
 from simulation.config import SimulationConfig
@@ -41,7 +42,7 @@ log = logging.getLogger(__name__)
 class RouteStart(Struct, frozen=True, kw_only=True):
     """Start pose of the car relative to the lane centre; left positive."""
 
-    s_m: float = START_S_M  # from the start of the route's stretch
+    s_m: float | None = None  # from the start of the route's stretch; None: START_S_M at the scale of the road
     offset_m: float = 0.0
     heading_rad: float = 0.0
 
@@ -76,17 +77,19 @@ class EmbeddedWorld:
         self.width_px, self.height_px = camera.width_px, camera.height_px
         road_map = read_map(built_in_map() if simulation.map is None else Path(simulation.map))
         self.route = chosen_route(road_map, simulation.route, simulation.seed)
+        self._end_margin_m = END_MARGIN_M * road_map.scale.length
         self._start = start or RouteStart()
+        self._start_m = START_S_M * road_map.scale.length if self._start.s_m is None else self._start.s_m
         if self.drive_length_m <= 0.0:
             raise WorldError(
                 f"{road_map.path}: its route is {self.route.stretch.length_m:.1f} m long; too short to drive "
-                f"from {self._start.s_m:g} m on"
+                f"from {self._start_m:g} m on"
             )
         self._start_speed_mps = simulation.start_speed_mps
         self._frame_period_s = 1 / camera.rate_hz
         self._geometry: CameraGeometry = camera.pinhole()
         condition = CONDITIONS[simulation.condition]
-        start_m = self.route.stretch.start_m + self._start.s_m
+        start_m = self.route.stretch.start_m + self._start_m
         self._scenery = Scenery(
             self.route,
             start_m,
@@ -100,12 +103,13 @@ class EmbeddedWorld:
                 self.route.curve.pose(start_m)[2],
             ),
         )
-        self._body = BodyMotion(simulation.seed)
+        car_scale = scale_of_car(vehicle.wheelbase_m)
+        self._body = BodyMotion(simulation.seed, car_scale)
         self._traffic = Traffic(self.route, simulation.seed) if condition.traffic else None
-        parameters = CarParameters()
+        parameters = CarParameters().scaled(car_scale)
         self._car = Car(parameters, math.radians(vehicle.max_steer_deg))
         self.lane_truth = LaneTruth(self.route, parameters.cg_to_front_m, parameters.cg_to_rear_m, vehicle.width_m)
-        self._sensors = Sensors(simulation.seed, TICK_S)
+        self._sensors = Sensors(simulation.seed, TICK_S, car_scale)
         self._road_gravity = RoadGravity(self.route)
         self._gusts = Gusts(simulation.gusts_mps, simulation.seed, TICK_S)
         self._frame_transport: FrameTransport[EmbeddedFrame] = FrameTransport(
@@ -132,7 +136,7 @@ class EmbeddedWorld:
         now_s = self._ticks * TICK_S
         car = self._car.state
         truth = self._truth(now_s, Pose(x_m=car.x_m, y_m=car.y_m, z_m=0.0, yaw_rad=wrap_rad(car.yaw_rad)))
-        if not self.route.is_closed and self._s_m > self.route.stretch.end_m - END_MARGIN_M:
+        if not self.route.is_closed and self._s_m > self.route.stretch.end_m - self._end_margin_m:
             stretch, path = self.route.stretch, self.route.road_map.path
             raise WorldEnded(f"{path}: the route ends here, {stretch.end_reason}, after {stretch.length_m:.0f} m")
         pose = pose_on_road(self.route, self._s_m, car.x_m, car.y_m, car.yaw_rad)
@@ -152,12 +156,12 @@ class EmbeddedWorld:
     def drive_length_m(self) -> float:
         """Distance from the start to the end of an open route, or one lap of a closed one."""
         stretch = self.route.stretch
-        return stretch.length_m if self.route.is_closed else stretch.length_m - self._start.s_m - END_MARGIN_M
+        return stretch.length_m if self.route.is_closed else stretch.length_m - self._start_m - self._end_margin_m
 
     def respawn(self) -> None:
         """Reset the car to its start. World time, frame ids and the distance travelled continue."""
         start, curve = self._start, self.route.curve
-        self._s_m = self.route.stretch.start_m + start.s_m
+        self._s_m = self.route.stretch.start_m + self._start_m
         x, y = curve.to_world(self._s_m, start.offset_m)
         self._car.place(x, y, curve.pose(self._s_m)[2] + start.heading_rad, self._start_speed_mps)
         self._gate.reset()

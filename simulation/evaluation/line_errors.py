@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from lkas.frames import PinholeCamera, wrap_rad
 from lkas.integration.shared_memory.messages import CameraGeometry, LaneMessage, LaneModel, LineOrigin
+from lkas.scale import FULL_SIZE, scale_of_lane
 from simulation.world import Truth
 
 
@@ -40,8 +41,17 @@ def line_errors(
 
 
 def true_line(truth: Truth, t_m: float) -> tuple[float, float]:
-    """Return c0 and c1 in the ego frame of a line at the lateral position t_m from the lane centre, left positive."""
-    return (t_m - truth.offset_m) / math.cos(truth.heading_error_rad), -math.tan(truth.heading_error_rad)
+    """Return c0 and c1 in the ego frame of a line at the lateral position t_m from the lane centre, left positive.
+
+    On a full-size road the line is straight beside the car; in the bends of a model road its curvature counts.
+    """
+    beside_m, heading_rad = (t_m - truth.offset_m) / math.cos(truth.heading_error_rad), truth.heading_error_rad
+    if scale_of_lane(truth.lane_width_m) == FULL_SIZE:
+        return beside_m, -math.tan(heading_rad)
+    curvature = truth.curvature_radpm / (1 - truth.curvature_radpm * t_m)
+    back_m = beside_m * math.sin(heading_rad)  # along the lane: where the car's y axis meets the line
+    beside_m += curvature * back_m**2 / 2 / math.cos(heading_rad)
+    return beside_m, math.tan(math.atan(-curvature * back_m) - heading_rad)
 
 
 def _ground_line(segment: LaneMessage | None, geometry: CameraGeometry) -> tuple[float, float, float] | None:

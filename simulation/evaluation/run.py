@@ -12,6 +12,7 @@ from lkas.config import Configuration, from_json
 from lkas.integration.shared_memory.messages import ControlMessage
 from lkas.plugins.guard import PluginError
 from lkas.plugins.names import is_plugin_name, short_name
+from lkas.scale import FULL_SIZE
 from simulation.config import SimulationConfig
 from simulation.embedded.world import EmbeddedWorld, RouteStart
 from simulation.evaluation.driver import LockstepDriver
@@ -43,15 +44,21 @@ def run_job(job: Job, is_stopped: Callable[[], bool] = lambda: False) -> Record:
     when a controller plugin fails, because its fallback would be scored instead.
     """
     scenario = job.scenario
-    loaded = from_json(SECTIONS, job.configuration)
-    decision = structs.replace(loaded["decision"], set_speed_mps=scenario.header.set_speed_mps)
-    configuration = Configuration({**{name: loaded[name] for name in loaded}, "decision": decision})
+    configuration = _configuration(job)
     if scenario.world is None:
         return _driven(job, configuration, _embedded_world(job, configuration), is_stopped)
     with closing(PluginWorld(scenario.world, msgspec.json.decode(scenario.world_options))) as world:
         camera = structs.replace(configuration["camera"], width_px=world.width_px, height_px=world.height_px)
         seen = Configuration({**{name: configuration[name] for name in configuration}, "camera": camera})
         return _driven(job, seen, world, is_stopped)
+
+
+def _configuration(job: Job) -> Configuration:
+    """Return the configuration of the job with the car and the set speed of its scenario."""
+    loaded, car = from_json(SECTIONS, job.configuration), msgspec.json.decode(job.scenario.car)
+    sections = {name: structs.replace(loaded[name], **car.get(name, {})) for name in loaded}
+    decision = structs.replace(sections["decision"], set_speed_mps=job.scenario.header.set_speed_mps)
+    return Configuration({**sections, "decision": decision})
 
 
 def _embedded_world(job: Job, configuration: Configuration) -> EmbeddedWorld:
@@ -136,13 +143,14 @@ def _goal(scenario: Scenario, world: EmbeddedWorld | PluginWorld) -> Goal:
     """Return the goal of the scenario, by default the length of its route, at most `MAX_LENGTH_M`."""
     distance_m, duration_s = scenario.distance_m, scenario.header.duration_s
     if distance_m is None and duration_s is None and isinstance(world, EmbeddedWorld):
-        distance_m = min(world.drive_length_m - END_MARGIN_M, MAX_LENGTH_M)
+        distance_m = min(world.drive_length_m - END_MARGIN_M * world.route.road_map.scale.length, MAX_LENGTH_M)
         try:
             scenario.check_excused(distance_m)
         except ValueError as error:
             raise WorldError(f"{scenario.name}: {error}") from error
     excused = tuple((stretch.from_m, stretch.to_m) for stretch in scenario.excused)
-    return Goal(distance_m=distance_m, duration_s=duration_s, excused=excused)
+    road = world.route.road_map.scale if isinstance(world, EmbeddedWorld) else FULL_SIZE
+    return Goal(distance_m=distance_m, duration_s=duration_s, excused=excused, road=road)
 
 
 def _route_text(choice: str | None, world: EmbeddedWorld) -> str:

@@ -213,7 +213,7 @@ class RunScore:
         for sample in self._samples:
             truth = sample.truth
             lateral_mps = truth.speed_mps * math.sin(truth.heading_error_rad)
-            if abs(lateral_mps) < MIN_LATERAL_MPS:
+            if abs(lateral_mps) < MIN_LATERAL_MPS * self._goal.road.speed:
                 continue
             margin_m = truth.margin_left_m if lateral_mps > 0 else truth.margin_right_m
             time_s = max(0.0, margin_m) / abs(lateral_mps)

@@ -18,7 +18,7 @@ MAX_EXCUSED_RATIO = 0.05  # of the distance
 class StartPose(Section, frozen=True, kw_only=True):
     """Initial position, heading and speed of the car relative to its lane; left positive."""
 
-    s_m: Annotated[float, declare("Distance along the route", unit="m", minimum=5, maximum=20000)] = 10.0
+    s_m: Annotated[float, declare("Distance along the route", unit="m", minimum=0.1, maximum=20000)] = 10.0
     offset_m: Annotated[float, declare("Offset from the lane centre", unit="m", minimum=-1.5, maximum=1.5)] = 0.0
     heading_deg: Annotated[float, declare("Heading relative to the lane", unit="deg", minimum=-10, maximum=10)] = 0.0
     speed_mps: Annotated[float | None, declare("Speed; null: the set speed", unit="m/s", minimum=0, maximum=45)] = None
@@ -40,15 +40,19 @@ class ScenarioHeader(Section, frozen=True, kw_only=True):
     route: Annotated[
         str | None, declare("Route on the map: `default`, `turns`, or road ids with commas; null: default")
     ] = None
+    configuration: Annotated[
+        str | None,
+        declare("Configuration file of the car, beside the scenario file or among those of this project"),
+    ] = None
     condition: Annotated[ConditionName, declare("Light, weather, wear and traffic")] = "clear"
-    set_speed_mps: Annotated[float, declare("Set speed", unit="m/s", minimum=1, maximum=45)] = 13.9
+    set_speed_mps: Annotated[float, declare("Set speed", unit="m/s", minimum=0.05, maximum=45)] = 13.9
     duration_s: Annotated[float | None, declare("World time to drive", unit="s", minimum=1, maximum=36000)] = None
     distance_m: Annotated[
         float | None,
         declare(
             "Distance to drive; without duration and distance: the whole road or route",
             unit="m",
-            minimum=10,
+            minimum=1,
             maximum=1e6,
         ),
     ] = None
@@ -62,6 +66,7 @@ class Scenario(Struct, frozen=True, kw_only=True):
 
     name: str
     header: ScenarioHeader
+    car: str = "{}"  # JSON of the values that its configuration file sets, by section
     map: str | None = None  # an absolute path; None: the generated road
     world: str | None = None  # a plugin FILE.py:NAME in place of the embedded world
     world_options: str = "{}"  # JSON of its arguments

@@ -14,13 +14,16 @@ import re
 from pathlib import Path
 from typing import Any
 
-from lkas.config import config_folder
+import msgspec
+
+from lkas.config import ConfigError, config_folder, load
 from lkas.parameters import declared
 from lkas.yaml_text import YamlError, YamlFileError, read_yaml
 from simulation.evaluation.scenario import ExcusedStretch, Scenario, ScenarioHeader, StartPose
 from simulation.evaluation.scenario_events import DISTURBANCES, FAULTS
 from simulation.evaluation.scenario_roads import GeneratedRoad, generated_xml, read_segments, road_length_m
 from simulation.evaluation.scenario_schema import ScenarioError, events, mapping, refuse_unknown, section, sequence
+from simulation.evaluation.settings import SECTIONS
 from simulation.opendrive.errors import OpenDriveError
 from simulation.opendrive.parser import read_map
 from simulation.opendrive.route_choice import DEFAULT, TURNS, chosen_route
@@ -66,6 +69,7 @@ def scenario_of(raw: Any, path: Path) -> Scenario:
     scenario = Scenario(
         name=path.stem,
         header=header,
+        car="{}" if header.configuration is None else _car(path, header.configuration),
         map=None if header.map is None else _map_file(path, header.map),
         road=section(path, "road", GeneratedRoad, {key: road[key] for key in road if key != "segments"}, "segments"),
         segments=read_segments(path, road.get("segments")) if road else (),
@@ -85,7 +89,20 @@ def road_text(scenario: Scenario) -> str:
 
 def built_in_scenarios() -> dict[str, Path]:
     """Return the files of the scenarios that come with this project, by name."""
-    return {path.stem: path for path in sorted((config_folder() / "scenarios").glob("*.yaml"))}
+    folder = config_folder() / "scenarios"
+    return {path.stem: path for path in (*sorted(folder.glob("*.yaml")), *sorted(folder.glob("small/*.yaml")))}
+
+
+def _car(path: Path, name: str) -> str:
+    """The values of a configuration file as JSON, checked."""
+    file = path.parent / name if (path.parent / name).is_file() else config_folder() / name
+    try:
+        checked = load(SECTIONS, file=file, environ={})
+    except ConfigError as error:
+        raise ScenarioError(f"{path}: configuration: {error}") from error
+    raw = read_yaml(file).value or {}
+    values = {name: {key: getattr(checked[name], key) for key in raw[name] or {}} for name in SECTIONS if name in raw}
+    return msgspec.json.encode(values).decode()
 
 
 def _map_file(path: Path, name: str) -> str:

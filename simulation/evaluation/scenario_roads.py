@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from lkas.parameters import Section, declare
+from lkas.scale import scale_of_lane
 from lkas.yaml_text import shortened
 from simulation.evaluation.scenario_schema import ScenarioError, mapping, section
 from simulation.opendrive.writer import Piece, bend, road_xml, straight
@@ -14,8 +15,8 @@ RUN_OUT_M = 150.0  # straight road after the last segment, so that the camera se
 class Segment(Section, frozen=True, kw_only=True):
     """A straight (`length_m`) or a bend (`radius_m`, `angle_deg`, `clothoid_m`)."""
 
-    length_m: Annotated[float | None, declare("Length of a straight", unit="m", minimum=1, maximum=20000)] = None
-    radius_m: Annotated[float | None, declare("Radius of a bend", unit="m", minimum=15, maximum=20000)] = None
+    length_m: Annotated[float | None, declare("Length of a straight", unit="m", minimum=0.1, maximum=20000)] = None
+    radius_m: Annotated[float | None, declare("Radius of a bend", unit="m", minimum=0.2, maximum=20000)] = None
     angle_deg: Annotated[
         float | None, declare("Turning angle of a bend, left positive", unit="deg", minimum=-300, maximum=300)
     ] = None
@@ -27,7 +28,7 @@ class Segment(Section, frozen=True, kw_only=True):
 class GeneratedRoad(Section, frozen=True, kw_only=True):
     """A road generated for its scenario."""
 
-    lane_width_m: Annotated[float, declare("Lane width", unit="m", minimum=2.2, maximum=6)] = 3.5
+    lane_width_m: Annotated[float, declare("Lane width", unit="m", minimum=0.2, maximum=6)] = 3.5
     climb_ratio: Annotated[float, declare("Slope, positive climbs", minimum=-0.15, maximum=0.15)] = 0.0
     bank_deg: Annotated[float, declare("Bank, positive has the left side up", unit="deg", minimum=-8, maximum=8)] = 0.0
 
@@ -51,7 +52,7 @@ def generated_xml(name: str, road: GeneratedRoad, segments: tuple[Segment, ...])
     """Return the OpenDRIVE text of a generated road."""
     return road_xml(
         name,
-        [*road_pieces(segments), straight(RUN_OUT_M)],
+        [*road_pieces(segments), straight(RUN_OUT_M * scale_of_lane(road.lane_width_m).length)],
         lane_width_m=road.lane_width_m,
         is_closed=False,
         note=f"Generated for the scenario {name}.",

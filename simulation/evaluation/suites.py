@@ -19,6 +19,7 @@ SMOKE = (
     "country_bends_50",
     "town_bends_30",
 )
+SMALL = "small"  # folder of its scenarios
 FAST_AND_TIGHT = ("motorway_bends_130", "country_bends_50")
 LATENCIES_S = (0.0, 0.1, 0.2, 0.3)
 DROPPED_RATIOS = (0.3, 0.8)
@@ -38,7 +39,16 @@ def _smoke() -> list[Scenario]:
 
 
 def _standard() -> list[Scenario]:
-    return [_built_in(name) for name in built_in_scenarios()]
+    return [_built_in(name) for name in built_in_scenarios() if name not in _small_names()]
+
+
+def _small() -> list[Scenario]:
+    """Return the drives of a model car on model roads."""
+    return [_built_in(name) for name in _small_names()]
+
+
+def _small_names() -> list[str]:
+    return [name for name, path in built_in_scenarios().items() if path.parent.name == SMALL]
 
 
 def _full() -> list[Scenario]:
@@ -111,6 +121,7 @@ def _with_fault(base: Scenario, suffix: str, fault: FaultEvent) -> Scenario:
 SUITES: dict[str, Callable[[], list[Scenario]]] = {
     "smoke": _smoke,
     "standard": _standard,
+    "small": _small,
     "full": _full,
     "latency": _latency,
     "dropout": _dropout,

@@ -1,8 +1,9 @@
 """The stretch of a map that an evaluation drives by default.
 
 It is the longest of all stretches that take the link with the smallest change of heading at each junction and end where
-the road ends, at their own start, before a bend tighter than R = 20 m, before a stretch without markings or too narrow
-for a car, or after 5 km. In a map of more than 10,000 lanes only stretches from the first 60 are compared.
+the road ends, at their own start, before a bend tighter than R = 20 m (of a model road: 4.2 m times its scale), before
+a stretch without markings or too narrow for a car, or after 5 km. In a map of more than 10,000 lanes only stretches
+from the first 60 are compared.
 """
 
 import functools
@@ -11,16 +12,18 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lkas.scale import FULL_SIZE
 from simulation.opendrive.errors import OpenDriveError
 from simulation.opendrive.network import MAX_STARTS, MIN_LANE_WIDTH_M, Leg, Network
 from simulation.opendrive.road_map import RoadMap
 from simulation.opendrive.routes import Route, Stretch, lane_strip
 
 MIN_RADIUS_M = 20.0
+MIN_MODEL_RADIUS_M = 4.2  # of a model road, at full size: its bends are as sharp as crossings
 MAX_LENGTH_M = 5000.0
 MIN_LENGTH_M = 50.0
 SEARCHED_STARTS = 60  # in a map that is not searched completely
-TIGHT, UNMARKED = "before a bend tighter than R = 20 m", "before a stretch without markings"
+UNMARKED = "before a stretch without markings"
 NARROW, ROAD_END = "where its lane ends", "at the road's end"
 OWN_ROUTE, OWN_START, FAR = "where it meets its own route", "at its own start", "after 5 km"
 
@@ -71,15 +74,23 @@ def default_route(road_map: RoadMap) -> Route:
         starts = starts[:SEARCHED_STARTS]
     candidates = [stretch for start in starts for stretch in _candidates(start, straight_on, clearance)]
     best = max(candidates, key=lambda stretch: stretch.length_m, default=None)
-    if best is None or best.length_m < MIN_LENGTH_M:
+    min_length_m = MIN_LENGTH_M * road_map.scale.length
+    if best is None or best.length_m < min_length_m:
         length_m = 0.0 if best is None else best.length_m
         raise OpenDriveError(
-            f"{road_map.path}: the longest stretch with markings and no bend tighter than R = 20 m is "
-            f"{length_m:.0f} m long, expected at least {MIN_LENGTH_M:g} m; name roads to go over, or take --route turns"
+            f"{road_map.path}: the longest stretch with markings and no bend tighter than "
+            f"R = {min_radius_m(road_map):.3g} m is {length_m:.0f} m long, expected at least {min_length_m:.3g} m; "
+            "name roads to go over, or take --route turns"
         )
     if best.is_closed:
         return Route(road_map, best.legs, is_closed=True, stretch=Stretch(0.0, best.end_m, best.end_reason))
     return Route(road_map, best.legs, is_closed=False, stretch=Stretch(best.start_m, best.end_m, best.end_reason))
+
+
+def min_radius_m(road_map: RoadMap) -> float:
+    """Return the radius of the sharpest bends that the default route drives."""
+    scale = road_map.scale
+    return MIN_RADIUS_M if scale == FULL_SIZE else MIN_MODEL_RADIUS_M * scale.length
 
 
 def _clearance(road_map: RoadMap, leg: Leg) -> LegClearance:
@@ -90,8 +101,9 @@ def _clearance(road_map: RoadMap, leg: Leg) -> LegClearance:
     is_unmarked = (left_m > width_m / 2 - 1e-9) & (right_m < 1e-9 - width_m / 2)
     reasons = np.full(len(curvature), None, dtype=object)
     reasons[is_unmarked[:-1] & is_unmarked[1:]] = UNMARKED
-    reasons[np.minimum(width_m[:-1], width_m[1:]) < MIN_LANE_WIDTH_M] = NARROW
-    reasons[curvature > 1 / MIN_RADIUS_M] = TIGHT
+    reasons[np.minimum(width_m[:-1], width_m[1:]) < MIN_LANE_WIDTH_M * road_map.scale.length] = NARROW
+    sharpest_m = min_radius_m(road_map)
+    reasons[curvature > 1 / sharpest_m] = f"before a bend tighter than R = {sharpest_m:.3g} m"
     obstructions: list[Obstruction] = []
     for reason, from_m, to_m in zip(reasons.tolist(), nodes.s_m[:-1].tolist(), nodes.s_m[1:].tolist(), strict=True):
         if reason is None:

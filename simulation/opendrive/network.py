@@ -41,6 +41,7 @@ class Network:
 
     def __init__(self, road_map: RoadMap) -> None:
         self._map = road_map
+        self._min_lane_width_m = MIN_LANE_WIDTH_M * road_map.scale.length
         self._length_m = {  # of all legs
             Leg(road.id, index, lane_id): section.end_m - section.s_m
             for road in road_map.roads.values()
@@ -49,7 +50,9 @@ class Network:
         }
         self._drivable = {leg for leg in self._length_m if self._is_drivable(leg)}
         if not self._drivable:
-            raise OpenDriveError(f"{road_map.path}: no lane of type driving is at least {MIN_LANE_WIDTH_M:g} m wide")
+            raise OpenDriveError(
+                f"{road_map.path}: no lane of type driving is at least {self._min_lane_width_m:.2g} m wide"
+            )
 
     def starts(self) -> list[Leg]:
         """Possible first legs of a path: those outside junctions and along the road's direction come first."""
@@ -236,7 +239,7 @@ class Network:
         if leg.lane == 0 or section.lanes[leg.lane].type not in DRIVABLE or self._length_m[leg] < 1e-3:
             return False
         inner_m, outer_m = section.span_m(leg.lane, road.lane_offset, (section.s_m + section.end_m) / 2)
-        return abs(outer_m - inner_m) >= MIN_LANE_WIDTH_M
+        return abs(outer_m - inner_m) >= self._min_lane_width_m
 
 
 def _random_choice(chance: random.Random) -> Callable[[Leg, list[Leg]], Leg | None]:

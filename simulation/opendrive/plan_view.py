@@ -16,7 +16,7 @@ MIN_GEOMETRY_M, MAX_GEOMETRY_M = 1e-6, 100e3
 MAX_ROAD_M, MAX_GEOMETRIES = 200e3, 50_000  # of one road
 MAX_STEP_M = 0.5  # between the end of a geometry and the start of the next: not worth a notice
 MAX_GAP_M, MAX_GAP_RAD = 5.0, math.radians(30)  # that is bridged: length, and angle to the road
-MAX_CURVATURE_RADPM = 2.0
+MAX_CURVATURE_RADPM = 20.0
 MAX_LENGTH_RATIO = 1.5  # of a paramPoly3's arc length to its length, either way; beyond, its range is wrong
 
 

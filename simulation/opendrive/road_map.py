@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
+from lkas.scale import FULL_SIZE, Scale, scale_of_lane
 from simulation.opendrive.geometry import Curve, join_nodes
 from simulation.opendrive.lanes import Cubic, LaneSection
 from simulation.opendrive.notices import Notice
@@ -75,7 +76,7 @@ class Road(Struct, frozen=True, dict=True):
         return boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
 
 
-class RoadMap(Struct, frozen=True):
+class RoadMap(Struct, frozen=True, dict=True):
     """The content of one file."""
 
     path: Path
@@ -83,6 +84,20 @@ class RoadMap(Struct, frozen=True):
     junctions: dict[str, tuple[Connection, ...]]
     unsupported: tuple[str, ...] = ()  # elements of the file that are ignored
     notices: tuple[Notice, ...] = ()  # pieces of the file that were skipped or repaired
+
+    @cached_property
+    def scale(self) -> Scale:
+        """The scale of the roads, from their widest driving lane."""
+        widths_m = [
+            width.a
+            for road in self.roads.values()
+            for section in road.sections
+            for lane in section.lanes.values()
+            if lane.type == "driving"
+            for width in lane.widths
+        ]
+        widest_m = max(widths_m, default=0.0)
+        return scale_of_lane(widest_m) if widest_m > 0.0 else FULL_SIZE
 
     def near(self, points_m: np.ndarray, reach_m: float) -> "RoadMap":
         """This map with only the roads whose bounds are within `reach_m` of one of the (N, 2) points."""

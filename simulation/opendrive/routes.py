@@ -89,13 +89,13 @@ class Route:
     def normals(self) -> tuple[np.ndarray, np.ndarray]:
         """Along the lane centre: (N,) s, and (N, 3) unit normals of the surface (up)."""
         places, leg_of = np.array(self._place), np.array(self._leg)
-        normals = []
+        normals, half_m = [], HALF_TRACK_M * self.road_map.scale.length
         for index, leg in enumerate(self.legs):
             surface = self.road_map.roads[leg.road].surface
             s_m, t_m = places[leg_of == index].T
             level = np.zeros_like(s_m)
             # Between the wheels, not at a point: a lateral shape may have edges.
-            left = surface.points(s_m, t_m + HALF_TRACK_M, level) - surface.points(s_m, t_m - HALF_TRACK_M, level)
+            left = surface.points(s_m, t_m + half_m, level) - surface.points(s_m, t_m - half_m, level)
             up = np.cross(surface.frames(s_m)[1][:, 0], left)
             normals.append(up / np.linalg.norm(up, axis=1, keepdims=True))
         return np.array(self._s), np.concatenate(normals)

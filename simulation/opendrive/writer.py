@@ -7,11 +7,29 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from lkas.scale import FULL_SIZE, scale_of_lane
 from simulation.opendrive.geometry import spiral_nodes
 
 MARK_WIDTH_M = 0.15
 DASH_M, GAP_M = 3.0, 9.0
+MODEL_DASH_M, MODEL_GAP_M = 1.4, 1.4  # of a model road, at full size: 0.2 m each at 1:7
 SHOULDER_WIDTH_M = 0.75
+
+
+class Paint(NamedTuple):
+    """The markings: solid white edge lines and a broken centre line."""
+
+    width_m: float
+    dash_m: float
+    gap_m: float
+    centre_colour: str = "white"
+
+    @staticmethod
+    def of_road(lane_width_m: float) -> "Paint":
+        """Return the paint of a road with lanes of this width."""
+        scale = scale_of_lane(lane_width_m)
+        sizes_m = (MARK_WIDTH_M, DASH_M, GAP_M) if scale == FULL_SIZE else (MARK_WIDTH_M, MODEL_DASH_M, MODEL_GAP_M)
+        return Paint(*(size_m * scale.length for size_m in sizes_m))
 
 
 class Piece(NamedTuple):
@@ -58,13 +76,17 @@ def road_xml(
     note: str,
     climb_ratio: float = 0.0,
     bank_deg: float = 0.0,
+    paint: Paint | None = None,
 ) -> str:
     """Complete file with one road; a closed road is linked to its own start. A positive bank raises the left side."""
-    colour = f'weight="standard" color="white" width="{MARK_WIDTH_M:g}"'
-    solid = f'<roadMark sOffset="0" type="solid" {colour}/>'
-    dashes = f'<line length="{DASH_M:g}" space="{GAP_M:g}" tOffset="0" sOffset="0" width="{MARK_WIDTH_M:g}"/>'
-    pattern = f'<type name="broken" width="{MARK_WIDTH_M:g}">{dashes}</type>'
-    broken = f'<roadMark sOffset="0" type="broken" {colour}>{pattern}</roadMark>'
+    paint = paint or Paint.of_road(lane_width_m)
+    shoulder_m, mark_m = SHOULDER_WIDTH_M * scale_of_lane(lane_width_m).length, paint.width_m
+    white = f'weight="standard" color="white" width="{mark_m:g}"'
+    centre = f'weight="standard" color="{paint.centre_colour}" width="{mark_m:g}"'
+    solid = f'<roadMark sOffset="0" type="solid" {white}/>'
+    dashes = f'<line length="{paint.dash_m:g}" space="{paint.gap_m:g}" tOffset="0" sOffset="0" width="{mark_m:g}"/>'
+    pattern = f'<type name="broken" width="{mark_m:g}">{dashes}</type>'
+    broken = f'<roadMark sOffset="0" type="broken" {centre}>{pattern}</roadMark>'
     none = '<roadMark sOffset="0" type="none"/>'
     ends = (
         '    <link>\n      <predecessor elementType="road" elementId="1" contactPoint="end"/>\n'
@@ -90,7 +112,7 @@ def road_xml(
     <lanes>
       <laneSection s="0">
         <left>
-{_lane_xml(2, "shoulder", SHOULDER_WIDTH_M, none, is_closed)}
+{_lane_xml(2, "shoulder", shoulder_m, none, is_closed)}
 {_lane_xml(1, "driving", lane_width_m, solid, is_closed)}
         </left>
         <center>
@@ -98,7 +120,7 @@ def road_xml(
         </center>
         <right>
 {_lane_xml(-1, "driving", lane_width_m, solid, is_closed)}
-{_lane_xml(-2, "shoulder", SHOULDER_WIDTH_M, none, is_closed)}
+{_lane_xml(-2, "shoulder", shoulder_m, none, is_closed)}
         </right>
       </laneSection>
     </lanes>

@@ -56,3 +56,31 @@ def test_it_stops_in_its_lane_when_all_lines_are_lost(tmp_path):
     assert metrics.minimum_risk_stops == 1
     assert metrics.stopped_s > 1
     assert metrics.departures == 0
+
+
+MODEL_ROAD = """
+description: A model road at 1:10, R = 1.25 m to the left and 1 m to the right.
+configuration: model_car.yaml
+road:
+  lane_width_m: 0.5
+  segments:
+    - {length_m: 2}
+    - {radius_m: 1.0, angle_deg: 90, clothoid_m: 0.6}
+    - {length_m: 1}
+    - {radius_m: 1.25, angle_deg: -90, clothoid_m: 0.6}
+    - {length_m: 1}
+set_speed_mps: 1.4
+start: {s_m: 0.8}
+"""
+
+
+@pytest.mark.parametrize("method", ["truth", "cv", "hybrid"])
+def test_a_model_car_keeps_its_lane(tmp_path, method):
+    scenario_file = tmp_path / "model_road.yaml"
+    scenario_file.write_text(MODEL_ROAD)
+    metrics = drive(scenario_file, tmp_path, method).metrics
+    assert metrics.departures == 0
+    assert metrics.completed_ratio >= 0.99
+    assert metrics.distance_m > 6
+    assert metrics.offset_rms_m < 0.05 * 0.5  # of the lane width
+    assert metrics.lat_accel_max_mps2 <= 3.1

@@ -8,6 +8,7 @@ import time
 import psutil
 import pytest
 
+from lkas.config import config_folder
 from lkas.integration.client import CommandRefusedError, LKASClient
 from lkas.integration.shared_memory import ControlChannel, VehicleChannel
 from lkas.integration.shared_memory.messages import ControlMode
@@ -134,3 +135,17 @@ def test_actions_and_parameters_from_a_client_and_from_the_command_line(stack):
     unknown = stack.lkas("action", "fly")
     assert unknown.returncode == 1
     assert "fly" in unknown.stderr
+
+
+def test_a_model_car_drives_a_model_road(stack, tmp_path):
+    """At 1:10 and 0.6 m/s, from standstill: below 0.3 m/s a full-size car counts as standing."""
+    metrics_file = tmp_path / "out.json"
+    folder = config_folder()
+    car, road = folder / "model_car.yaml", folder / "maps" / "small_loop.xodr"
+    arguments = ("--config", str(car), "--set", "decision.set_speed_mps=0.6", "--map", str(road))
+    demo = start_demo(stack, *arguments, "--duration", "14", "--json", str(metrics_file))
+    assert demo.wait(PATIENCE_S) == 0, stack.output()
+    metrics = json.loads(metrics_file.read_text())
+    assert metrics["departures"] == 0
+    assert metrics["offset_max_m"] < 0.15
+    assert metrics["distance_m"] > 2  # 6, from standstill

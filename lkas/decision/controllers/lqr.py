@@ -50,7 +50,8 @@ class LqrController:
     def __init__(self, parameters: DecisionParameters, bicycle: Bicycle) -> None:
         self._parameters = parameters
         self._bicycle = bicycle
-        self._gains = [_gains(speed_mps, bicycle, parameters).tolist() for speed_mps in SPEEDS_MPS]
+        self._speeds_mps = [speed_mps * bicycle.scale.speed for speed_mps in SPEEDS_MPS]
+        self._gains = [_gains(speed_mps, bicycle, parameters).tolist() for speed_mps in self._speeds_mps]
         self.reset()
 
     def reset(self) -> None:
@@ -59,12 +60,12 @@ class LqrController:
 
     def update(self, lane: LaneState, speed_mps: float, dt_s: float, *, is_limited: bool = False) -> SteeringCommand:
         parameters, bicycle = self._parameters, self._bicycle
-        speed2 = max(speed_mps, SPEEDS_MPS[0]) ** 2
+        speed2 = max(speed_mps, self._speeds_mps[0]) ** 2
         errors = lane_errors(lane, speed_mps, bicycle)
         lag_m = speed_mps * bicycle.lag_s(speed_mps)
         feedforward_radpm = errors.curvature_radpm + lane.curvature_rate_radpm2 * lag_m
         k_offset, k_course, k_yaw = self._gains_at(speed_mps)
-        if abs(lane.offset_m) < INTEGRAL_BELOW_M and not is_limited:
+        if abs(lane.offset_m) < INTEGRAL_BELOW_M * bicycle.scale.length and not is_limited:
             step_mps2 = parameters.lqr_integral_per_s3 * lane.offset_m * dt_s
             self._integral_mps2 = bounded(self._integral_mps2 + step_mps2, INTEGRAL_LIMIT_MPS2)
         offset_term_radpm = -bounded(k_offset * lane.offset_m, parameters.correction_mps2 / speed2)
@@ -80,8 +81,9 @@ class LqrController:
 
     def _gains_at(self, speed_mps: float) -> list[float]:
         """Gains interpolated in the grid of speeds; beyond its ends those of the end."""
-        above = min(max(bisect_right(SPEEDS_MPS, speed_mps), 1), len(SPEEDS_MPS) - 1)
-        low_mps, high_mps = SPEEDS_MPS[above - 1], SPEEDS_MPS[above]
+        speeds_mps = self._speeds_mps
+        above = min(max(bisect_right(speeds_mps, speed_mps), 1), len(speeds_mps) - 1)
+        low_mps, high_mps = speeds_mps[above - 1], speeds_mps[above]
         ratio = min(1.0, max(0.0, (speed_mps - low_mps) / (high_mps - low_mps)))
         pairs = zip(self._gains[above - 1], self._gains[above], strict=True)
         return [low + ratio * (high - low) for low, high in pairs]
@@ -95,7 +97,7 @@ def _gains(speed_mps: float, bicycle: Bicycle, parameters: DecisionParameters) -
     step = sum((np.linalg.matrix_power(rates, n) / math.factorial(n) for n in range(1, 5)), np.eye(4))
     a, b = step[:3, :3], step[:3, 3:]
     q = np.diag([parameters.lqr_offset_worth_m**-2, (v / parameters.lqr_drift_worth_mps) ** 2, 0.0])
-    r = np.array([[float(v**2 + SLOW_MPS**2) ** 2]])
+    r = np.array([[float(v**2 + (SLOW_MPS * bicycle.scale.speed) ** 2) ** 2]])
     # Structure-preserving doubling: h converges quadratically to the solution of the discrete Riccati equation.
     f, g, h = a, b @ np.linalg.solve(r, b.T), q
     for _ in range(DOUBLINGS):

@@ -79,7 +79,9 @@ class MpcController:
 
     def update(self, lane: LaneState, speed_mps: float, dt_s: float, *, is_limited: bool = False) -> SteeringCommand:
         regulated = self._regulator.update(lane, speed_mps, dt_s, is_limited=is_limited)
-        blend = bounded((speed_mps - BLEND_START_MPS) / (BLEND_END_MPS - BLEND_START_MPS), 1.0)
+        blend = bounded(
+            (speed_mps / self._bicycle.scale.speed - BLEND_START_MPS) / (BLEND_END_MPS - BLEND_START_MPS), 1.0
+        )
         if blend <= 0.0 or dt_s <= 0.0 or not math.isfinite(lane.offset_m + regulated.curvature_radpm):
             return regulated
         if self._plan is not None:
@@ -99,7 +101,10 @@ class MpcController:
 
     def _make_plan(self, lane: LaneState, speed_mps: float, regulated: SteeringCommand, dt_s: float) -> str | None:
         """Make a plan that continues the last one, or the command of `lqr`. Returns why there is none, or None."""
-        if self._problem is None or abs(speed_mps - self._problem.speed_mps) > SPEED_STEP_MPS:
+        if (
+            self._problem is None
+            or abs(speed_mps - self._problem.speed_mps) > SPEED_STEP_MPS * self._bicycle.scale.speed
+        ):
             self._problem = QuadraticProgram(speed_mps, self._bicycle, self._parameters)
         errors = lane_errors(lane, speed_mps, self._bicycle)
         max_m = self._parameters.correction_mps2 * self._parameters.mpc_offset_worth_m
@@ -113,7 +118,7 @@ class MpcController:
             ]
         )
         ahead_s = STEP_S * np.arange(HORIZON + 1)
-        tau_s = CURVATURE_RATE_TIME_CONSTANT_S
+        tau_s = CURVATURE_RATE_TIME_CONSTANT_S * self._bicycle.scale.time
         decayed_s = tau_s * (1 - np.exp(-ahead_s / tau_s))
         feedforward = regulated.feedforward_radpm + lane.curvature_rate_radpm2 * speed_mps * decayed_s
         accelerations_mps2, failure = self._problem.solve(start, speed_mps**2 * feedforward)

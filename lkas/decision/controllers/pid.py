@@ -42,7 +42,7 @@ class PidController:
     def update(self, lane: LaneState, speed_mps: float, dt_s: float, *, is_limited: bool = False) -> SteeringCommand:
         p = self._parameters
         errors = lane_errors(lane, speed_mps, self._bicycle)
-        effective_mps = math.hypot(speed_mps, SLOW_MPS)
+        effective_mps = math.hypot(speed_mps, SLOW_MPS * self._bicycle.scale.speed)
         demand_mps2 = -p.pid_proportional_per_s2 * lane.offset_m
         proportional_mps2 = bounded(demand_mps2, p.correction_mps2)
         if proportional_mps2 == demand_mps2 and not is_limited:

@@ -30,7 +30,7 @@ class PurePursuitController(StatelessController):
         parameters = self._parameters
         lookahead_m = max(parameters.lookahead_min_m, parameters.lookahead_time_s * speed_mps)
         errors = lane_errors(lane, speed_mps, self._bicycle)
-        bound_radpm = parameters.correction_mps2 / max(speed_mps, 1.0) ** 2
+        bound_radpm = parameters.correction_mps2 / max(speed_mps, self._bicycle.scale.speed) ** 2
         offset_term_radpm = bounded(-2 * lane.offset_m / lookahead_m**2, bound_radpm)
         heading_term_radpm = -2 * errors.course_rad / lookahead_m
         return SteeringCommand(

@@ -34,7 +34,7 @@ class StanleyController(StatelessController):
         length_m = max(bicycle.effective_wheelbase_m(speed_mps), p.stanley_heading_time_s * speed_mps)
         front_m = lane.offset_m + bicycle.cg_to_front_axle_m * errors.course_rad
         angle_rad = math.atan2(p.stanley_gain_per_s * front_m, p.stanley_softening_mps + speed_mps)
-        offset_term_radpm = bounded(-angle_rad / length_m, p.correction_mps2 / max(speed_mps, 1.0) ** 2)
+        offset_term_radpm = bounded(-angle_rad / length_m, p.correction_mps2 / max(speed_mps, bicycle.scale.speed) ** 2)
         heading_term_radpm = -(errors.course_rad + p.stanley_yaw_damping_s * errors.yaw_rate_radps) / length_m
         return SteeringCommand(
             curvature_radpm=errors.curvature_radpm + offset_term_radpm + heading_term_radpm,

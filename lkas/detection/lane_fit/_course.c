@@ -20,6 +20,16 @@ FOR_EACH_CPU static void places_on(const double *x, const double *bin, int count
     }
 }
 
+/* The same on concentric circles. */
+static void places_on_circles(const double *x, const double *bin, int count, double heading, double curvature,
+                              const CourseSearch *search, double *place) {
+    for (int i = 0; i < count; i++) {
+        const double y = (bin[i] - 1) * search->bin - search->half_width;
+        const double at = (lateral_on_circle(x[i], y, heading, curvature) + search->half_width) / search->bin + 1;
+        place[i] = at >= 1 && at < search->bins - 2 ? at : 0;
+    }
+}
+
 /* Sum of the squared lateral histogram on a course. The two outermost bins on each side do not count. */
 static double agreement_on(const double *x, const double *bin, const double *weight, int points, double heading,
                            double curvature, const CourseSearch *search) {
@@ -28,7 +38,10 @@ static double agreement_on(const double *x, const double *bin, const double *wei
     memset(histogram, 0, (size_t)search->bins * sizeof *histogram);
     for (int from = 0; from < points; from += BLOCK) {
         const int n = points - from < BLOCK ? points - from : BLOCK;
-        places_on(x + from, bin + from, n, -heading * per_bin, -curvature / 2 * per_bin, search->bins - 2, place);
+        if (search->is_circular)
+            places_on_circles(x + from, bin + from, n, heading, curvature, search, place);
+        else
+            places_on(x + from, bin + from, n, -heading * per_bin, -curvature / 2 * per_bin, search->bins - 2, place);
         for (int i = 0; i < n; i++) {
             const int lower = (int)place[i];
             const double upper = (place[i] - lower) * weight[from + i];

@@ -23,7 +23,9 @@ int histogram_peaks(const double *x, const double *y, const double *weight, int 
     int count = 0;
     memset(raw, 0, (size_t)(bins + 2 * HALF_SMOOTHING) * sizeof *raw);
     for (int i = 0; i < points; i++) {
-        const double lateral = y[i] - x[i] * (histogram->heading + histogram->curvature * x[i] / 2);
+        const double lateral =
+            histogram->is_circular ? lateral_on_circle(x[i], y[i], histogram->heading, histogram->curvature)
+                                   : y[i] - x[i] * (histogram->heading + histogram->curvature * x[i] / 2);
         const double place = (lateral + half_width) / bin;
         if (place >= 0 && place < bins) raw[HALF_SMOOTHING + (int)place] += weight[i];
     }

@@ -39,6 +39,7 @@ static Field course_fields[] = {
     FIELD("bins", INT, CourseSearch, bins),
     FIELD("first_points", INT, CourseSearch, first_points),
     FIELD("is_local", FLAG, CourseSearch, is_local),
+    FIELD("is_circular", FLAG, CourseSearch, is_circular),
     END_OF_FIELDS,
 };
 static Field histogram_fields[] = {
@@ -48,6 +49,7 @@ static Field histogram_fields[] = {
     FIELD("bin_m", DOUBLE, LateralHistogram, bin),
     FIELD("bins", INT, LateralHistogram, bins),
     FIELD("min_height", DOUBLE, LateralHistogram, min_height),
+    FIELD("is_circular", FLAG, LateralHistogram, is_circular),
     END_OF_FIELDS,
 };
 static Field next_line_fields[] = {

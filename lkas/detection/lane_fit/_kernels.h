@@ -3,6 +3,7 @@
 #ifndef LKAS_DETECTION_KERNELS_H
 #define LKAS_DETECTION_KERNELS_H
 
+#include <math.h>
 #include <stdint.h>
 
 /* Compiled twice, for any CPU and for CPUs with AVX2; the loader selects one. Both give the same bits. */
@@ -69,6 +70,14 @@ int find_peaks(const float *response, int rows, int columns, const PeakShape *sh
 
 /* ---- _course.c: the common course of all lines by a vote of the peaks. */
 
+/* Lateral position of a point on the concentric circles of a sharp bend; `curvature` is that at 0. */
+static inline double lateral_on_circle(double x, double y, double heading, double curvature) {
+    const double unit = 1 / sqrt(1 + heading * heading);
+    const double along = (x + heading * y) * unit, across = (y - heading * x) * unit;
+    if (fabs(curvature) < 1e-9) return across;
+    return (1 - hypot(curvature * along, 1 - curvature * across)) / curvature;
+}
+
 enum { SEARCH_STAGES = 3, SURVIVORS = 3 };
 
 typedef struct {
@@ -81,6 +90,7 @@ typedef struct {
     int bins;
     int first_points; /* the first stage uses only so many points */
     int is_local;     /* only the last stage, around the given course */
+    int is_circular;  /* lines are concentric circles; else one parabola, shifted */
 } CourseSearch;
 
 typedef struct {
@@ -99,6 +109,7 @@ typedef struct {
     double half_width, bin;    /* bins of equal width from -half_width on */
     int bins;
     double min_height; /* summed weight; lower peaks are ignored */
+    int is_circular;   /* as in CourseSearch */
 } LateralHistogram;
 
 /* Position and height of the histogram's peaks, rightmost first; at most (bins - 4) / 3. Returns their number. */

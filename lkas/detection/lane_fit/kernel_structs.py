@@ -68,6 +68,7 @@ class CourseSearch(Struct, frozen=True, gc=False):
     bins: int
     first_points: int  # the first stage uses only so many points
     is_local: bool  # only the last stage, around the given course
+    is_circular: bool = False  # lines are concentric circles; else one parabola, shifted
 
 
 class LateralHistogram(Struct, frozen=True, gc=False):
@@ -79,6 +80,7 @@ class LateralHistogram(Struct, frozen=True, gc=False):
     bin_m: float
     bins: int
     min_height: float  # summed weight; lower peaks are ignored
+    is_circular: bool = False  # as in CourseSearch
 
 
 class NextLineSearch(Struct, frozen=True, gc=False):

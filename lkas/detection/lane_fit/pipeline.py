@@ -12,6 +12,7 @@ import numpy as np
 
 from lkas.detection.calibration.geometry import aimed_at
 from lkas.detection.calibration.video import VideoCalibration
+from lkas.detection.lane_fit.bends import bends_of
 from lkas.detection.lane_fit.confidence import confidence_of
 from lkas.detection.lane_fit.estimate import SURE, LaneEstimate, LineEstimate
 from lkas.detection.lane_fit.evidence import Evidence, InView
@@ -19,6 +20,7 @@ from lkas.detection.lane_fit.lane_finder import GIVEN_POSE, VIDEO_POSE, FramePri
 from lkas.detection.lane_fit.motion import curvature_from_yaw_rate, roll_from_lateral_acceleration
 from lkas.detection.lane_fit.rectify import RoadView
 from lkas.detection.lane_fit.result import CalibrationState, result_of
+from lkas.detection.lane_fit.scaling import at_scale
 from lkas.detection.lane_fit.single_image import NewView, SingleImageSearch
 from lkas.detection.lane_fit.tracker import LaneTracker
 from lkas.detection.parameters import DetectionParameters
@@ -26,6 +28,7 @@ from lkas.detection.stages import Stages, untimed
 from lkas.detection.types import DetectionResult, check_camera, check_image
 from lkas.integration.shared_memory.messages import CalibrationStatus, CameraGeometry, VehicleState
 from lkas.parameters import changed
+from lkas.scale import at_full_size, scale_of_lane
 from lkas.vehicle import CameraConfig
 
 REAIM_RATIO = 0.004  # of the image width: a smaller move of the vanishing point keeps the view
@@ -41,7 +44,7 @@ class LaneFitPipeline:
         self, evidence: Evidence, parameters: DetectionParameters, camera: CameraConfig, stages: Stages = untimed
     ) -> None:
         self._evidence = evidence
-        self._parameters = parameters
+        self._set_parameters(parameters)
         self._camera = camera
         self._stages = stages
         self._finder = LaneFinder(stages)
@@ -59,8 +62,15 @@ class LaneFitPipeline:
         self._min_confidence = 0.0
 
     def update_parameter(self, name: str, value: Any) -> None:
-        self._parameters = changed("detection", self._parameters, name, value)
+        self._set_parameters(changed("detection", self._parameters, name, value))
         self._view = None
+
+    def _set_parameters(self, parameters: DetectionParameters) -> None:
+        """A model road is measured as if enlarged to full size."""
+        self._parameters = parameters
+        self._scale = scale_of_lane(parameters.lane_width_m)
+        self._lane_width_m = parameters.lane_width_m / self._scale.length
+        self._marking_width_m = parameters.marking_width_m / self._scale.length
 
     def detect(
         self, image: np.ndarray, timestamp: float | None = None, vehicle: VehicleState | None = None
@@ -84,16 +94,21 @@ class LaneFitPipeline:
 
     def _given_geometry(self, size_px: tuple[int, int], vehicle: VehicleState | None) -> CameraGeometry | None:
         if self._parameters.calibration == "config":
-            return self._camera.geometry(*size_px)
-        return vehicle.camera if vehicle is not None else None
+            return self._configured_geometry(size_px)
+        if vehicle is None or vehicle.camera is None:
+            return None
+        return at_full_size(vehicle.camera, self._scale)
+
+    def _configured_geometry(self, size_px: tuple[int, int]) -> CameraGeometry:
+        return at_full_size(self._camera.geometry(*size_px), self._scale)
 
     def _frame_prior(self, is_given: bool, timestamp: float | None, vehicle: VehicleState | None) -> FramePrior:
         return FramePrior(
-            lane_width_m=self._parameters.lane_width_m,
+            lane_width_m=self._lane_width_m,
             width_spread=LANE_WIDTH_SPREAD if is_given else UNKNOWN_HEIGHT_SPREAD,
             min_confidence=self._min_confidence,
             roll_rad=roll_from_lateral_acceleration(vehicle, self._parameters.lean_deg_per_mps2),
-            curvature=curvature_from_yaw_rate(vehicle),
+            curvature=curvature_from_yaw_rate(vehicle, self._scale),
             previous=None if timestamp is None else self._tracker.expected(timestamp),
         )
 
@@ -105,7 +120,7 @@ class LaneFitPipeline:
         if self._video is None or self._video.size_px != size_px:
             self._video = VideoCalibration(size_px)
         video = self._video
-        geometry = self._camera.geometry(*size_px)
+        geometry = self._configured_geometry(size_px)
         if video.estimate_px is not None:
             view = self._view if self._view is not None and self._view.size_px == size_px else None
             if view is not None and math.dist(view.vanishing_point_px, video.estimate_px) <= REAIM_RATIO * size_px[0]:
@@ -126,7 +141,7 @@ class LaneFitPipeline:
     def _search_single_image(self, image: np.ndarray, in_view: InView, frame: FramePrior) -> LaneEstimate:
         size_px = image.shape[1], image.shape[0]
         search = SingleImageSearch(self._finder, in_view, self._new_view(size_px), replace(frame, previous=None))
-        return search.run(image, self._camera.geometry(*size_px), self._stages)
+        return search.run(image, self._configured_geometry(size_px), self._stages)
 
     def _view_for(self, geometry: CameraGeometry, size_px: tuple[int, int]) -> RoadView:
         """The view of this geometry, kept from the frame before if it fits. Raises ValueError for a bad geometry."""
@@ -136,8 +151,8 @@ class LaneFitPipeline:
         return self._view
 
     def _new_view(self, size_px: tuple[int, int]) -> NewView:
-        p = self._parameters
-        return lambda geometry: RoadView(geometry, *size_px, p.lane_width_m, p.marking_width_m)
+        bends = bends_of(self._scale)
+        return lambda geometry: RoadView(geometry, *size_px, self._lane_width_m, self._marking_width_m, bends)
 
     def _result(
         self, estimate: LaneEstimate, frame: FramePrior, timestamp: float | None, calibration: CalibrationState
@@ -147,7 +162,8 @@ class LaneFitPipeline:
             offsets = [math.inf if line is None else line.agreement.place_off for line in self.lines]
             ages = self._tracker.follow(timestamp, estimate.guess, estimate.fit, offsets)
         estimate = replace(estimate, lines=self.lines)
-        return result_of(estimate, ages, calibration, frame.lane_width_m, frame.width_spread, self._stages)
+        result = result_of(estimate, ages, calibration, frame.lane_width_m, frame.width_spread, self._stages)
+        return at_scale(result, self._scale)
 
     def _placed(self, estimate: LaneEstimate, frame: FramePrior) -> tuple[LineEstimate | None, LineEstimate | None]:
         """The lines to report, their confidence reduced by how far they are from where ego lines usually are."""

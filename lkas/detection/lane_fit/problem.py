@@ -31,12 +31,10 @@ from lkas.detection.lane_fit.rectify import RoadView
 from lkas.detection.lane_fit.ridges import Peaks
 
 SIGMA_HEADING_RAD = 0.3
-UNKNOWN_CURVATURE = CurvaturePrior(0.0, 1 / 40)  # without a measurement
 # Where each segment starts, in ranges of the view. The first one reaches from the car well into the visible road: its
 # rate cannot be separated from that of the invisible part below the camera.
 SEGMENTS = np.array([0.0, 0.25, 0.42, 0.65])
 ONE_SEGMENT = SEGMENTS[:1]  # a cubic
-USUAL_RATE = 5e-5  # 1/m², of a straight road
 USUAL_RATE_OF_ONE = 4e-4  # a single segment has to follow all changes in the view
 RATE_PER_SQUARE = 2.0  # usual rate of a bend over its curvature squared: transitions as short as half the radius
 MAX_SLOPE = 0.8  # of a line against the car's axis; a steeper line is a poor function of x
@@ -49,7 +47,6 @@ SOLVED_SCATTER = 0.05, 1.0
 SOLVED_SCATTER_OF_ONE = 1 / 16, 1 / 16
 MIN_SCATTER = 0.25  # the same in the covariance, so that a lucky frame does not claim too much
 MIN_POINTS = 6
-MAX_CURVATURE_RADPM = 1 / 25
 RATES = 4  # shared states before the rates: heading, curvature, pitch error, sag
 
 Judgement = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -72,19 +69,19 @@ class Problem:
         self._view_x_m = view.x_m
         self._shape = RoadShape(lines, segments * view.far_m, view.far_m, view.geometry.height_m, MAX_SLOPE)
         self._points = FitPoints(peaks.x_m, peaks.y_m, view.point_sigma_m[peaks.row], peaks.weight)
-        expected = expected or UNKNOWN_CURVATURE
+        expected = expected or CurvaturePrior(0.0, view.bends.unknown_sigma_radpm)
         has_many = len(segments) > 1
         min_solved_scatter, max_solved_scatter = SOLVED_SCATTER if has_many else SOLVED_SCATTER_OF_ONE
         self._prior = FitPrior(
             curvature_radpm=expected.radpm,
             sigma_heading_rad=SIGMA_HEADING_RAD,
             sigma_curvature_radpm=expected.sigma_radpm,
-            sigma_rate_radpm2=USUAL_RATE if has_many else USUAL_RATE_OF_ONE,
+            sigma_rate_radpm2=view.bends.usual_rate_radpm2 if has_many else USUAL_RATE_OF_ONE,
             sigma_pitch_rad=pitch_sigma_rad,
             sigma_sag_radpm=sag_sigma_radpm,
             rate_per_square=RATE_PER_SQUARE if has_many else 0.0,
             correlated_rows=CORRELATED_ROWS,
-            max_curvature_radpm=MAX_CURVATURE_RADPM,
+            max_curvature_radpm=view.bends.fitted_radpm,
             inlier_sigmas=INLIER_SIGMAS,
             min_solved_scatter=min_solved_scatter,
             max_solved_scatter=max_solved_scatter,

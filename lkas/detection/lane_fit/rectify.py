@@ -9,8 +9,9 @@ import msgspec
 import numpy as np
 
 from lkas.detection.lane_fit import _kernels
+from lkas.detection.lane_fit.bends import FULL_SIZE_BENDS, Bends
 from lkas.detection.lane_fit.kernel_structs import ViewCamera, ViewSampling
-from lkas.frames import NEAREST_M, PinholeCamera
+from lkas.frames import PinholeCamera
 from lkas.integration.shared_memory.messages import CameraGeometry
 
 MAX_ROWS = 96
@@ -37,9 +38,15 @@ class RoadView:
     """
 
     def __init__(
-        self, geometry: CameraGeometry, width_px: int, height_px: int, lane_width_m: float, marking_width_m: float
+        self,
+        geometry: CameraGeometry,
+        width_px: int,
+        height_px: int,
+        lane_width_m: float,
+        marking_width_m: float,
+        bends: Bends = FULL_SIZE_BENDS,
     ) -> None:
-        self.geometry = geometry
+        self.geometry, self.bends = geometry, bends
         self.size_px = width_px, height_px
         camera = PinholeCamera(geometry)
         self.horizon_px = camera.horizon_row_px
@@ -55,6 +62,7 @@ class RoadView:
             camera.ground_of_pixel(middle_px, row_px)[0] - geometry.x_m
             for row_px in (max(0.0, far_px), height_px - 1.0)
         )
+        far_m = min(far_m, bends.max_range_m)
         self.step_m = marking_width_m / COLUMNS_PER_MARKING
         # No more rows than the image has there: interpolated rows are not independent evidence.
         rows = int(np.clip(height_px - far_px, 8, MAX_ROWS))
@@ -107,7 +115,7 @@ def _view_camera(camera: PinholeCamera) -> ViewCamera:
     return ViewCamera(
         axes=np.array(camera.axes),
         height_m=geometry.height_m,
-        nearest_m=NEAREST_M,
+        nearest_m=camera.nearest_m,
         focal_px=geometry.focal_px,
         cx_px=geometry.cx_px,
         cy_px=geometry.cy_px,

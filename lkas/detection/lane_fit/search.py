@@ -16,8 +16,6 @@ from lkas.detection.lane_fit.kernel_structs import CourseSearch, LateralHistogra
 from lkas.detection.lane_fit.rectify import HALF_WIDTH_LANES, RoadView
 from lkas.detection.lane_fit.ridges import Peaks
 
-MAX_HEADING_RAD = 0.16
-MAX_CURVATURE_RADPM = 1 / 60
 STAGES = np.array([0.4, 0.63, 1.0])  # share of the view that each stage uses
 STEP_M = 0.4  # lateral step of the grid at the stage's far end
 BIN_M = 0.2
@@ -69,13 +67,14 @@ def find_course(peaks: Peaks, view: RoadView, around: Course | None = None) -> C
         half_width_m=half_width_m,
         stages=STAGES,
         step_m=STEP_M,
-        max_heading_rad=MAX_HEADING_RAD,
-        max_curvature_radpm=MAX_CURVATURE_RADPM,
+        max_heading_rad=view.bends.max_heading_rad,
+        max_curvature_radpm=view.bends.searched_radpm,
         straight_bonus=STRAIGHT_BONUS,
         bin_m=BIN_M,
         bins=math.ceil(2 * half_width_m / BIN_M) + 2,
         first_points=FIRST_STAGE_PEAKS,
         is_local=around is not None,
+        is_circular=view.bends.are_sharp,
     )
     start = (0.0, 0.0) if around is None else (around.heading_rad, around.curvature_radpm)
     return Course(*_kernels.search_course(x_m, y_m, weight, search, start, np.empty(3 * len(x_m))))
@@ -91,7 +90,7 @@ def choose_lane(
     `previous`: the guess of the frame before; lines near its positions are preferred.
     """
     half_width_m = HALF_WIDTH_LANES * lane_width_m
-    position_m, height = _histogram_peaks(peaks, course, half_width_m)
+    position_m, height = _histogram_peaks(peaks, course, half_width_m, view.bends.are_sharp)
     if previous is not None:
         height = [strength * _nearness(at_m, previous) for at_m, strength in zip(position_m, height, strict=True)]
     pair = _best_pair(position_m, height, lane_width_m, width_spread)
@@ -101,7 +100,9 @@ def choose_lane(
     return _best_single(position_m, height, course, lane_width_m)
 
 
-def _histogram_peaks(peaks: Peaks, course: Course, half_width_m: float) -> tuple[list[float], list[float]]:
+def _histogram_peaks(
+    peaks: Peaks, course: Course, half_width_m: float, is_circular: bool
+) -> tuple[list[float], list[float]]:
     """Position and height of the peaks of the lateral histogram on a course, rightmost first."""
     bins = max(MIN_BINS, 2 * round(half_width_m / FINE_BIN_M))
     position_m, height = np.empty(bins), np.empty(bins)
@@ -112,6 +113,7 @@ def _histogram_peaks(peaks: Peaks, course: Course, half_width_m: float) -> tuple
         bin_m=FINE_BIN_M,
         bins=bins,
         min_height=MIN_HEIGHT,
+        is_circular=is_circular,
     )
     count = _kernels.histogram_peaks(peaks.x_m, peaks.y_m, peaks.weight, histogram, position_m, height)
     return position_m[:count].tolist(), height[:count].tolist()

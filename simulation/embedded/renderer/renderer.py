@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from lkas.integration.shared_memory.messages import CameraGeometry
+from lkas.scale import at_full_size
 from simulation.conditions import CONDITIONS, Condition
 from simulation.embedded.renderer import _draw
 from simulation.embedded.renderer.canvas import Canvas
@@ -50,6 +51,8 @@ class Renderer:
         """`start_rad`: heading of the road where the car starts, which gives the direction of a low sun."""
         self._shape = (height_px, width_px, 3)
         self._seed, self._condition = seed, condition
+        self._length = road_map.scale.length
+        geometry = at_full_size(geometry, road_map.scale)
         self._scene = build_scene(road_map, condition, seed)
         self._canvas = Canvas(width_px, height_px, geometry.focal_px)
         self._camera = MapCamera(geometry)
@@ -87,7 +90,7 @@ class Renderer:
             raise ValueError(f"expected a uint8 image of shape {self._shape}, found {image.dtype} {image.shape}")
         if not image.flags.c_contiguous:
             raise ValueError("expected a C-contiguous image, found gaps between its rows or pixels")
-        view = view.relative_to(self._scene.origin_m)
+        view = view.relative_to(self._scene.origin_m, self._length)
         self._canvas.start_frame(image, self._camera.move_to(view).packed())
         self._select_local_geometry(view.pose.x_m, view.pose.y_m)
         return view

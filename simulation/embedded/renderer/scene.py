@@ -1,8 +1,9 @@
 """Geometry of the roads to be drawn: pavements, road marks, seams and skid marks.
 
 All of it is quadrilaterals on the road surface, hills and banks included, with the same orientation seen from above.
-Coordinates are relative to a local origin, the start of the first road, so that neither float32 nor the phase of the
-textures depends on where the map lies.
+Coordinates are relative to a local origin, the start of the first road, and those of a model road are divided by its
+scale, so that textures, verges and trees fit it. So neither float32 nor the phase of the textures depends on where the
+map lies.
 """
 
 import math
@@ -18,6 +19,7 @@ from simulation.opendrive.road_map import Road, RoadMap
 
 STROKE_STEP_M = 1.0  # along the road; at R = 125 m a chord of 1 m is 1 mm off its arc
 RIBBON_STEP_M = 2.0
+MODEL_STEP_RATIO = 0.25  # of both steps on model roads: their bends are sharper
 VERGE_M = 0.9
 MISSING_BLOCK_M = 6.0  # length of a stretch of missing paint
 PAVED_LANES = (
@@ -46,7 +48,8 @@ class Scene(NamedTuple):
 
 
 def build_scene(road_map: RoadMap, condition: Condition, seed: int) -> Scene:
-    """Build all layers; `seed` determines missing paint, seams and skid marks."""
+    """Build all layers, a model road enlarged to full size; `seed` gives missing paint, seams and skid marks."""
+    length = road_map.scale.length
     random = np.random.default_rng([seed, 10])
     verges: list[np.ndarray] = []
     pavements: list[np.ndarray] = []
@@ -59,28 +62,32 @@ def build_scene(road_map: RoadMap, condition: Condition, seed: int) -> Scene:
             if section.end_m - section.s_m < 1e-3:
                 continue
             for paved in _pavements(section):
-                s_m = _stations(section)
+                s_m = _stations(section, length)
                 left, right = (_border(road, section, edge, s_m) for edge in _edges(paved))
-                *verge, left_edge, right_edge = road.surface.lines(s_m, left + VERGE_M, right - VERGE_M, left, right)
+                *verge, left_edge, right_edge = road.surface.lines(
+                    s_m, left + VERGE_M * length, right - VERGE_M * length, left, right
+                )
                 verge_edges.append(np.stack(verge))
                 verges.append(_between(*verge))
                 pavements.append(_between(left_edge, right_edge))
-                tracks += _wheel_tracks(road, section, paved, s_m)
+                tracks += _wheel_tracks(road, section, paved, s_m, length)
                 if condition.stains > 0:
-                    stains += _stains(road, section, paved, condition.stains, random)
+                    stains += _stains(road, section, paved, condition.stains, random, length)
             for lane_id, lane in section.lanes.items():
                 ends = [*(mark.s_m for mark in lane.marks[1:]), section.end_m - section.s_m]
                 for mark, end_m in zip(lane.marks, ends, strict=False):
                     for stroke in mark.strokes:
-                        quads = _stroke_quads(road, section, lane_id, mark, stroke, end_m)
+                        quads = _stroke_quads(
+                            road, section, lane_id, mark, stroke, end_m, STROKE_STEP_M * _step_ratio(length)
+                        )
                         painted[mark.is_yellow] += _without_missing(quads, condition.missing, random)
     origin_m = _origin_m(road_map)
     layers = [
-        (np.concatenate([np.zeros((0, 4, 3)), *parts]) - origin_m).astype(np.float32)
+        ((np.concatenate([np.zeros((0, 4, 3)), *parts]) - origin_m) / length).astype(np.float32)
         for parts in (verges, pavements, tracks, stains, painted[False], painted[True])
     ]
     verge, pavement, track, stain, white, yellow = layers
-    local_edges = tuple(_local(edges, origin_m) for edges in verge_edges)
+    local_edges = tuple(_local(edges, origin_m) / length for edges in verge_edges)
     return Scene(origin_m, verge, pavement, track, stain, white, yellow, Terrain(verge), local_edges)
 
 
@@ -111,8 +118,12 @@ def _edges(paved: list[int]) -> tuple[int, int]:
     return left if left > 0 else left + 1, right if right < 0 else right - 1
 
 
-def _stations(section: LaneSection) -> np.ndarray:
-    steps = math.ceil((section.end_m - section.s_m) / RIBBON_STEP_M)
+def _step_ratio(length: float) -> float:
+    return length if length == 1.0 else length * MODEL_STEP_RATIO
+
+
+def _stations(section: LaneSection, length: float) -> np.ndarray:
+    steps = math.ceil((section.end_m - section.s_m) / (RIBBON_STEP_M * _step_ratio(length)))
     return np.linspace(section.s_m, section.end_m, steps + 1)
 
 
@@ -134,13 +145,15 @@ def _centre(road: Road, section: LaneSection, lane_id: int, s_m: np.ndarray) -> 
     return (_border(road, section, lane_id, s_m) + _border(road, section, inner, s_m)) / 2
 
 
-def _wheel_tracks(road: Road, section: LaneSection, paved: list[int], s_m: np.ndarray) -> list[np.ndarray]:
-    half_m = WHEEL_TRACK_WIDTH_M / 2
+def _wheel_tracks(
+    road: Road, section: LaneSection, paved: list[int], s_m: np.ndarray, length: float
+) -> list[np.ndarray]:
+    half_m, track_m = WHEEL_TRACK_WIDTH_M / 2 * length, WHEEL_TRACK_M * length
     middles = [
-        _centre(road, section, lane_id, s_m) + track_m
+        _centre(road, section, lane_id, s_m) + side_m
         for lane_id in paved
         if section.lanes[lane_id].type == "driving"
-        for track_m in (-WHEEL_TRACK_M, WHEEL_TRACK_M)
+        for side_m in (-track_m, track_m)
     ]
     left = road.surface.lines(s_m, *(middle + half_m for middle in middles))
     right = road.surface.lines(s_m, *(middle - half_m for middle in middles))
@@ -148,7 +161,7 @@ def _wheel_tracks(road: Road, section: LaneSection, paved: list[int], s_m: np.nd
 
 
 def _stroke_quads(
-    road: Road, section: LaneSection, lane_id: int, mark: RoadMark, stroke: Stroke, end_m: float
+    road: Road, section: LaneSection, lane_id: int, mark: RoadMark, stroke: Stroke, end_m: float, step_m: float
 ) -> list[np.ndarray]:
     """Quadrilaterals of the painted pieces of one stroke, from the start of its mark to `end_m` (of the section)."""
     if stroke.dash_m > 0:
@@ -160,7 +173,7 @@ def _stroke_quads(
     if not pieces:
         return []
     stations = [
-        section.s_m + np.linspace(start_m, stop_m, max(2, math.ceil((stop_m - start_m) / STROKE_STEP_M) + 1))
+        section.s_m + np.linspace(start_m, stop_m, max(2, math.ceil((stop_m - start_m) / step_m) + 1))
         for start_m, stop_m in pieces
     ]
     # All pieces in one call: the overhead of a call equals the cost of a thousand dashes.
@@ -184,25 +197,29 @@ def _without_missing(pieces: list[np.ndarray], missing: float, random: np.random
 
 
 def _stains(
-    road: Road, section: LaneSection, paved: list[int], amount: float, random: np.random.Generator
+    road: Road, section: LaneSection, paved: list[int], amount: float, random: np.random.Generator, length: float
 ) -> list[np.ndarray]:
     """Tar seams along and across the lanes, and skid marks."""
     found = []
     left, right = _edges(paved)
     for lane_id in paved:
         if random.random() < amount:
-            s_m = _stations(section)
-            wander_m = 0.05 * np.sin(s_m / random.uniform(3, 9) + random.uniform(0, 6))
-            middle = _border(road, section, lane_id, s_m) + random.uniform(0.3, 0.6) * (-1 if lane_id > 0 else 1)
+            s_m = _stations(section, length)
+            wander_m = 0.05 * length * np.sin(s_m / length / random.uniform(3, 9) + random.uniform(0, 6))
+            middle = _border(road, section, lane_id, s_m) + length * random.uniform(0.3, 0.6) * (
+                -1 if lane_id > 0 else 1
+            )
             middle = middle + wander_m
-            found.append(_strip(road, s_m, middle + SEAM_WIDTH_M / 2, middle - SEAM_WIDTH_M / 2))
-    for s_m, half_m in transverse_seams(section.s_m, section.end_m, amount, random):
-        ends = np.array([s_m - half_m, s_m + half_m])
+            found.append(_strip(road, s_m, middle + SEAM_WIDTH_M * length / 2, middle - SEAM_WIDTH_M * length / 2))
+    start_m, end_m = section.s_m / length, section.end_m / length  # at full size
+    for s_m, half_m in transverse_seams(start_m, end_m, amount, random):
+        ends = np.array([s_m - half_m, s_m + half_m]) * length
         found.append(_strip(road, ends, _border(road, section, left, ends), _border(road, section, right, ends)))
     for lane_id in paved:
         if section.lanes[lane_id].type != "driving":
             continue
-        for s_m, t_m, width_m in skid_marks(section.s_m, section.end_m, amount, random):
-            middle = _centre(road, section, lane_id, s_m) + t_m
-            found.append(_strip(road, s_m, middle + width_m / 2, middle - width_m / 2))
+        for s_m, t_m, width_m in skid_marks(start_m, end_m, amount, random):
+            middle = _centre(road, section, lane_id, s_m * length) + t_m * length
+            half_m = width_m * length / 2
+            found.append(_strip(road, s_m * length, middle + half_m, middle - half_m))
     return found

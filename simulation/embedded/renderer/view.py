@@ -30,11 +30,16 @@ class View(NamedTuple):
     body_roll_rad: float = 0.0  # positive lowers the right side
     vehicles: tuple[Vehicle, ...] = ()
 
-    def relative_to(self, origin_m: np.ndarray) -> "View":
-        """This view in coordinates relative to a point (x, y, 0) of the map."""
+    def relative_to(self, origin_m: np.ndarray, length: float) -> "View":
+        """This view relative to a point (x, y, 0) of the map, divided by the `length` of the map's scale."""
         x_m, y_m, _ = origin_m.tolist()
-        pose = msgspec.structs.replace(self.pose, x_m=self.pose.x_m - x_m, y_m=self.pose.y_m - y_m)
-        vehicles = tuple(vehicle._replace(origin_m=vehicle.origin_m - origin_m) for vehicle in self.vehicles)
+        pose = msgspec.structs.replace(
+            self.pose,
+            x_m=(self.pose.x_m - x_m) / length,
+            y_m=(self.pose.y_m - y_m) / length,
+            z_m=self.pose.z_m / length,
+        )
+        vehicles = tuple(vehicle._replace(origin_m=(vehicle.origin_m - origin_m) / length) for vehicle in self.vehicles)
         return self._replace(pose=pose, vehicles=vehicles)
 
 

@@ -1,5 +1,6 @@
 """Scenario files: their keys, their errors, generated roads and suites."""
 
+import json
 import math
 import re
 from pathlib import Path
@@ -23,7 +24,7 @@ DOCS = Path(__file__).parents[3] / "docs" / "evaluation.md"
     ("text", "words"),
     [
         ("set_speed: 10\n" + SHORT, "set_speed: no such key; did you mean set_speed_mps?"),
-        (SHORT.replace("10", "500"), "set_speed_mps = 500: expected a number from 1 to 45 (m/s)"),
+        (SHORT.replace("10", "500"), "set_speed_mps = 500: expected a number from 0.05 to 45 (m/s)"),
         (SHORT + "condition: hail", "condition = 'hail': expected one of clear"),
         (SHORT + "start: {offset_m: 3}", "start.offset_m = 3: expected a number from -1.5 to 1.5 (m)"),
         (SHORT + "start: {ofset_m: 1}", "start.ofset_m: no such key; did you mean offset_m?"),
@@ -55,7 +56,10 @@ DOCS = Path(__file__).parents[3] / "docs" / "evaluation.md"
         ("road: {segments: [{radius_m: 60}]}", "road.segments[0]: expected length_m, or radius_m and angle_deg"),
         ("road: {segments: [{length_m: 9, radius_m: 60, angle_deg: 5}]}", "road.segments[0]: expected length_m, or"),
         ("road: {segments: [{length_m: 9}, {lenght_m: 9}]}", "road.segments[1].lenght_m: no such key; did you mean"),
-        ("road: {segments: [{radius_m: 5, angle_deg: 9}]}", "road.segments[0].radius_m = 5: expected a number from 15"),
+        (
+            "road: {segments: [{radius_m: 0.1, angle_deg: 9}]}",
+            "road.segments[0].radius_m = 0.1: expected a number from 0.2",
+        ),
         ("road: {segments: [{radius_m: 60, angle_deg: 5}]}", "two clothoids of 30 m into R = 60 m turn by 28.6 deg"),
         (
             "road: {width: 3, segments: [{length_m: 9}]}",
@@ -129,6 +133,18 @@ def test_a_scenario_on_a_map_takes_its_default_route_unless_one_is_named(tmp_pat
     assert (scenario.route, scenario.distance_m) == ("1, 1", 50)
 
 
+def test_a_scenario_may_bring_its_car(tmp_path):
+    (tmp_path / "tiny.yaml").write_text("vehicle: {wheelbase_m: 0.3}\ndetection: {lane_width_m: 0.4}")
+    scenario = load_scenario(write_short(tmp_path, configuration="tiny.yaml"))
+    assert json.loads(scenario.car) == {"vehicle": {"wheelbase_m": 0.3}, "detection": {"lane_width_m": 0.4}}
+
+
+def test_a_bad_file_of_the_car_is_named(tmp_path):
+    (tmp_path / "tiny.yaml").write_text("vehicle: {wheelbase_m: 99}")
+    with pytest.raises(ScenarioError, match=r"short\.yaml: configuration: .*tiny\.yaml, line 1: vehicle\.wheelbase_m"):
+        load_scenario(write_short(tmp_path, configuration="tiny.yaml"))
+
+
 def test_a_map_alone_is_a_scenario(tmp_path):
     loop = built_in_scenarios()["loop_50"].parents[1] / "maps" / "loop.xodr"
     scenario = scenario_of_map(loop, "turns", 10.0)
@@ -152,7 +168,7 @@ def test_the_start_speed_defaults_to_the_set_speed(tmp_path):
 
 
 def test_the_built_in_scenarios_cover_straights_and_bends_from_30_to_130_kmh():
-    scenarios = [load_scenario(path) for path in built_in_scenarios().values()]
+    scenarios = load_suite("standard")
     assert len(scenarios) >= 12
     assert all(scenario.header.description for scenario in scenarios)
     speeds = [scenario.header.set_speed_mps * 3.6 for scenario in scenarios]

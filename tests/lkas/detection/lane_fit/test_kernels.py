@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from lkas.detection.lane_fit import _kernels
+from lkas.detection.lane_fit.bends import FULL_SIZE_BENDS
 from lkas.detection.lane_fit.confidence import support_of
 from lkas.detection.lane_fit.fit import fit_road
 from lkas.detection.lane_fit.kernel_structs import LateralHistogram, NextLineSearch, PeakShape, RangeLimits
@@ -22,8 +23,6 @@ from lkas.detection.lane_fit.ridges import (
 from lkas.detection.lane_fit.search import (
     BIN_M,
     FIRST_STAGE_PEAKS,
-    MAX_CURVATURE_RADPM,
-    MAX_HEADING_RAD,
     STAGES,
     STEP_M,
     STRAIGHT_BONUS,
@@ -133,7 +132,7 @@ def agreement_on(course, x, y, weight, half_width, bins):
     share = place[inside] - lower
     histogram = np.bincount(lower, weight[inside] * (1 - share), bins + 1)
     histogram += np.bincount(lower + 1, weight[inside] * share, bins + 1)
-    bonus = 1 - STRAIGHT_BONUS * np.sqrt(abs(curvature) / MAX_CURVATURE_RADPM)
+    bonus = 1 - STRAIGHT_BONUS * np.sqrt(abs(curvature) / FULL_SIZE_BENDS.searched_radpm)
     return float(histogram[2 : bins - 2] @ histogram[2 : bins - 2]) * bonus
 
 
@@ -148,7 +147,8 @@ def course_of_the_plain_steps(x, y, weight, view, start=None):
             continue
         reach = share * view.far_m
         steps = STEP_M / reach, 2 * STEP_M / reach**2
-        counts = (1, 2) if stage else (np.ceil(MAX_HEADING_RAD / steps[0]), np.ceil(MAX_CURVATURE_RADPM / steps[1]))
+        bounds = FULL_SIZE_BENDS.max_heading_rad, FULL_SIZE_BENDS.searched_radpm
+        counts = (1, 2) if stage else tuple(np.ceil(bound / step) for bound, step in zip(bounds, steps, strict=True))
         ticks = [step * np.arange(-count, count + 1) for step, count in zip(steps, counts, strict=True)]
         near = np.flatnonzero(x <= reach)[: None if stage else FIRST_STAGE_PEAKS]
         tried = [(heading + h, curvature + c) for heading, curvature in kept for h in ticks[0] for c in ticks[1]]
