@@ -39,7 +39,16 @@ class Slalom:
     width_px, height_px, tick_s = WIDTH, HEIGHT, TICK_S
     max_steer_rad = MAX_STEER_RAD  # road-wheel angle of steering = 1
 
-    def __init__(self, pitch_deg=0.0, steering_sign=1.0, steering_delay_s=0.0, brake_gain=1.0, jump_s=0.0, truth=True):
+    def __init__(
+        self,
+        pitch_deg=0.0,
+        steering_sign=1.0,
+        yaw_rate_sign=1.0,
+        steering_delay_s=0.0,
+        brake_gain=1.0,
+        jump_s=0.0,
+        truth=True,
+    ):
         self.camera = CameraGeometry(
             focal_px=FOCAL_PX,
             cx_px=WIDTH / 2 - 0.5,
@@ -56,6 +65,7 @@ class Slalom:
             full_throttle_mps2=3.0,
             full_brake_mps2=8.0,
         )
+        self._yaw_rate_sign = yaw_rate_sign
         self._sign, self._brake_gain, self._jump_s, self._has_truth = steering_sign, brake_gain, jump_s, truth
         self._delayed = deque([0.0] * round(steering_delay_s / TICK_S))
         self._ticks, self._late_s, self._distance_m = 0, 0.0, 0.0
@@ -81,7 +91,7 @@ class Slalom:
         state = VehicleState(
             timestamp=time_s,
             speed_mps=car.speed_mps,
-            yaw_rate_radps=car.yaw_rate_radps,
+            yaw_rate_radps=self._yaw_rate_sign * car.yaw_rate_radps,
             steering_angle_rad=car.wheel_rad,
             pose=Pose(x_m=car.x_m, y_m=car.y_m, z_m=0.0, yaw_rad=car.yaw_rad),
         )

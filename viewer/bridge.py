@@ -10,11 +10,10 @@ import time
 from collections.abc import AsyncIterator
 from typing import cast
 
-import msgspec
 import zmq
 import zmq.asyncio
 
-from lkas.integration.zmq.messages import ActionRequest, ParameterRequest, State
+from lkas.integration.zmq.messages import ActionRequest, ParameterRequest
 from lkas.integration.zmq.ports import Ports
 from lkas.integration.zmq.sockets import connect
 from viewer import topics
@@ -78,11 +77,6 @@ class Bridge:
         if not self.broker_state().alive:
             return f"{self.silence_reason()}, or a capture process with `simulation`"
         return f"no frame within {waited_s:g} s: the broker runs, but no simulation writes camera_feed"
-
-    def is_paused(self) -> bool:
-        """Return whether the simulation is paused, by its newest state."""
-        found = self._hub.newest("state")
-        return found is not None and msgspec.json.decode(found[0], type=State).paused
 
     def _subscribe_frames(self, has_viewers: bool) -> None:
         if not self._broadcast.closed:

@@ -11,6 +11,9 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import msgspec
+
+from lkas.integration.zmq.messages import State
 from viewer.event_log import EventLog
 from viewer.wire import MAX_CREDIT, PageFrame
 
@@ -106,6 +109,12 @@ class Hub:
         """Whether anybody takes frames now."""
         return bool(self._outboxes)
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether the simulation is paused, by its newest state."""
+        found = self.newest("state")
+        return found is not None and msgspec.json.decode(found[0], type=State).paused
+
     def is_full(self, kind: str) -> bool:
         """Return whether a "page" or a "stream" finds no seat. Streams leave some to pages."""
         if kind == "stream" and self._seats["stream"] >= max(1, int(STREAM_SHARE * self.max_clients)):
@@ -150,7 +159,8 @@ class Hub:
                 outbox.offer_topic(topic, text)
         for text in self._events:
             outbox.offer_message(text)
-        if self.newest_frame is not None and seat is not None:
+        is_shown = self.is_paused or (self.frame_s is not None and time.monotonic() - self.frame_s <= FRESH_S)
+        if self.newest_frame is not None and seat is not None and is_shown:
             outbox.offer_frame(self.newest_frame)
         self._outboxes.add(outbox)
         if self._closed:

@@ -73,7 +73,8 @@ class DecisionServer:
             control = structs.replace(control, state_reason=missing)
         yield control
         written_ns = self._clock.now_ns()
-        self._mode = f"{control.mode}: {missing}" if is_idle else str(control.mode)
+        names_reason = control.mode in (ControlMode.STANDBY, ControlMode.MINIMUM_RISK) and control.state_reason
+        self._mode = f"{control.mode}: {control.state_reason}" if names_reason else str(control.mode)
         self.rate.tick(written_ns)
         self._measure_latency(control, written_ns)
         if self._with_timeline and written_ns >= self._timeline_due_ns:

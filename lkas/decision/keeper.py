@@ -137,7 +137,7 @@ class LaneKeeper:
             self._steering.reset(self._limiter.steer_rad)
             self._restored_steering = None
         self._driver.advance(dt_s)
-        self._estimator.predict(now_s, self._vehicle.speed_mps, self._vehicle.yaw_rate_radps)
+        self._estimator.predict(now_s, self._vehicle.speed_mps, self._trusted_yaw_rate_radps)
         if detection is not None:
             camera = self._vehicle.camera or self._camera
             self._visibility.update(now_s, detection, self._vehicle.session, camera, self._estimator)
@@ -155,6 +155,8 @@ class LaneKeeper:
             request, dt_s, self._vehicle.speed_mps, self._vehicle.speed_age_s, self._vehicle.max_steer_rad
         )
         self._steering.add_command(now_s, output.steer_rad, output.flags)
+        if self._steering.is_inverted:
+            output = structs.replace(output, steering=-output.steering)
         reported = lane if self._visibility.is_lane_known(now_s) else None
         self._last = control_message(
             now_s,
@@ -170,6 +172,11 @@ class LaneKeeper:
         )
         self._now_s = now_s
         return self._last
+
+    @property
+    def _trusted_yaw_rate_radps(self) -> float | None:
+        """The measured yaw rate, unless the drive has shown that its sign is wrong."""
+        return None if self._steering.fault is SteeringFault.YAW_RATE else self._vehicle.yaw_rate_radps
 
     @property
     def detection_refusal(self) -> str | None:
@@ -252,24 +259,27 @@ class LaneKeeper:
     def _request(self, now_s: float, dt_s: float, mode: ControlMode, lane: LaneState | None) -> ControlRequest:
         """The command before the limiter."""
         steering, speed_mps = self._steering, self._vehicle.speed_mps or 0.0
-        steering.advance(now_s, dt_s, speed_mps, self._vehicle.yaw_rate_radps, self._vehicle.wheel_rad)
+        steering.advance(now_s, dt_s, speed_mps, self._trusted_yaw_rate_radps, self._vehicle.wheel_rad)
         throttle, brake = self._speed.pedals(mode, lane, self._visibility.ratio, self._vehicle.speed_mps, dt_s)
         last_rad = self._limiter.steer_rad
-        may_steer = mode in STEERING_MODES and self._steering.fault is SteeringFault.NONE
+        may_steer = mode in STEERING_MODES and (steering.is_inverted or steering.fault is not SteeringFault.STEERING)
         if lane is not None and may_steer and (mode in ENGAGED or self._visibility.is_lane_known(now_s)):
             steer_rad, needed_radpm = steering.follow(lane, now_s, dt_s, speed_mps)
         elif may_steer:
             # Engaged without a lane: a keeper that has just taken over keeps the last command.
             steer_rad, needed_radpm = steering.hold(last_rad, dt_s, speed_mps, fades=mode not in ENGAGED)
         else:
-            has_fault = self._steering.fault is not SteeringFault.NONE
-            fades = mode is ControlMode.MANUAL or not self._parameters.enabled or has_fault
+            fades = mode is ControlMode.MANUAL or not self._parameters.enabled or mode in STEERING_MODES
             steer_rad, needed_radpm = steering.release(last_rad, dt_s, fades=fades)
         return ControlRequest(steer_rad=steer_rad, throttle=throttle, brake=brake, needed_curvature_radpm=needed_radpm)
 
     def _report_fault(self) -> None:
         """Add an event when the drive has shown that the steering or the yaw rate has the wrong sign."""
         fault = self._steering.fault
+        if fault is SteeringFault.STEERING and fault is not self._fault and self._steering.is_inverted:
+            # The wheel stands on the other side than the commands said; from now on each is sent with the other sign.
+            self._limiter.restore(-self._limiter.steer_rad)
+            self._steering.reset(self._limiter.steer_rad)
         if fault is not self._fault and fault is not SteeringFault.NONE:
             self._machine.add_event("steering", "error", f"{fault.value}; {REMEDIES[fault]}")
         self._fault = fault

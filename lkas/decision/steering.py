@@ -93,6 +93,11 @@ class Steering:
         """What the drive has shown to be wrong with the steering."""
         return self._model.side.fault
 
+    @property
+    def is_inverted(self) -> bool:
+        """Whether the car steers to the side opposite to the command."""
+        return self._model.side.is_inverted
+
     def forget_fault(self) -> None:
         """Judge the steering anew: another session, or the driver wants to try again."""
         self._model.side.reset()

@@ -1,17 +1,19 @@
 """Whether steering acts to the side that the command says: commands against the yaw rate, and against the camera.
 
-A car with the wrong sign leaves its lane faster the more it is corrected. Over windows of a quarter of a second the
-change of heading that the commands should cause is compared with the integral of the measured yaw rate, and with the
-change of heading to the lane that the camera sees, plus the turning of the lane. The two gains are regressions through
-the origin with exponential forgetting: about 1 with the right sign, about -1 with the wrong one. Left is positive.
+A car with the wrong sign leaves its lane faster the more it is corrected. Over windows of 0.2 s the change of
+heading that the commands should cause is compared with the integral of the measured yaw rate, and with the change of
+heading to the lane that the camera sees, plus the turning of the lane. The two gains are regressions through the origin
+with exponential forgetting: about 1 with the right sign, about -1 with the wrong one. Left is positive.
 """
 
 import math
 from enum import Enum
 
-WINDOW_S = 0.25
+WINDOW_S = 0.2
 MEMORY_S = 2.0
-MIN_INFORMATION_RAD2 = 4e-4  # sum of squared expected changes: a camera noise of 0.3 degrees is then a gain of 0.25
+MIN_INFORMATION_RAD2 = 1e-4  # sum of squared expected changes: a camera noise of 0.1 degrees is then a gain of 0.2
+AGREED_INFORMATION_RAD2 = 3e-5  # is enough when both witnesses agree on a gain below AGREED_GAIN
+AGREED_GAIN = -0.6
 WRONG_GAIN = -0.35
 RIGHT_GAIN = 0.2
 MIN_SPEED_MPS = 0.5
@@ -33,7 +35,11 @@ REMEDIES = {
 
 
 class SteeringSide:
-    """Call `advance` in each step and `see` for each detection with a lane."""
+    """Call `advance` in each step and `see` for each detection with a lane.
+
+    A fault stays until `reset`. `is_inverted`: the camera has shown that the car steers to the other side, so the car
+    can be stopped in its lane with the opposite command.
+    """
 
     def __init__(self) -> None:
         self._yaw = _Gain()
@@ -50,6 +56,8 @@ class SteeringSide:
         self._has_yaw = True
         self._yaw.reset()
         self._camera.reset()
+        self.fault = SteeringFault.NONE
+        self.is_inverted = False
 
     def advance(
         self,
@@ -76,6 +84,7 @@ class SteeringSide:
             if self._has_yaw:
                 self._yaw.add(self._expected_rad - self._start[0], self._measured_rad - self._start[1], self._window_s)
             self._start, self._window_s, self._has_yaw = (self._expected_rad, self._measured_rad), 0.0, True
+            self._judge()
 
     def see(self, exposed_s: float, heading_rad: float, lane_curvature_radpm: float) -> None:
         """Use what a detection says: the car's heading relative to the lane, and the lane's curvature at the car."""
@@ -89,21 +98,27 @@ class SteeringSide:
         turned_rad = (before[2] + lane_curvature_radpm) / 2 * (now[4] - before[4])
         self._camera.add(now[3] - before[3], heading_rad - before[1] + turned_rad, exposed_s - before[0])
         self._seen = now
+        self._judge()
 
     @property
     def gains(self) -> tuple[float | None, float | None]:
         """The gains of yaw rate and camera; None while the drive does not tell."""
-        return self._yaw.value, self._camera.value
+        return self._yaw.value(MIN_INFORMATION_RAD2), self._camera.value(MIN_INFORMATION_RAD2)
 
-    @property
-    def fault(self) -> SteeringFault:
-        """What the drive has shown."""
+    def _judge(self) -> None:
+        """Decide once; the camera is the better witness, because a simulator may have both signs wrong."""
+        if self.fault is not SteeringFault.NONE:
+            return
         yaw, camera = self.gains
-        if camera is not None and camera <= WRONG_GAIN:
-            return SteeringFault.STEERING
-        if yaw is not None and yaw <= WRONG_GAIN:
-            return SteeringFault.YAW_RATE if camera is not None and camera >= RIGHT_GAIN else SteeringFault.STEERING
-        return SteeringFault.NONE
+        early = [gain.value(AGREED_INFORMATION_RAD2) for gain in (self._yaw, self._camera)]
+        do_agree = all(gain is not None and gain <= AGREED_GAIN for gain in early)
+        if do_agree or (camera is not None and camera <= WRONG_GAIN):
+            self.fault, self.is_inverted = SteeringFault.STEERING, True
+        elif yaw is not None and yaw <= WRONG_GAIN:
+            if camera is not None and camera >= RIGHT_GAIN:
+                self.fault = SteeringFault.YAW_RATE
+            elif self._seen is None:
+                self.fault = SteeringFault.STEERING
 
 
 class _Gain:
@@ -118,9 +133,9 @@ class _Gain:
         self._xx = keep * self._xx + expected_rad**2
         self._xy = keep * self._xy + expected_rad * found_rad
 
-    @property
-    def value(self) -> float | None:
-        return None if self._xx < MIN_INFORMATION_RAD2 else self._xy / self._xx
+    def value(self, min_information_rad2: float) -> float | None:
+        """Return the gain, or None with less information."""
+        return None if self._xx < min_information_rad2 else self._xy / self._xx
 
 
 def _low_pass(value: float, target: float, lag_s: float, dt_s: float) -> float:

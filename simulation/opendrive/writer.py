@@ -29,7 +29,8 @@ class Paint(NamedTuple):
         """Return the paint of a road with lanes of this width."""
         scale = scale_of_lane(lane_width_m)
         sizes_m = (MARK_WIDTH_M, DASH_M, GAP_M) if scale == FULL_SIZE else (MARK_WIDTH_M, MODEL_DASH_M, MODEL_GAP_M)
-        return Paint(*(size_m * scale.length for size_m in sizes_m))
+        width_m, dash_m, gap_m = (size_m * scale.length for size_m in sizes_m)
+        return Paint(width_m, dash_m, gap_m)
 
 
 class Piece(NamedTuple):

@@ -64,7 +64,7 @@ class Images:
                 async with asyncio.timeout(SNAPSHOT_TIMEOUT_S):
                     frame = await outbox.next()
             except TimeoutError:
-                return hub.newest_frame if self._bridge.is_paused() else None
+                return hub.newest_frame if hub.is_paused else None
         return frame if isinstance(frame, PageFrame) else None
 
     async def _stream(self, request: Request) -> Response:

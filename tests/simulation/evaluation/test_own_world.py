@@ -104,3 +104,12 @@ def test_a_wrong_option_fails_the_run_with_the_place_of_the_error(tmp_path):
     done = evaluate("--world", SLALOM, "--world-option", "lenght=2", *DRIVE, "--out", tmp_path)
     assert done.exit_code == 1
     assert "unexpected keyword argument 'lenght'" in done.stderr
+
+
+@pytest.mark.parametrize("option", ["steering_sign=-1", "yaw_rate_sign=-1"])
+def test_a_car_with_a_wrong_sign_is_stopped_in_its_lane(tmp_path, option):
+    evaluate("--world", SLALOM, "--world-option", option, "--duration", 15, *DRIVE, "--out", tmp_path)
+    run = run_of(tmp_path)
+    assert (run["departures"], run["minimum_risk_stops"]) == (0, 1)
+    assert run["offset_max_m"] < 0.6
+    assert run["distance_m"] < 45  # from 8 m/s
