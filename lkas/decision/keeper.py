@@ -77,7 +77,7 @@ class LaneKeeper:
     # ------------------------------------------------------------ actions and parameters
 
     def resume(self) -> None:
-        """Leave the minimum risk stop once the car is at standstill, and judge the steering anew."""
+        """Leave the minimum risk stop once the car is at standstill, and judge the steering again."""
         self._steering.forget_fault()
         self._machine.resume()
 

@@ -99,7 +99,7 @@ class Steering:
         return self._model.side.is_inverted
 
     def forget_fault(self) -> None:
-        """Judge the steering anew: another session, or the driver wants to try again."""
+        """Judge the steering again: another session, or the driver wants to try again."""
         self._model.side.reset()
 
     def see(self, exposed_s: float, heading_rad: float, lane_curvature_radpm: float) -> None:

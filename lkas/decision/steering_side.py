@@ -102,7 +102,7 @@ class SteeringSide:
 
     @property
     def gains(self) -> tuple[float | None, float | None]:
-        """The gains of yaw rate and camera; None while the drive does not tell."""
+        """The gains of yaw rate and camera; None while the drive does not show it."""
         return self._yaw.value(MIN_INFORMATION_RAD2), self._camera.value(MIN_INFORMATION_RAD2)
 
     def _judge(self) -> None:

@@ -8,7 +8,9 @@ from typing import NamedTuple
 import msgspec
 
 from lkas.clock import Clock
+from lkas.detection.calibration.pose_check import PoseCheck
 from lkas.detection.guard import Guard
+from lkas.detection.parameters import DetectionParameters
 from lkas.detection.tracks import LineTracks
 from lkas.detection.types import LaneDetector
 from lkas.health import LatencyTable, RateMeter
@@ -17,6 +19,7 @@ from lkas.integration.shared_memory.messages import (
     DetectionMessage,
     ImageMessage,
     LaneLine,
+    LaneModel,
     TracksMessage,
     VehicleState,
 )
@@ -53,13 +56,23 @@ class DetectionServer:
 
     wait_s = WAIT_S
 
-    def __init__(self, detector: LaneDetector, clock: Clock, scale: Scale = FULL_SIZE) -> None:
-        """`scale` is the road's."""
+    def __init__(
+        self,
+        detector: LaneDetector,
+        clock: Clock,
+        scale: Scale = FULL_SIZE,
+        *,
+        lane_width_m: float = DetectionParameters().lane_width_m,
+        pitch_rad: float = 0.0,
+    ) -> None:
+        """`scale` is the road's; `lane_width_m` is expected, `pitch_rad` is the camera's where the world gives none."""
         self.frame_rate = RateMeter()
         self.latency = LatencyTable()
         self.state = WAITING
         self.calibration: Calibration | None = None  # the newest
         self._line_tracks = LineTracks(scale)
+        self._pose_check = PoseCheck(lane_width_m)
+        self._pitch_rad = pitch_rad
         self._detector = Guard(detector, self._on_failure)
         self._clock = clock
         self._events: list[DetectionEvent] = []
@@ -90,6 +103,8 @@ class DetectionServer:
     def update_parameter(self, name: str, value: object) -> None:
         """Change one live parameter. Raises ParameterError."""
         self._detector.update_parameter(name, value)
+        if name == "lane_width_m" and isinstance(value, int | float):
+            self._pose_check.lane_width_m = float(value)
 
     @property
     def errors(self) -> Counter[str]:
@@ -100,6 +115,7 @@ class DetectionServer:
         if image.session != self._session or image.timestamp < self._timestamp:
             self._detector.reset()  # another world, or the same video from its start
             self._line_tracks.reset()
+            self._pose_check.reset()
         self._session, self._timestamp = image.session, image.timestamp
         start_ns = self._clock.now_ns()
         left = right = model = None
@@ -110,7 +126,9 @@ class DetectionServer:
         if result is not None:
             left, right, model = result.left_lane, result.right_lane, result.lane_model
             ego = () if model is None else (model.left, model.right)
-            self.calibration = self.calibration if model is None else model.calibration
+            if model is not None:
+                self.calibration = model.calibration
+                self._check_pose(image.timestamp, model, state)
             lines = [line for line in (*ego, *result.neighbours) if line is not None]
         tracks = self._line_tracks.update(image.timestamp, lines, state)
         end_ns = self._clock.now_ns()
@@ -132,6 +150,12 @@ class DetectionServer:
             **stamps,
         )
         yield TracksMessage(tracks=tracks, **stamps)
+
+    def _check_pose(self, timestamp: float, model: LaneModel, state: VehicleState | None) -> None:
+        camera = None if state is None else state.camera
+        given_pitch_rad = self._pitch_rad if camera is None else camera.pitch_rad
+        for text in self._pose_check.check(timestamp, model, given_pitch_rad):
+            self._events.append(DetectionEvent("camera", "warning", text))
 
     def _update_state(self, vehicle: VehicleState | None) -> None:
         """Derive `state` from the age of the newest frame. A change is an event."""

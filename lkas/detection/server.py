@@ -107,7 +107,13 @@ def _serve(
     tracks = open_if_free(TracksChannel)
     channels = DetectionChannels(ImageChannel(), VehicleChannel(), detections, tracks)
     scale = scale_of_lane(parameters.lane_width_m)
-    server = DetectionServer(create_detector(parameters.method, parameters, camera), clock, scale)
+    server = DetectionServer(
+        create_detector(parameters.method, parameters, camera),
+        clock,
+        scale,
+        lane_width_m=parameters.lane_width_m,
+        pitch_rad=camera.geometry().pitch_rad,
+    )
     if client is not None:
         client.register_callback(server.update_parameter)
     logger.info("method %s, %s", parameters.method, server.state)
