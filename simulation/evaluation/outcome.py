@@ -13,7 +13,7 @@ from lkas.runtime.exit_codes import EXIT_BELOW_THRESHOLD
 from simulation.evaluation.metrics import RunMetrics, summarize
 from simulation.evaluation.report import write_report
 from simulation.evaluation.requirements import Requirement, unmet
-from simulation.evaluation.results import write_results
+from simulation.evaluation.results import read_digest, write_results
 from simulation.evaluation.run_record import Record, unscored
 from simulation.evaluation.sweep import Sweep
 from simulation.evaluation.table import print_table
@@ -67,6 +67,7 @@ def write_outcome(
     write_results(out, runs)
     write_report(out / "report.html", records, earlier, None if against is None else str(against))
     typer.echo(f"report: {out / 'report.html'}")
+    typer.echo(f"digest: {read_digest(out)}")
 
 
 def check_requirements(requirements: Sequence[Requirement], records: Sequence[Record]) -> int:

@@ -1,8 +1,9 @@
 """Writes and reads results.json and results.csv. Other programs rely on their keys."""
 
 import csv
+import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,13 @@ import msgspec
 from lkas.atomic_file import write_atomically
 from simulation.evaluation.metrics import RunMetrics, summarize
 
+MACHINE_TIMES = ("latency_ms", "real_time_factor")  # everything else is the same on every machine
+
 
 def write_results(out: Path, runs: Sequence[RunMetrics]) -> None:
     """Write results.json and results.csv into the folder `out`."""
     document = {"summary": _rounded(summarize(runs)), "runs": [_rounded(run) for run in runs]}
+    document = {"digest": digest(document), **document}
     write_atomically(out / "results.json", json.dumps(document, indent=2) + "\n")
     text = StringIO()
     rows = [_flat(_rounded(run)) for run in runs]
@@ -23,6 +27,28 @@ def write_results(out: Path, runs: Sequence[RunMetrics]) -> None:
     writer.writeheader()
     writer.writerows(rows)
     write_atomically(out / "results.csv", text.getvalue())
+
+
+def digest(document: Mapping[str, Any]) -> str:
+    """Return SHA-256 (hex) of all results that are not times of this machine, in any order of the runs.
+
+    Equal digests: the same drives, to the last of the written digits.
+    """
+
+    def repeatable(run: Mapping[str, Any]) -> str:
+        return json.dumps({key: value for key, value in run.items() if key not in MACHINE_TIMES}, sort_keys=True)
+
+    texts = [repeatable(document["summary"]), *sorted(map(repeatable, document["runs"]))]
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()
+
+
+def read_digest(folder: Path) -> str:
+    """Return the digest that a results.json states. Raises ValueError as `read_runs`."""
+    path = folder / "results.json"
+    try:
+        return msgspec.convert(msgspec.json.decode(path.read_bytes())["digest"], str)
+    except (OSError, msgspec.MsgspecError, KeyError, TypeError) as error:
+        raise ValueError(f"{path}: cannot read its digest: {error}") from error
 
 
 def read_runs(folder: Path) -> list[RunMetrics]:

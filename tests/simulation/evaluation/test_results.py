@@ -9,7 +9,7 @@ from msgspec import structs
 from lkas.health import Percentiles
 from simulation.evaluation.metrics import RunMetrics, summarize
 from simulation.evaluation.requirements import parse_requirement, unmet
-from simulation.evaluation.results import read_runs, write_results
+from simulation.evaluation.results import read_digest, read_runs, write_results
 
 KEYS = [
     "scenario", "map", "route", "condition", "seed", "method", "controller", "latency_s", "truth_hz",
@@ -35,7 +35,7 @@ def run(**fields):
 def test_results_have_the_documented_keys(tmp_path):
     write_results(tmp_path, [run()])
     document = json.loads((tmp_path / "results.json").read_text())
-    assert list(document) == ["summary", "runs"]
+    assert list(document) == ["digest", "summary", "runs"]
     assert list(document["summary"]) == list(document["runs"][0]) == KEYS
     assert document["runs"][0]["latency_ms"] == {"p50": 50.0, "p99": 51.0}
 
@@ -44,6 +44,21 @@ def test_results_are_read_as_they_were_written(tmp_path):
     runs = [run(), run(scenario="b", method="truth", detection_offset_p95_m=None, latency_ms=None)]
     write_results(tmp_path, runs)
     assert read_runs(tmp_path) == runs
+
+
+def test_the_digest_is_that_of_the_drives(tmp_path):
+    def digest_of(*runs):
+        write_results(tmp_path, runs)
+        return read_digest(tmp_path)
+
+    first, second = run(), run(scenario="b")
+    digest = digest_of(first, second)
+    assert len(digest) == 64
+    assert digest_of(second, first) == digest, "the order does not matter"
+    slower = structs.replace(second, real_time_factor=0.5, latency_ms=Percentiles(60.0, 70.0))
+    assert digest_of(first, slower) == digest, "nor do times of the machine"
+    assert digest_of(first, structs.replace(second, offset_rms_m=0.100001)) != digest
+    assert digest_of(first) != digest
 
 
 def test_the_csv_has_one_line_per_run(tmp_path):
