@@ -18,6 +18,7 @@ from lkas.runtime.log import LogFormat, LogOptions
 from lkas.runtime.log_options import LogFileOption, LogFormatOption, VerboseOption
 from lkas.runtime.run_limit import RunLimitError
 from lkas.runtime.threads import use_one_thread
+from lkas.runtime.version_option import VersionOption
 from lkas.vehicle import CameraConfig, VehicleConfig
 from simulation.backends import AUTO, BACKENDS
 from simulation.bench import bench
@@ -121,6 +122,7 @@ def simulation(
     verbose: VerboseOption = False,
     log_format: LogFormatOption = LogFormat.TEXT,
     log_file: LogFileOption = None,
+    version: VersionOption = False,
 ) -> None:
     """Run a world: publish camera frames and vehicle state, and apply the received steering.
 

@@ -16,6 +16,7 @@ from lkas.runtime.exit_codes import EXIT_USAGE
 from lkas.runtime.heartbeat import Heartbeat
 from lkas.runtime.log import LogFormat, LogOptions
 from lkas.runtime.log_options import LogFileOption, LogFormatOption, VerboseOption
+from lkas.runtime.version_option import VersionOption
 from viewer.listener import AddressError, listen
 
 DEFAULTS, BROKER_DEFAULTS = ViewerConfig(), ZmqConfig()
@@ -64,6 +65,7 @@ def viewer(
     verbose: VerboseOption = False,
     log_format: LogFormatOption = LogFormat.TEXT,
     log_file: LogFileOption = None,
+    version: VersionOption = False,
 ) -> None:
     """Serve the web page of a running lkas: camera image, telemetry, parameters, actions."""
     die_with_supervisor()

@@ -4,7 +4,6 @@ from typing import Annotated
 
 import typer
 
-from lkas import __version__
 from lkas.cli.action import action
 from lkas.cli.bench_detection import bench_detection
 from lkas.cli.bench_ipc import bench_ipc
@@ -13,6 +12,7 @@ from lkas.cli.calibrate import calibrate
 from lkas.cli.demo import demo
 from lkas.cli.detect import detect
 from lkas.cli.doctor import doctor
+from lkas.cli.instances import ls
 from lkas.cli.message import message
 from lkas.cli.param import param_app
 from lkas.cli.run import run
@@ -29,6 +29,7 @@ from lkas.cli.socket_commands import sockets_app
 from lkas.cli.status import status
 from lkas.runtime.log import LogFormat, LogOptions
 from lkas.runtime.log_options import LogFileOption, LogFormatOption, VerboseOption
+from lkas.runtime.version_option import VersionOption
 
 EXAMPLES = """
 [bold]Examples[/bold]
@@ -48,12 +49,6 @@ app = typer.Typer(
 )
 
 
-def _print_version(is_given: bool) -> None:
-    if is_given:
-        typer.echo(f"lkas {__version__}")
-        raise typer.Exit
-
-
 @app.callback(invoke_without_command=True, epilog=EXAMPLES)
 def main(
     context: typer.Context,
@@ -69,7 +64,7 @@ def main(
     verbose: VerboseOption = False,
     log_format: LogFormatOption = LogFormat.TEXT,
     log_file: LogFileOption = None,
-    version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, metavar="")] = False,
+    version: VersionOption = False,
 ) -> None:
     """Lane keeping: detect the lane and steer, until Ctrl-C.
 
@@ -98,6 +93,7 @@ app.command()(demo)
 app.command()(detect)
 app.command()(calibrate)
 app.command()(status)
+app.command()(ls)
 app.command()(doctor)
 app.command()(action)
 app.command()(message)
