@@ -16,6 +16,7 @@ import msgspec
 from lkas.clock import Clock, MonotonicClock
 from lkas.health import Percentiles, RateMeter
 from lkas.integration.client.broker_port import ClientPort
+from lkas.integration.event_orders import EventOrders
 from lkas.integration.events import EventError, EventServer
 from lkas.integration.events.config import EventsConfig
 from lkas.integration.shared_memory import (
@@ -176,10 +177,13 @@ class BrokerChannels:
 class LocalEndpoint:
     """The broker endpoint of the broker's own process; it also serves the commands of LKASClients."""
 
-    def __init__(self, broker: LKASBroker, client_port: ClientPort | None, clock: Clock) -> None:
+    def __init__(
+        self, broker: LKASBroker, client_port: ClientPort | None, clock: Clock, orders: EventOrders | None = None
+    ) -> None:
         self._broker = broker
         self._client_port = client_port
         self._clock = clock
+        self._orders = orders
         self._memory = MemoryWatch(MAX_GROWTH_BYTES)
 
     def poll(self) -> None:
@@ -189,6 +193,8 @@ class LocalEndpoint:
         it does not tell them apart: only new sockets get rid of such a peer.
         """
         self._broker.poll()
+        if self._orders is not None:
+            self._orders.poll()
         excess_bytes = self._memory.excess_bytes(self._clock.now_ns())
         if excess_bytes is not None:
             raise BrokerError(
@@ -241,13 +247,14 @@ def main() -> int:
         channels = ImageChannel(), DetectionChannel(), ControlChannel(), VehicleChannel()
         for channel in channels:
             stack.callback(channel.close)
+        orders = EventOrders(broker)
         if sections["events"].notify:
-            stack.enter_context(_event_server(broker))
+            stack.enter_context(_event_server(broker, orders))
         client_port = _client_port(broker)
         if client_port is not None:
             stack.callback(client_port.close)
         logger.info("broker on ports %d to %d", broker.ports.base, broker.ports.last)
-        endpoint = LocalEndpoint(broker, client_port, clock)
+        endpoint = LocalEndpoint(broker, client_port, clock, orders)
         try:
             run(child, BrokerServer(clock), BrokerChannels(broker, *channels, clock), endpoint, clock)
         except BrokerError as error:
@@ -257,9 +264,13 @@ def main() -> int:
     return 0
 
 
-def _event_server(broker: LKASBroker) -> EventServer:
-    """Return a server that sends each event to desktop pages. One that cannot start is logged and sends nothing."""
+def _event_server(broker: LKASBroker, orders: EventOrders) -> EventServer:
+    """Return a server that sends each event to desktop pages and takes their orders.
+
+    One that cannot start is logged and sends nothing.
+    """
     server = EventServer()
+    server.add_request_handler(orders.take)
     try:
         server.start()
         broker.add_event_listener(lambda event: server.broadcast(msgspec.to_builtins(event)))

@@ -91,6 +91,9 @@ class MjpegResponse(Response):
             await self._start(send)
             await send({"type": "http.response.body", "body": b""})
             return
+        if self._hub.is_full("stream"):  # others came since this one was checked
+            await problem_response(503, self._hub.full_reason("stream"), {"Retry-After": "1"})(scope, receive, send)
+            return
         with self._hub.subscribed(Outbox(credit=None, telemetry=False), "stream") as outbox:
             tasks = [asyncio.create_task(self._send_all(outbox, send)), asyncio.create_task(_until_gone(receive))]
             try:

@@ -4,6 +4,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -11,7 +12,7 @@ from typing import Any, Self
 from msgspec import Struct
 
 from lkas.integration.events.loop import SocketLoop
-from lkas.integration.events.messages import EventMessage, MalformedEventError, decode
+from lkas.integration.events.messages import EventMessage, MalformedEventError, decode, encode
 from lkas.integration.events.peer_connection import PeerConnection
 from lkas.runtime.instance import runtime_directory
 
@@ -20,6 +21,8 @@ logger = logging.getLogger(__name__)
 SOCKET_NAME = "events.sock"
 
 MessageHandler = Callable[[EventMessage], Any]
+Reply = Callable[[EventMessage], bool]  # sends to the peer that asked; False when it could not be sent
+RequestHandler = Callable[[EventMessage, Reply], Any]
 
 
 class EventStats(Struct):
@@ -40,6 +43,7 @@ class Endpoint:
         self.path = Path(path) if path is not None else runtime_directory() / SOCKET_NAME
         self.stats = EventStats()
         self._handlers: list[MessageHandler] = []
+        self._request_handlers: list[RequestHandler] = []
         self._connections: list[PeerConnection] = []
         self._lock = threading.Lock()  # guards the connections and their unsent data
         self._loop = SocketLoop(type(self).__name__, self._before_wait, self._at_end)
@@ -48,6 +52,10 @@ class Endpoint:
     def add_handler(self, handler: MessageHandler) -> None:
         """Call `handler(message)` for each message, a str or a dict as it was sent."""
         self._handlers.append(handler)
+
+    def add_request_handler(self, handler: RequestHandler) -> None:
+        """Call `handler(message, reply)` for each message; `reply(answer)` answers its sender, from any thread."""
+        self._request_handlers.append(handler)
 
     def stop(self) -> None:
         """Close all connections and join the thread, unless a handler does not return. May be called twice."""
@@ -99,20 +107,27 @@ class Endpoint:
             self._drop(connection)
             return
         for line in lines:
-            self._take(line)
+            self._take(line, connection)
 
-    def _take(self, line: bytes) -> None:
+    def _take(self, line: bytes, connection: PeerConnection) -> None:
         try:
             message = decode(line)
         except MalformedEventError as error:
             self._count_malformed(error)
             return
         self.stats.received += 1
-        for handler in tuple(self._handlers):
+        calls: list[Callable[[], Any]] = [partial(handler, message) for handler in self._handlers]
+        calls += [partial(handler, message, partial(self._reply, connection)) for handler in self._request_handlers]
+        for call in calls:
             try:
-                handler(message)
+                call()
             except Exception:  # the other handlers and the next message are still served
                 logger.exception("a handler of %s failed", self.path)
+
+    def _reply(self, connection: PeerConnection, message: EventMessage) -> bool:
+        line = encode(message)
+        with self._lock:
+            return connection in self._connections and self._send_line(connection, line)
 
     def _count_malformed(self, error: MalformedEventError) -> None:
         self.stats.malformed += 1

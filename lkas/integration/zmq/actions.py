@@ -47,9 +47,9 @@ class ActionRouter:
         for request in self._port.poll():
             self._route(request)
 
-    def submit(self, request: ActionRequest) -> Ack:
-        """Route an action of this process and return the first answer."""
-        return self._port.submit(request, self._route)
+    def submit(self, request: ActionRequest, reply: Callable[[Ack], Any] | None = None) -> Ack:
+        """Route an action of this process and return the first answer; `reply` gets each one."""
+        return self._port.submit(request, self._route, reply)
 
     def expire(self) -> None:
         """Refuse the requests whose time limit has passed."""

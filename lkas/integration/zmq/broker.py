@@ -174,17 +174,17 @@ class LKASBroker:
         """Call `listener(event)` for each event that is broadcast, from any process."""
         self._event_listeners.append(listener)
 
-    def submit_action(self, request: ActionRequest) -> Ack:
-        """Handle an action as on the port for actions. Returns the first answer."""
-        return self._actions.submit(request)
+    def submit_action(self, request: ActionRequest, reply: Callable[[Ack], Any] | None = None) -> Ack:
+        """Handle an action as on the port for actions. Returns the first answer; `reply` gets each one."""
+        return self._actions.submit(request, reply)
 
     def check_parameter(self, request: ParameterRequest) -> None:
         """Raise ParameterError when no process declares this parameter, or its value is not allowed."""
         self._store.check(request)
 
-    def submit_parameter(self, request: ParameterRequest) -> Ack:
-        """Handle a parameter change as on the port for parameters. Returns the first answer."""
-        return self._parameters.submit(request, self._set_parameter)
+    def submit_parameter(self, request: ParameterRequest, reply: Callable[[Ack], Any] | None = None) -> Ack:
+        """Handle a parameter change as on the port for parameters. Returns the first answer; `reply` gets each one."""
+        return self._parameters.submit(request, self._set_parameter, reply)
 
     def report_status(self, status: StatusReport) -> None:
         """Take the status of the broker's own process."""

@@ -74,10 +74,19 @@ class RequestPort(Generic[R]):
             if request is not None:
                 yield request
 
-    def submit(self, request: R, act: Callable[[R], None]) -> Ack:
-        """Handle a request of this process with `act`, as those of poll(). Returns the first answer."""
+    def submit(self, request: R, act: Callable[[R], None], reply: Callable[[Ack], Any] | None = None) -> Ack:
+        """Handle a request of this process with `act`, as those of poll(). Returns the first answer.
+
+        `reply` is called with each answer, the final one too.
+        """
         answers: list[Ack] = []
-        opened = self._open(request, _Route((), final_only=False, reply=answers.append))
+
+        def answer(ack: Ack) -> None:
+            answers.append(ack)
+            if reply is not None:
+                reply(ack)
+
+        opened = self._open(request, _Route((), final_only=False, reply=answer))
         if opened is not None:
             act(opened)
         return answers[0]
