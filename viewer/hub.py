@@ -159,8 +159,7 @@ class Hub:
                 outbox.offer_topic(topic, text)
         for text in self._events:
             outbox.offer_message(text)
-        is_shown = self.is_paused or (self.frame_s is not None and time.monotonic() - self.frame_s <= FRESH_S)
-        if self.newest_frame is not None and seat is not None and is_shown:
+        if self.newest_frame is not None and seat is not None and self._is_newest_frame_valid():
             outbox.offer_frame(self.newest_frame)
         self._outboxes.add(outbox)
         if self._closed:
@@ -174,6 +173,10 @@ class Hub:
             self._outboxes.discard(outbox)
             if not self._outboxes:
                 self._on_viewers(False)
+
+    def _is_newest_frame_valid(self) -> bool:
+        """Whether the newest frame shows the present: it is fresh, or the simulation is paused."""
+        return (self.frame_s is not None and time.monotonic() - self.frame_s <= FRESH_S) or self.is_paused
 
     def publish_frame(self, frame: PageFrame) -> None:
         self.newest_frame, self.frame_s = frame, time.monotonic()

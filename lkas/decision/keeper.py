@@ -51,8 +51,18 @@ STEERING_MODES = (*DRIVING, ControlMode.MINIMUM_RISK)
 class LaneKeeper:
     """Call `decide` for each detection and at least every 10 ms of world time."""
 
-    def __init__(self, parameters: DecisionParameters, vehicle: VehicleConfig, camera: CameraConfig) -> None:
-        """Raises ParameterError or PluginError if the controller cannot be created."""
+    def __init__(
+        self,
+        parameters: DecisionParameters,
+        vehicle: VehicleConfig,
+        camera: CameraConfig,
+        *,
+        checks_steering: bool = True,
+    ) -> None:
+        """Raises ParameterError or PluginError if the controller cannot be created.
+
+        `checks_steering` False: for a caller that changes the commands on their way to the car.
+        """
         self._parameters = parameters
         self._offered = offered("decision", parameters)  # the only plugin is the one of these parameters
         self._camera = camera.geometry()
@@ -60,7 +70,7 @@ class LaneKeeper:
         self._bicycle = Bicycle(vehicle, parameters)
         scale = self._bicycle.scale
         tuned = tuned_for(parameters, scale)
-        self._steering = Steering(tuned, vehicle, self._bicycle, self._report_fallback)
+        self._steering = Steering(tuned, vehicle, self._bicycle, self._report_fallback, checks_side=checks_steering)
         self._visibility = LaneVisibility(scale)
         self._estimator = LaneEstimator(self._bicycle, tuned)
         self._speed = SpeedController(tuned, self._bicycle)
@@ -150,6 +160,8 @@ class LaneKeeper:
         lane = self._estimator.state()
         self._report_fault()
         mode = self._machine.update(self._situation(now_s, dt_s, lane))
+        if mode not in STEERING_MODES and self._fault is SteeringFault.NONE:
+            self._steering.forget_fault()  # another steers: its turning does not belong to the commands
         request = self._request(now_s, dt_s, mode, lane)
         output = self._limiter.apply(
             request, dt_s, self._vehicle.speed_mps, self._vehicle.speed_age_s, self._vehicle.max_steer_rad

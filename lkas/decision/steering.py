@@ -16,7 +16,7 @@ from lkas.decision.controllers.plugin import PluginController
 from lkas.decision.lane import LaneState
 from lkas.decision.parameters import DecisionParameters
 from lkas.decision.steering_model import SteeringModel
-from lkas.decision.steering_side import SteeringFault
+from lkas.decision.steering_side import SteeringFault, SteeringSide
 from lkas.integration.shared_memory.messages import LimiterFlag, SteeringTerms
 from lkas.vehicle import VehicleConfig
 
@@ -39,11 +39,14 @@ class Steering:
         vehicle: VehicleConfig,
         bicycle: Bicycle,
         on_fallback: Callable[[str | None], None],
+        *,
+        checks_side: bool = True,
     ) -> None:
         """`on_fallback` receives the reason when a controller's fallback takes over, and None when it ends."""
         self._bicycle = bicycle
         self._on_fallback = on_fallback
-        self._model = _model_of(parameters, vehicle, bicycle)
+        self._side = SteeringSide(is_on=checks_side)
+        self._model = _model_of(parameters, vehicle, bicycle, self._side)
         self._handover = Handover()
         self._fallback_reason: str | None = None
         self._is_limited = False
@@ -66,7 +69,7 @@ class Steering:
 
     def set_vehicle(self, parameters: DecisionParameters, vehicle: VehicleConfig, steer_rad: float) -> None:
         """Steer this car from now on; its wheel rests at `steer_rad`. Raises ParameterError or PluginError."""
-        self._model = _model_of(parameters, vehicle, self._bicycle)
+        self._model = _model_of(parameters, vehicle, self._bicycle, self._side)
         self._model.reset(steer_rad)
         self.configure(parameters)
 
@@ -91,20 +94,20 @@ class Steering:
     @property
     def fault(self) -> SteeringFault:
         """What the drive has shown to be wrong with the steering."""
-        return self._model.side.fault
+        return self._side.fault
 
     @property
     def is_inverted(self) -> bool:
         """Whether the car steers to the side opposite to the command."""
-        return self._model.side.is_inverted
+        return self._side.is_inverted
 
     def forget_fault(self) -> None:
         """Judge the steering again: another session, or the driver wants to try again."""
-        self._model.side.reset()
+        self._side.reset()
 
     def see(self, exposed_s: float, heading_rad: float, lane_curvature_radpm: float) -> None:
         """Use the heading to the lane and the lane's curvature of a detection, to check the side of the steering."""
-        self._model.side.see(exposed_s, heading_rad, lane_curvature_radpm)
+        self._side.see(exposed_s, heading_rad, lane_curvature_radpm)
 
     def advance(
         self, now_s: float, dt_s: float, speed_mps: float, yaw_rate_radps: float | None, wheel_rad: float | None
@@ -160,5 +163,8 @@ class Steering:
         return self._bicycle.steer_rad(curvature_radpm - self._model.trim_radpm, speed_mps)
 
 
-def _model_of(parameters: DecisionParameters, vehicle: VehicleConfig, bicycle: Bicycle) -> SteeringModel:
-    return SteeringModel(bicycle, vehicle.steering_delay_s, vehicle.steering_lag_s, parameters.steering_trim_mps2)
+def _model_of(
+    parameters: DecisionParameters, vehicle: VehicleConfig, bicycle: Bicycle, side: SteeringSide
+) -> SteeringModel:
+    trim_mps2 = parameters.steering_trim_mps2
+    return SteeringModel(bicycle, vehicle.steering_delay_s, vehicle.steering_lag_s, trim_mps2, side)

@@ -24,13 +24,23 @@ MAX_TRIM_RADPM = 0.01
 class SteeringModel:
     """The wheel angle, the commands in transit to it, and the trim."""
 
-    def __init__(self, bicycle: Bicycle, delay_s: float, steering_lag_s: float, trim_mps2: float) -> None:
-        """`delay_s` is the dead time, `steering_lag_s` the configured lag, `trim_mps2` the largest trim."""
+    def __init__(
+        self,
+        bicycle: Bicycle,
+        delay_s: float,
+        steering_lag_s: float,
+        trim_mps2: float,
+        side: SteeringSide | None = None,
+    ) -> None:
+        """`delay_s` is the dead time, `steering_lag_s` the configured lag, `trim_mps2` the largest trim.
+
+        `side` is told what each command should do.
+        """
         self._bicycle = bicycle
         self._delay_s = delay_s
         self._lag = SteeringLag(steering_lag_s)
         self._trim_mps2 = trim_mps2
-        self.side = SteeringSide()
+        self._side = side or SteeringSide()
         self.reset(0.0)
 
     def reset(self, steer_rad: float) -> None:
@@ -69,7 +79,14 @@ class SteeringModel:
         steady_radps = speed_mps * self._bicycle.curvature_radpm(wheel_rad, speed_mps)
         yaw_lag_s = self._bicycle.yaw_lag_s(speed_mps)
         commanded_radpm = self._bicycle.curvature_radpm(command_rad, speed_mps)
-        self.side.advance(dt_s, (self._lag.lag_s, yaw_lag_s), commanded_radpm, speed_mps, yaw_rate_radps)
+        self._side.advance(
+            dt_s,
+            (self._lag.lag_s, yaw_lag_s),
+            commanded_radpm,
+            speed_mps,
+            yaw_rate_radps,
+            self._bicycle.scale.time,
+        )
         self._model_yaw_radps = _low_pass(self._model_yaw_radps, steady_radps, yaw_lag_s, dt_s)
         if yaw_rate_radps is None or speed_mps < self._bicycle.kinematic_below_mps:
             return

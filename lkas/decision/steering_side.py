@@ -14,6 +14,7 @@ MEMORY_S = 2.0
 MIN_INFORMATION_RAD2 = 1e-4  # sum of squared expected changes: a camera noise of 0.1 degrees is then a gain of 0.2
 AGREED_INFORMATION_RAD2 = 3e-5  # is enough when both witnesses agree on a gain below AGREED_GAIN
 AGREED_GAIN = -0.6
+MIN_WINDOWS = 3.0  # of about equal weight, for a verdict of one witness alone
 WRONG_GAIN = -0.35
 RIGHT_GAIN = 0.2
 MIN_SPEED_MPS = 0.5
@@ -41,7 +42,10 @@ class SteeringSide:
     can be stopped in its lane with the opposite command.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_on: bool = True) -> None:
+        """`is_on` False: the car does not get the commands as they are, so nothing is judged."""
+        self._is_on = is_on
+        self._time_scale = 1.0
         self._yaw = _Gain()
         self._camera = _Gain()
         self.reset()
@@ -66,10 +70,15 @@ class SteeringSide:
         curvature_radpm: float,
         speed_mps: float,
         yaw_rate_radps: float | None,
+        time_scale: float = 1.0,
     ) -> None:
-        """Advance by dt. `curvature_radpm` belongs to the command that reaches the wheel; `lags_s` of wheel and yaw."""
+        """Advance by dt. `curvature_radpm` belongs to the command that reaches the wheel; `lags_s` of wheel and yaw.
+
+        `time_scale`: of a model car, whose motion is faster.
+        """
         if dt_s <= 0:
             return
+        self._time_scale = time_scale
         steady_radps = speed_mps * curvature_radpm
         self._wheel_rad = _low_pass(self._wheel_rad, steady_radps, lags_s[0], dt_s)
         self._yaw_rate_radps = _low_pass(self._yaw_rate_radps, self._wheel_rad, lags_s[1], dt_s)
@@ -80,9 +89,13 @@ class SteeringSide:
         self._has_yaw &= yaw_rate_radps is not None
         self._measured_rad += (yaw_rate_radps or 0.0) * dt_s
         self._window_s += dt_s
-        if self._window_s >= WINDOW_S:
+        if self._window_s >= WINDOW_S * time_scale:
             if self._has_yaw:
-                self._yaw.add(self._expected_rad - self._start[0], self._measured_rad - self._start[1], self._window_s)
+                self._yaw.add(
+                    self._expected_rad - self._start[0],
+                    self._measured_rad - self._start[1],
+                    self._window_s / time_scale,
+                )
             self._start, self._window_s, self._has_yaw = (self._expected_rad, self._measured_rad), 0.0, True
             self._judge()
 
@@ -90,13 +103,15 @@ class SteeringSide:
         """Use what a detection says: the car's heading relative to the lane, and the lane's curvature at the car."""
         before = self._seen
         now = exposed_s, heading_rad, lane_curvature_radpm, self._expected_rad, self._travelled_m
-        if before is None or not 0 < exposed_s - before[0] <= 4 * WINDOW_S:
+        if before is None or not 0 < exposed_s - before[0] <= 4 * WINDOW_S * self._time_scale:
             self._seen = now
             return
-        if exposed_s - before[0] < WINDOW_S:
+        if exposed_s - before[0] < WINDOW_S * self._time_scale:
             return
         turned_rad = (before[2] + lane_curvature_radpm) / 2 * (now[4] - before[4])
-        self._camera.add(now[3] - before[3], heading_rad - before[1] + turned_rad, exposed_s - before[0])
+        self._camera.add(
+            now[3] - before[3], heading_rad - before[1] + turned_rad, (exposed_s - before[0]) / self._time_scale
+        )
         self._seen = now
         self._judge()
 
@@ -107,17 +122,17 @@ class SteeringSide:
 
     def _judge(self) -> None:
         """Decide once; the camera is the better witness, because a simulator may have both signs wrong."""
-        if self.fault is not SteeringFault.NONE:
+        if self.fault is not SteeringFault.NONE or not self._is_on:
             return
         yaw, camera = self.gains
         early = [gain.value(AGREED_INFORMATION_RAD2) for gain in (self._yaw, self._camera)]
         do_agree = all(gain is not None and gain <= AGREED_GAIN for gain in early)
-        if do_agree or (camera is not None and camera <= WRONG_GAIN):
+        if do_agree or (camera is not None and camera <= WRONG_GAIN and self._camera.windows >= MIN_WINDOWS):
             self.fault, self.is_inverted = SteeringFault.STEERING, True
         elif yaw is not None and yaw <= WRONG_GAIN:
             if camera is not None and camera >= RIGHT_GAIN:
                 self.fault = SteeringFault.YAW_RATE
-            elif self._seen is None:
+            elif self._seen is None and self._yaw.windows >= MIN_WINDOWS:
                 self.fault = SteeringFault.STEERING
 
 
@@ -126,12 +141,18 @@ class _Gain:
         self.reset()
 
     def reset(self) -> None:
-        self._xx = self._xy = 0.0
+        self._xx = self._xy = self._x4 = 0.0
 
     def add(self, expected_rad: float, found_rad: float, elapsed_s: float) -> None:
         keep = math.exp(-elapsed_s / MEMORY_S)
         self._xx = keep * self._xx + expected_rad**2
         self._xy = keep * self._xy + expected_rad * found_rad
+        self._x4 = keep * self._x4 + expected_rad**4
+
+    @property
+    def windows(self) -> float:
+        """How many windows of equal weight would carry the same information."""
+        return self._xx**2 / self._x4 if self._x4 > 0 else 0.0
 
     def value(self, min_information_rad2: float) -> float | None:
         """Return the gain, or None with less information."""

@@ -34,7 +34,10 @@ def short(tmp_path_factory):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--suite", "everything"], "--suite everything: expected one of smoke, standard, full, latency, dropout,"),
+        (
+            ["--suite", "everything"],
+            "--suite everything: expected one of smoke, standard, small, full, latency, dropout,",
+        ),
         (["--scenario", "nowhere"], "--scenario nowhere: no such file; built-in scenarios are country_bends_50"),
         (["--scenario", "loop_50, nowhere"], "--scenario nowhere: no such file"),
         (["--scenario", ","], "--scenario ,: it contains no name"),

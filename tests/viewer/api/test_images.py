@@ -99,9 +99,12 @@ def test_a_newcomer_of_a_paused_world_gets_the_newest_frame(stack):
     broker.paused = True
     try:
         wait_until(lambda: get(viewer.url + "api/v1/state").json()["state"]["paused"], "paused", TIMEOUT_S)
-        found = get(viewer.url + "snapshot.jpg")
-        assert found.status_code == 200
-        assert int(found.headers["x-frame-id"]) == last
+
+        def is_newest() -> bool:
+            found = get(viewer.url + "snapshot.jpg")
+            return found.status_code == 200 and int(found.headers["x-frame-id"]) == last
+
+        wait_until(is_newest, "the newest frame", TIMEOUT_S)
         with httpx.stream("GET", viewer.url + "stream.mjpg", timeout=TIMEOUT_S) as response:
             assert any(b"X-Frame-Id" in chunk for chunk in response.iter_bytes())
     finally:
