@@ -34,7 +34,7 @@ class SteeringModel:
     ) -> None:
         """`delay_s` is the dead time, `steering_lag_s` the configured lag, `trim_mps2` the largest trim.
 
-        `side` is told what each command should do.
+        `side` receives what each command should do.
         """
         self._bicycle = bicycle
         self._delay_s = delay_s
