@@ -152,14 +152,14 @@ class Hub:
     def subscribed(self, outbox: Outbox, seat: str | None = "page") -> Iterator[Outbox]:
         """Deliver every message to this outbox inside the `with` block. `seat` None: for a single frame.
 
-        It first gets the newest frame, also one of a paused simulation, what is known of each topic, and the events.
+        It first gets the newest frame of a paused simulation, what is known of each topic, and the events.
         """
         for topic, (text, arrival_s, stays_valid) in self._topics.items():
             if stays_valid or time.monotonic() - arrival_s <= FRESH_S:
                 outbox.offer_topic(topic, text)
         for text in self._events:
             outbox.offer_message(text)
-        if self.newest_frame is not None and seat is not None and self._is_newest_frame_valid():
+        if self.newest_frame is not None and seat is not None and self.is_paused:
             outbox.offer_frame(self.newest_frame)
         self._outboxes.add(outbox)
         if self._closed:
@@ -173,10 +173,6 @@ class Hub:
             self._outboxes.discard(outbox)
             if not self._outboxes:
                 self._on_viewers(False)
-
-    def _is_newest_frame_valid(self) -> bool:
-        """Whether the newest frame shows the present: it is fresh, or the simulation is paused."""
-        return (self.frame_s is not None and time.monotonic() - self.frame_s <= FRESH_S) or self.is_paused
 
     def publish_frame(self, frame: PageFrame) -> None:
         self.newest_frame, self.frame_s = frame, time.monotonic()
