@@ -11,7 +11,8 @@ from lkas.parameters import ParameterError, changed
 from lkas.plugins.names import PATTERN, absolute_name, is_plugin_name, short_name
 from lkas.runtime import log
 from lkas.runtime.child import die_with_supervisor
-from lkas.runtime.descriptors import DescriptorLimitError, open_standard_streams, raise_descriptor_limit
+from lkas.runtime.command import run_command
+from lkas.runtime.descriptors import DescriptorLimitError, raise_descriptor_limit
 from lkas.runtime.exit_codes import EXIT_FAILED, EXIT_UNREACHABLE, EXIT_USAGE
 from lkas.runtime.heartbeat import Heartbeat
 from lkas.runtime.log import LogFormat, LogOptions
@@ -58,8 +59,7 @@ app.command("check")(check)
 
 def main() -> None:
     """Entry point of the command."""
-    open_standard_streams()
-    app(prog_name="simulation")
+    run_command(app, "simulation")
 
 
 @app.callback(invoke_without_command=True)

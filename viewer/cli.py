@@ -11,9 +11,11 @@ from lkas.integration.zmq.ports import Ports, ZmqConfig
 from lkas.page import ViewerConfig, page_url
 from lkas.runtime import log
 from lkas.runtime.child import die_with_supervisor
-from lkas.runtime.descriptors import DescriptorLimitError, open_standard_streams, raise_descriptor_limit
+from lkas.runtime.command import run_command
+from lkas.runtime.descriptors import DescriptorLimitError, raise_descriptor_limit
 from lkas.runtime.exit_codes import EXIT_USAGE
 from lkas.runtime.heartbeat import Heartbeat
+from lkas.runtime.instance import instance_name
 from lkas.runtime.log import LogFormat, LogOptions
 from lkas.runtime.log_options import LogFileOption, LogFormatOption, VerboseOption
 from lkas.runtime.version_option import VersionOption
@@ -83,6 +85,10 @@ def viewer(
 
     viewer_config: ViewerConfig = configuration["viewer"]
     try:
+        instance_name()
+    except ValueError as error:
+        _fail(f"LKAS_INSTANCE: {error}")
+    try:
         listener = listen(viewer_config.host, viewer_config.port)
     except AddressError as error:
         _fail(str(error))
@@ -125,5 +131,4 @@ def _fail(message: str) -> NoReturn:
 
 def main() -> None:
     """Entry point of the command."""
-    open_standard_streams()
-    app(prog_name="viewer")
+    run_command(app, "viewer")

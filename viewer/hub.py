@@ -111,9 +111,9 @@ class Hub:
 
     @property
     def is_paused(self) -> bool:
-        """Whether the simulation is paused, by its newest state."""
+        """Whether the simulation is paused, by its newest state; it sends one ten times a second then."""
         found = self.newest("state")
-        return found is not None and msgspec.json.decode(found[0], type=State).paused
+        return found is not None and found[1] <= FRESH_S and msgspec.json.decode(found[0], type=State).paused
 
     def is_full(self, kind: str) -> bool:
         """Return whether a "page" or a "stream" finds no seat. Streams leave some to pages."""

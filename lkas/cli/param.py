@@ -166,16 +166,17 @@ def diff_parameters(
     """
     from lkas.cli.presets import differences, values_of
 
-    found = differences(values_of(_table(config, assignments)), _preset(file))
+    wanted = _preset(file)
+    found = differences(values_of(_table(config, assignments)), wanted)
     if as_json:
-        rows = [{"parameter": name, "running": running, "file": wanted} for name, running, wanted in found]
+        rows = [{"parameter": name, "running": running, "file": value} for name, running, value in found]
         typer.echo(msgspec.json.encode(rows).decode())
     elif found:
         from rich.table import Table
 
         view = Table("parameter", "running", "file", box=None, pad_edge=False)
-        for name, running, wanted in found:
-            add_row(view, name, str(running), str(wanted))
+        for name, running, value in found:
+            add_row(view, name, str(running), str(value))
         print_table(view)
     raise typer.Exit(EXIT_FAILED if found else 0)
 

@@ -51,18 +51,8 @@ STEERING_MODES = (*DRIVING, ControlMode.MINIMUM_RISK)
 class LaneKeeper:
     """Call `decide` for each detection and at least every 10 ms of world time."""
 
-    def __init__(
-        self,
-        parameters: DecisionParameters,
-        vehicle: VehicleConfig,
-        camera: CameraConfig,
-        *,
-        checks_steering: bool = True,
-    ) -> None:
-        """Raises ParameterError or PluginError if the controller cannot be created.
-
-        `checks_steering` False: for a caller that changes the commands on their way to the car.
-        """
+    def __init__(self, parameters: DecisionParameters, vehicle: VehicleConfig, camera: CameraConfig) -> None:
+        """Raises ParameterError or PluginError if the controller cannot be created."""
         self._parameters = parameters
         self._offered = offered("decision", parameters)  # the only plugin is the one of these parameters
         self._camera = camera.geometry()
@@ -70,7 +60,7 @@ class LaneKeeper:
         self._bicycle = Bicycle(vehicle, parameters)
         scale = self._bicycle.scale
         tuned = tuned_for(parameters, scale)
-        self._steering = Steering(tuned, vehicle, self._bicycle, self._report_fallback, checks_side=checks_steering)
+        self._steering = Steering(tuned, vehicle, self._bicycle, self._report_fallback)
         self._visibility = LaneVisibility(scale)
         self._estimator = LaneEstimator(self._bicycle, tuned)
         self._speed = SpeedController(tuned, self._bicycle)
@@ -82,13 +72,13 @@ class LaneKeeper:
         self._last: ControlMessage | None = None
         self._now_s = 0.0  # of the last decision
         self._restored_steering: float | None = None
-        self._fault = SteeringFault.NONE  # that was reported
+        self._is_retry_requested = False
 
     # ------------------------------------------------------------ actions and parameters
 
     def resume(self) -> None:
-        """Leave the minimum risk stop once the car is at standstill, and judge the steering again."""
-        self._steering.forget_fault()
+        """At standstill: leave the minimum risk stop, and judge the steering again."""
+        self._is_retry_requested = True
         self._machine.resume()
 
     def override(self, active: Any) -> None:
@@ -115,6 +105,7 @@ class LaneKeeper:
         tuned = tuned_for(self._parameters, self._bicycle.scale)
         for part in (self._estimator, self._machine, self._speed, self._limiter, self._departure):
             part.configure(tuned)
+        self._steering.set_check(tuned.check_steering)
 
     def restore(self, last: ControlMessage) -> None:
         """Take over from a predecessor: continue with its last command and mode."""
@@ -160,8 +151,10 @@ class LaneKeeper:
         lane = self._estimator.state()
         self._report_fault()
         mode = self._machine.update(self._situation(now_s, dt_s, lane))
-        if mode not in STEERING_MODES and self._fault is SteeringFault.NONE:
-            self._steering.forget_fault()  # another steers: its turning does not belong to the commands
+        is_foreign = mode not in STEERING_MODES and self._steering.fault is SteeringFault.NONE
+        if is_foreign or (self._is_retry_requested and self._machine.is_standing):
+            self._steering.forget_fault()  # when another steers, its turning does not belong to the commands
+        self._is_retry_requested = False
         request = self._request(now_s, dt_s, mode, lane)
         output = self._limiter.apply(
             request, dt_s, self._vehicle.speed_mps, self._vehicle.speed_age_s, self._vehicle.max_steer_rad
@@ -286,15 +279,15 @@ class LaneKeeper:
         return ControlRequest(steer_rad=steer_rad, throttle=throttle, brake=brake, needed_curvature_radpm=needed_radpm)
 
     def _report_fault(self) -> None:
-        """Add an event when the drive has shown that the steering or the yaw rate has the wrong sign."""
-        fault = self._steering.fault
-        if fault is SteeringFault.STEERING and fault is not self._fault and self._steering.is_inverted:
+        """Add an event when the drive has just shown that the steering or the yaw rate has the wrong sign."""
+        fault = self._steering.take_new_fault()
+        if fault is SteeringFault.NONE:
+            return
+        if self._steering.is_inverted:
             # The wheel stands on the other side than the commands said; from now on each is sent with the other sign.
             self._limiter.restore(-self._limiter.steer_rad)
             self._steering.reset(self._limiter.steer_rad)
-        if fault is not self._fault and fault is not SteeringFault.NONE:
-            self._machine.add_event("steering", "error", f"{fault.value}; {REMEDIES[fault]}")
-        self._fault = fault
+        self._machine.add_event("steering", "error", f"{fault.value}; {REMEDIES[fault]}")
 
     def _report_fallback(self, reason: str | None) -> None:
         """Add an event when a controller has failed and its fallback steers, or when it steers again (None)."""

@@ -33,6 +33,12 @@ class DecisionParameters(Section, frozen=True, kw_only=True):
     """Parameters of decision. SI units."""
 
     controller: Annotated[str, declare("Steering controller", live=True, choices=CONTROLLERS)] = "lqr"
+    check_steering: Annotated[
+        bool,
+        declare(
+            "Stop when the car turns against its commands; false where another drives, as on a recording", live=True
+        ),
+    ] = True
     enabled: Annotated[
         bool, declare("Drive; false moves the steering to straight ahead and stays in standby", live=True)
     ] = True

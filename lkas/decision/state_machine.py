@@ -85,6 +85,7 @@ class StateMachine:
         self._is_resume_requested = False
         self._is_taking_over = False
         self._is_rearming = False
+        self._stands = False
 
     def restore(self, mode: ControlMode) -> None:
         """Continue in the mode of a predecessor; when it was driving, in HOLD until the lane is known."""
@@ -92,6 +93,11 @@ class StateMachine:
         self.mode = ControlMode.HOLD if mode in ENGAGED else mode
         self._is_taking_over = self.mode is ControlMode.HOLD
         self.add_event("mode", "info", f"taken over in {self.mode}")
+
+    @property
+    def is_standing(self) -> bool:
+        """Whether the car was at standstill in the last step."""
+        return self._stands
 
     def resume(self) -> None:
         """Leave MINIMUM_RISK in the next step if the car is at standstill; ignored in any other situation."""
@@ -109,6 +115,7 @@ class StateMachine:
     def update(self, now: Situation) -> ControlMode:
         """Do one step and return the mode."""
         self._mode_s += now.dt_s
+        self._stands = self._is_standing(now)
         is_any_visible = now.is_left_visible or now.is_right_visible
         self._valid_s = self._valid_s + now.dt_s if is_any_visible and self._is_certain(now) else 0.0
         self._both_s = self._both_s + now.dt_s if now.is_left_visible and now.is_right_visible else 0.0
@@ -139,6 +146,8 @@ class StateMachine:
     def _from_standby(self, now: Situation) -> tuple[ControlMode, str] | None:
         if now.vehicle_age_s is None or now.speed_mps is None or self._is_vehicle_unreliable(now):
             return None
+        if now.steering_fault:
+            self.reason = now.steering_fault
         if self._may_engage(now):
             return self._keeping(now, "lane found")
         if self._valid_s == 0 and now.speed_mps > STANDSTILL_MPS and self._mode_s > ROLLING_WITHOUT_LANE_S:

@@ -39,13 +39,13 @@ class Steering:
         vehicle: VehicleConfig,
         bicycle: Bicycle,
         on_fallback: Callable[[str | None], None],
-        *,
-        checks_side: bool = True,
     ) -> None:
         """`on_fallback` receives the reason when a controller's fallback takes over, and None when it ends."""
         self._bicycle = bicycle
         self._on_fallback = on_fallback
-        self._side = SteeringSide(is_on=checks_side)
+        self._side = SteeringSide()
+        self._side.is_on = parameters.check_steering
+        self._reported = SteeringFault.NONE
         self._model = _model_of(parameters, vehicle, bicycle, self._side)
         self._handover = Handover()
         self._fallback_reason: str | None = None
@@ -95,6 +95,15 @@ class Steering:
     def fault(self) -> SteeringFault:
         """What the drive has shown to be wrong with the steering."""
         return self._side.fault
+
+    def take_new_fault(self) -> SteeringFault:
+        """Return a fault once, when it has been found."""
+        fault, before, self._reported = self._side.fault, self._reported, self._side.fault
+        return fault if fault is not before else SteeringFault.NONE
+
+    def set_check(self, is_on: bool) -> None:
+        """Judge the side of the steering, or not."""
+        self._side.is_on = is_on
 
     @property
     def is_inverted(self) -> bool:

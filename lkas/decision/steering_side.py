@@ -3,7 +3,8 @@
 A car with the wrong sign leaves its lane faster the more it is corrected. Over windows of 0.2 s the change of
 heading that the commands should cause is compared with the integral of the measured yaw rate, and with the change of
 heading to the lane that the camera sees, plus the turning of the lane. The two gains are regressions through the origin
-with exponential forgetting: about 1 with the right sign, about -1 with the wrong one. Left is positive.
+with exponential forgetting: about 1 with the right sign, about -1 with the wrong one. Left is positive. Without a yaw
+rate nothing is judged: a video, which steers by itself, has none.
 """
 
 import math
@@ -42,9 +43,8 @@ class SteeringSide:
     can be stopped in its lane with the opposite command.
     """
 
-    def __init__(self, *, is_on: bool = True) -> None:
-        """`is_on` False: the car does not get the commands as they are, so nothing is judged."""
-        self._is_on = is_on
+    def __init__(self) -> None:
+        self.is_on = True  # False: the car does not get the commands as they are, so nothing is judged
         self._time_scale = 1.0
         self._yaw = _Gain()
         self._camera = _Gain()
@@ -58,6 +58,7 @@ class SteeringSide:
         self._start = (0.0, 0.0)
         self._seen: tuple[float, float, float, float, float] | None = None
         self._has_yaw = True
+        self._knows_yaw = False
         self._yaw.reset()
         self._camera.reset()
         self.fault = SteeringFault.NONE
@@ -78,7 +79,7 @@ class SteeringSide:
         """
         if dt_s <= 0:
             return
-        self._time_scale = time_scale
+        self._time_scale, self._knows_yaw = time_scale, yaw_rate_radps is not None
         steady_radps = speed_mps * curvature_radpm
         self._wheel_rad = _low_pass(self._wheel_rad, steady_radps, lags_s[0], dt_s)
         self._yaw_rate_radps = _low_pass(self._yaw_rate_radps, self._wheel_rad, lags_s[1], dt_s)
@@ -101,6 +102,9 @@ class SteeringSide:
 
     def see(self, exposed_s: float, heading_rad: float, lane_curvature_radpm: float) -> None:
         """Use what a detection says: the car's heading relative to the lane, and the lane's curvature at the car."""
+        if not self._knows_yaw:
+            self._seen = None
+            return
         before = self._seen
         now = exposed_s, heading_rad, lane_curvature_radpm, self._expected_rad, self._travelled_m
         if before is None or not 0 < exposed_s - before[0] <= 4 * WINDOW_S * self._time_scale:
@@ -122,7 +126,7 @@ class SteeringSide:
 
     def _judge(self) -> None:
         """Decide once; the camera is the better witness, because a simulator may have both signs wrong."""
-        if self.fault is not SteeringFault.NONE or not self._is_on:
+        if self.fault is not SteeringFault.NONE or not self.is_on:
             return
         yaw, camera = self.gains
         early = [gain.value(AGREED_INFORMATION_RAD2) for gain in (self._yaw, self._camera)]

@@ -70,7 +70,7 @@ class ProcessRow(Struct, frozen=True, kw_only=True):
         )
 
 
-# A simulation may wait for its server, or build a road, for some seconds.
+# A simulation may load a map of its server for a minute within one cycle.
 # In the order in which they are started. They are stopped in the reverse order.
 PROCESS_TABLE = (
     ProcessRow(name="broker", module="lkas.integration.server", runs_with=RunsWith.BROADCAST),
@@ -81,7 +81,7 @@ PROCESS_TABLE = (
         module="simulation.cli",
         runs_with=RunsWith.DEMO,
         restart=Restart.ON_FAILURE,
-        heartbeat_limit_s=15.0,
+        heartbeat_limit_s=90.0,
         takes_options=True,
     ),
     ProcessRow(name="viewer", module="viewer.cli", runs_with=RunsWith.DEMO, takes_options=True),

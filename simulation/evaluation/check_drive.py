@@ -118,8 +118,10 @@ class CheckDrive:
             self._world.respawn()
 
     def _new_keeper(self) -> LaneKeeper:
-        sections = (self._configured[name] for name in ("decision", "vehicle", "camera"))
-        return LaneKeeper(*sections, checks_steering=False)  # a wave is added to its commands
+        decision = structs.replace(
+            self._configured["decision"], check_steering=False
+        )  # a wave is added to its commands
+        return LaneKeeper(decision, self._configured["vehicle"], self._configured["camera"])
 
     def _wave(self, elapsed_s: float, speed_mps: float, max_steer_rad: float | None) -> float:
         if not max_steer_rad or self.brake_from is not None:

@@ -11,7 +11,7 @@ import numpy as np
 from lkas.image_file import ImageFileError, read_bgr
 from lkas.live_capture import is_address, name_of
 from lkas.video_file import VideoFileError, damage, open_video, stated_frames
-from simulation.world import WorldError
+from simulation.world import WorldError, WorldUnreachable
 
 IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
 MIN_RATE_HZ, MAX_RATE_HZ = 1.0, 240.0
@@ -67,6 +67,10 @@ class VideoFile:
         try:
             self._capture = open_video(source)
         except VideoFileError as error:
+            if is_address(source):  # the text would show its password
+                raise WorldUnreachable(
+                    f"{self.name}: no video to be read there; is its server on, the path right?"
+                ) from None
             raise WorldError(f"{error}; give --source another file or a folder") from error
         self._stated_frames = stated_frames(self._capture)
         self._frames = 0  # since the start

@@ -11,11 +11,21 @@ from lkas.decision.parameters import DecisionParameters
 from lkas.integration.shared_memory.messages import (
     ControlMode,
     DepartureStatus,
+    VehicleState,
 )
 from lkas.parameters import ParameterError, declared
 from tests.lkas.decision.closed_loop import drive
 from tests.lkas.decision.road import Road, bend, straight
 from tests.lkas.decision.situations import detection_at, make_keeper, settle, vehicle_state
+
+
+def _mode_with_wrong_yaw_rate(**parameters: Any) -> set[str]:
+    def negated(now_s: float, state: VehicleState) -> VehicleState:
+        return structs.replace(state, yaw_rate_radps=-(state.yaw_rate_radps or 0.0))
+
+    drive_parameters = DecisionParameters(set_speed_mps=13.9, **parameters)
+    driven = drive(bend(125, 13.9), 13.9, duration_s=5.0, vehicle_at=negated, parameters=drive_parameters)
+    return {control.state_reason for control in driven.controls}
 
 
 def _final_speed(**parameters: Any) -> float:
@@ -97,6 +107,7 @@ def _rearmed(**parameters: Any) -> ControlMode:
 EFFECTS = {
     "controller": ("pure_pursuit", _steering),
     "enabled": (False, _pedals),
+    "check_steering": (False, _mode_with_wrong_yaw_rate),
     "set_speed_mps": (8.0, _final_speed),
     "curve_lateral_acceleration_mps2": (
         0.5,

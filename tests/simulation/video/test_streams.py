@@ -98,6 +98,14 @@ def test_an_address_without_a_server_is_unreachable():
     assert "secret" not in str(caught.value)
 
 
+def test_a_video_at_an_address_without_a_server_is_unreachable():
+    with closed_port() as port, pytest.raises(WorldUnreachable) as caught:
+        open_source(
+            SimulationConfig(source=f"http://me:secret@127.0.0.1:{port}/a.mp4"), CameraConfig(), VehicleConfig()
+        )
+    assert str(caught.value).startswith(f"http://127.0.0.1:{port}/a.mp4: no video to be read there")
+
+
 def test_a_video_at_an_address_is_played_to_its_end(tmp_path):
     write_video(tmp_path / "drive.avi", frames=5)
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
