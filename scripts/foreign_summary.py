@@ -22,11 +22,11 @@ def main() -> int:
         distance_m = sum(run.distance_m for run in members)
         square_m3 = sum((run.offset_rms_m or 0.0) ** 2 * run.distance_m for run in members)
         departures = sum(run.departures or 0 for run in members)
-        incomplete = [run for run in members if not run.counts]
+        incomplete = [run for run in members if not run.counts and not run.departures]
         rms_m = math.sqrt(square_m3 / distance_m)
         print(
             f"{method}: {distance_m:.0f} m, {departures} departures, offset RMS {rms_m:.3f} m, "
-            f"max {max(run.offset_max_m or 0.0 for run in members):.2f} m, {len(incomplete)} roads not completed"
+            f"max {max(run.offset_max_m or 0.0 for run in members):.2f} m, {len(incomplete)} others ended early"
         )
         has_failed |= departures > MAX_DEPARTURES or bool(incomplete) or distance_m < MIN_DISTANCE_M
     return 1 if has_failed else 0
